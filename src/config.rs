@@ -1,0 +1,184 @@
+//! Every setting, its default and its limits; the only reader of the environment.
+
+use crate::error::Error;
+use crate::operation::CallAs;
+
+/// When a report is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotifyOn {
+    /// Only when something needs a person: `NOTIFY_ON=problems`, the default.
+    Problems,
+    /// After every operation: `NOTIFY_ON=always`.
+    Always,
+}
+
+/// In which capacity stack sets are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallAsSetting {
+    /// Decided per event from the account in the stack set's ARN: `CALL_AS=auto`, the default.
+    Auto,
+    /// Always the same: `CALL_AS=SELF` or `CALL_AS=DELEGATED_ADMIN`.
+    Fixed(CallAs),
+}
+
+/// The settings of one deployment.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Topic that gets the reports (`TOPIC_ARN`).
+    pub topic: Topic,
+    /// Capacity in which stack sets are read (`CALL_AS`).
+    pub call_as: CallAsSetting,
+    /// Which reports are published (`NOTIFY_ON`).
+    pub notify_on: NotifyOn,
+}
+
+/// A standard SNS topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// Whole ARN.
+    pub arn: String,
+    /// Region of the topic, which may differ from the function's own.
+    pub region: String,
+}
+
+impl Config {
+    /// Reads the settings from the process environment.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the variable, its value and what is allowed.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_lookup(|name| match std::env::var(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                Err(Error::Config(format!("could not read the setting {name}: it is not UTF-8")))
+            }
+        })
+    }
+
+    /// Reads the settings through `lookup`, which gives a variable's value by its name.
+    ///
+    /// # Errors
+    /// Those of `lookup`, and [`Error::Config`] as for [`Config::from_env`].
+    pub fn from_lookup(lookup: impl Fn(&str) -> Result<Option<String>, Error>) -> Result<Self, Error> {
+        let setting = |name: &'static str| -> Result<Option<String>, Error> {
+            // A template parameter left empty arrives as an empty variable: the same as unset.
+            Ok(lookup(name)?.filter(|value| !value.is_empty()))
+        };
+        Ok(Self {
+            topic: topic(setting("TOPIC_ARN")?)?,
+            call_as: choice(
+                "CALL_AS",
+                setting("CALL_AS")?,
+                &[
+                    ("auto", CallAsSetting::Auto),
+                    ("SELF", CallAsSetting::Fixed(CallAs::Myself)),
+                    ("DELEGATED_ADMIN", CallAsSetting::Fixed(CallAs::DelegatedAdmin)),
+                ],
+            )?,
+            notify_on: choice(
+                "NOTIFY_ON",
+                setting("NOTIFY_ON")?,
+                &[("problems", NotifyOn::Problems), ("always", NotifyOn::Always)],
+            )?,
+        })
+    }
+}
+
+/// The value of a setting with a few allowed words, the first of which is the default.
+fn choice<T: Copy>(name: &str, value: Option<String>, allowed: &[(&str, T)]) -> Result<T, Error> {
+    let wanted = match &value {
+        Some(word) => allowed.iter().find(|(name, _)| name == word),
+        None => allowed.first(),
+    };
+    wanted.map(|(_, meaning)| *meaning).ok_or_else(|| {
+        let words: Vec<&str> = allowed.iter().map(|(word, _)| *word).collect();
+        Error::Config(format!(
+            "could not read the setting {name}: it is {:?}, allowed are {}",
+            value.unwrap_or_default(),
+            words.join(", ")
+        ))
+    })
+}
+
+fn topic(value: Option<String>) -> Result<Topic, Error> {
+    const ALLOWED: &str = "allowed is the ARN of a standard SNS topic, arn:<partition>:sns:<region>:<account>:<name>";
+    let Some(arn) = value else {
+        return Err(Error::Config(format!("could not read the setting TOPIC_ARN: it is not set, {ALLOWED}")));
+    };
+    let wrong =
+        |why: &str| Err(Error::Config(format!("could not read the setting TOPIC_ARN: it is {arn:?}{why}, {ALLOWED}")));
+    let parts: Vec<&str> = arn.split(':').collect();
+    match parts.as_slice() {
+        ["arn", partition, "sns", region, account, name]
+            if ![partition, region, account, name].iter().any(|part| part.is_empty()) =>
+        {
+            if name.ends_with(".fifo") {
+                return wrong(", a FIFO topic, which can feed neither mail nor chat");
+            }
+            Ok(Topic { region: (*region).to_owned(), arn: arn.clone() })
+        }
+        _ => wrong(""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(vars: &[(&str, &str)]) -> Result<Config, Error> {
+        Config::from_lookup(|name| Ok(vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())))
+    }
+
+    const TOPIC: (&str, &str) = ("TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:111111111111:alerts");
+
+    #[test]
+    fn defaults() {
+        let config = read(&[TOPIC, ("CALL_AS", "")]).unwrap();
+        assert_eq!(config.topic.region, "cn-north-1");
+        assert_eq!(config.call_as, CallAsSetting::Auto);
+        assert_eq!(config.notify_on, NotifyOn::Problems);
+    }
+
+    #[test]
+    fn every_allowed_word() {
+        let config = read(&[TOPIC, ("CALL_AS", "DELEGATED_ADMIN"), ("NOTIFY_ON", "always")]).unwrap();
+        assert_eq!(config.call_as, CallAsSetting::Fixed(CallAs::DelegatedAdmin));
+        assert_eq!(config.notify_on, NotifyOn::Always);
+        assert_eq!(read(&[TOPIC, ("CALL_AS", "SELF")]).unwrap().call_as, CallAsSetting::Fixed(CallAs::Myself));
+    }
+
+    #[test]
+    fn wrong_values_name_the_variable_the_value_and_what_is_allowed() {
+        for (vars, text) in [
+            (
+                vec![],
+                "could not read the setting TOPIC_ARN: it is not set, allowed is the ARN of a standard SNS topic, \
+                 arn:<partition>:sns:<region>:<account>:<name>",
+            ),
+            (
+                vec![("TOPIC_ARN", "alerts")],
+                "could not read the setting TOPIC_ARN: it is \"alerts\", allowed is the ARN of a standard SNS topic, \
+                 arn:<partition>:sns:<region>:<account>:<name>",
+            ),
+            (
+                vec![("TOPIC_ARN", "arn:aws:sns:eu-west-1:111111111111:alerts.fifo")],
+                "could not read the setting TOPIC_ARN: it is \"arn:aws:sns:eu-west-1:111111111111:alerts.fifo\", a FIFO \
+                 topic, which can feed neither mail nor chat, allowed is the ARN of a standard SNS topic, \
+                 arn:<partition>:sns:<region>:<account>:<name>",
+            ),
+            (
+                vec![TOPIC, ("CALL_AS", "self")],
+                "could not read the setting CALL_AS: it is \"self\", allowed are auto, SELF, DELEGATED_ADMIN",
+            ),
+            (
+                vec![TOPIC, ("NOTIFY_ON", "never")],
+                "could not read the setting NOTIFY_ON: it is \"never\", allowed are problems, always",
+            ),
+        ] {
+            let error = read(&vars).unwrap_err();
+            assert_eq!(error.to_string(), text);
+            assert_eq!(error.kind(), "ConfigError");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What can go wrong, by step; every text reads "could not <do> <what>: <cause>".
+
+use std::fmt;
+
+/// An error of one step of the flow.
+///
+/// Lambda shows [`Error::kind`] as `errorType` and the [`Display`](fmt::Display) text as
+/// `errorMessage`. Both hold no secret and no event body.
+pub enum Error {
+    /// A setting is missing or wrong; the function cannot start.
+    Config(String),
+    /// A terminal operation event or a manual request does not name what to report.
+    Event(String),
+    /// CloudFormation could not be read.
+    Read(String),
+    /// The report could not be turned into a message.
+    Render(String),
+    /// SNS did not take the message.
+    Publish(String),
+}
+
+impl Error {
+    /// Stable name of the step that failed, for alarms and `errorType`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "ConfigError",
+            Self::Event(_) => "EventError",
+            Self::Read(_) => "ReadError",
+            Self::Render(_) => "RenderError",
+            Self::Publish(_) => "PublishError",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(text) | Self::Event(text) | Self::Read(text) | Self::Render(text) | Self::Publish(text) => {
+                f.write_str(text)
+            }
+        }
+    }
+}
+
+/// Reads like the display text: an `Err` out of `main` is printed by its `Debug`.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {self}", self.kind())
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,227 @@
+//! The invocation's JSON -> what to do about it.
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::operation::{CallAs, OperationRef, OperationStatus, StackSetRef};
+
+/// What an invocation asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// Report this operation.
+    Report(Request),
+    /// Nothing to do, and why.
+    Ignore(String),
+}
+
+/// One operation to report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What to report.
+    pub operation: OperationRef,
+    /// Capacity to read in, where the request says so itself.
+    pub call_as: Option<CallAs>,
+}
+
+/// Where the function itself lives, from the ARN it was invoked by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Home {
+    /// Partition; empty if the ARN was not one.
+    pub partition: String,
+    /// Region; empty if the ARN was not one.
+    pub region: String,
+    /// Account; empty if the ARN was not one.
+    pub account: String,
+}
+
+impl Home {
+    /// Reads a function ARN, `arn:<partition>:lambda:<region>:<account>:function:<name>`.
+    pub fn from_function_arn(arn: &str) -> Self {
+        let mut parts = arn.splitn(6, ':').skip(1);
+        let mut next = || parts.next().unwrap_or_default().to_owned();
+        let (partition, _lambda, region, account) = (next(), next(), next(), next());
+        Self { partition, region, account }
+    }
+}
+
+const OPERATION_CHANGE: &str = "CloudFormation StackSet Operation Status Change";
+
+/// Decides what an invocation asks for.
+///
+/// Neighbouring and foreign events are ignored with a reason, never an error: a rule that is too
+/// wide must not fill the dead-letter queue. Form of the event:
+/// [StackSets and EventBridge](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-event-bridge.html).
+///
+/// # Errors
+/// [`Error::Event`] naming the field, when a terminal operation event or a manual request does not
+/// tell which operation it means.
+pub fn parse(payload: &Value, home: &Home) -> Result<Task, Error> {
+    if payload.get("stackSetName").is_some() || payload.get("operationId").is_some() {
+        return manual(payload, home).map(Task::Report);
+    }
+    let (Some(detail_type), Some(source)) = (text(payload, "/detail-type"), text(payload, "/source")) else {
+        return Ok(Task::Ignore(
+            "neither an EventBridge event nor a manual request with stackSetName and operationId".to_owned(),
+        ));
+    };
+    match (source, detail_type) {
+        ("aws.cloudformation", OPERATION_CHANGE) => operation_change(payload),
+        ("aws.cloudformation", other) => {
+            Ok(Task::Ignore(format!("event {other:?} tells of something else than a stack set operation")))
+        }
+        (source, other) => Ok(Task::Ignore(format!("event {other:?} of {source:?} is not for this function"))),
+    }
+}
+
+fn operation_change(payload: &Value) -> Result<Task, Error> {
+    let status = required(payload, "/detail/status-details/status")?;
+    if !OperationStatus::from(status).is_terminal() {
+        return Ok(Task::Ignore(format!("operation status {status:?} is not an end")));
+    }
+    let arn = required(payload, "/detail/stack-set-arn")?;
+    let stack_set = StackSetRef::from_arn(arn).map_err(|why| wrong("/detail/stack-set-arn", &why))?;
+    let operation_id = required(payload, "/detail/stack-set-operation-id")?.to_owned();
+    Ok(Task::Report(Request { operation: OperationRef { stack_set, operation_id }, call_as: None }))
+}
+
+fn manual(payload: &Value, home: &Home) -> Result<Request, Error> {
+    let name = required(payload, "/stackSetName")?;
+    let operation_id = required(payload, "/operationId")?.to_owned();
+    let stack_set = if name.starts_with("arn:") {
+        StackSetRef::from_arn(name).map_err(|why| wrong("/stackSetName", &why))?
+    } else {
+        let (name, id) = match name.split_once(':') {
+            Some((name, id)) => (name, Some(id.to_owned())),
+            None => (name, None),
+        };
+        StackSetRef {
+            name: name.to_owned(),
+            id,
+            partition: home.partition.clone(),
+            region: home.region.clone(),
+            account: None,
+        }
+    };
+    let call_as = match payload.get("callAs") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(word)) if word == "SELF" => Some(CallAs::Myself),
+        Some(Value::String(word)) if word == "DELEGATED_ADMIN" => Some(CallAs::DelegatedAdmin),
+        Some(_) => return Err(wrong("/callAs", "allowed are SELF and DELEGATED_ADMIN")),
+    };
+    Ok(Request { operation: OperationRef { stack_set, operation_id }, call_as })
+}
+
+fn text<'a>(payload: &'a Value, pointer: &str) -> Option<&'a str> {
+    payload.pointer(pointer).and_then(Value::as_str)
+}
+
+fn required<'a>(payload: &'a Value, pointer: &str) -> Result<&'a str, Error> {
+    match payload.pointer(pointer) {
+        None | Some(Value::Null) => Err(wrong(pointer, "it is missing")),
+        Some(Value::String(text)) if !text.is_empty() => Ok(text),
+        Some(Value::String(_)) => Err(wrong(pointer, "it is empty")),
+        Some(_) => Err(wrong(pointer, "it is not a text")),
+    }
+}
+
+fn wrong(pointer: &str, why: &str) -> Error {
+    let field = pointer.trim_start_matches('/').replace('/', ".");
+    Error::Event(format!("could not read the field {field} of the event: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ARN: &str = "arn:aws-us-gov:cloudformation:us-gov-west-1:111111111111:stackset/base:1b2c";
+
+    fn home() -> Home {
+        Home::from_function_arn("arn:aws:lambda:eu-west-1:222222222222:function:notifier:live")
+    }
+
+    fn event(detail: Value) -> Value {
+        json!({"detail-type": OPERATION_CHANGE, "source": "aws.cloudformation", "detail": detail})
+    }
+
+    #[test]
+    fn home_from_the_function_arn() {
+        assert_eq!(
+            home(),
+            Home { partition: "aws".into(), region: "eu-west-1".into(), account: "222222222222".into() }
+        );
+        assert_eq!(Home::from_function_arn("nonsense"), Home::default());
+    }
+
+    #[test]
+    fn fields_that_a_terminal_event_must_have() {
+        let full =
+            json!({"stack-set-arn": ARN, "stack-set-operation-id": "op", "status-details": {"status": "FAILED"}});
+        assert!(matches!(parse(&event(full.clone()), &home()), Ok(Task::Report(_))));
+        for (pointer, value, text) in [
+            ("stack-set-arn", Value::Null, "could not read the field detail.stack-set-arn of the event: it is missing"),
+            ("stack-set-arn", json!(7), "could not read the field detail.stack-set-arn of the event: it is not a text"),
+            (
+                "stack-set-arn",
+                json!("arn:aws:cloudformation:eu-west-1:111111111111:stack/base/1b2c"),
+                "could not read the field detail.stack-set-arn of the event: it is the ARN of something else than a stack set",
+            ),
+            (
+                "stack-set-arn",
+                json!("base:1b2c"),
+                "could not read the field detail.stack-set-arn of the event: it is not an ARN",
+            ),
+            (
+                "stack-set-arn",
+                json!("arn:aws:cloudformation:eu-west-1:111111111111:stackset/base"),
+                "could not read the field detail.stack-set-arn of the event: it lacks the stack set's name or unique id",
+            ),
+            (
+                "stack-set-operation-id",
+                json!(""),
+                "could not read the field detail.stack-set-operation-id of the event: it is empty",
+            ),
+            (
+                "status-details",
+                json!({}),
+                "could not read the field detail.status-details.status of the event: it is missing",
+            ),
+        ] {
+            let mut detail = full.clone();
+            detail[pointer] = value;
+            let error = parse(&event(detail), &home()).unwrap_err();
+            assert_eq!((error.kind(), error.to_string().as_str()), ("EventError", text));
+        }
+    }
+
+    #[test]
+    fn manual_requests_by_name_by_id_and_by_arn() {
+        let ask = |body: Value| match parse(&body, &home()) {
+            Ok(Task::Report(request)) => request,
+            other => panic!("{other:?}"),
+        };
+        let bare = ask(json!({"stackSetName": "base", "operationId": "op"}));
+        assert_eq!(bare.operation.stack_set.api_name(), "base");
+        assert_eq!((bare.operation.stack_set.region.as_str(), bare.call_as), ("eu-west-1", None));
+        let id = ask(json!({"stackSetName": "base:1b2c", "operationId": "op", "callAs": "SELF"}));
+        assert_eq!((id.operation.stack_set.id.as_deref(), id.call_as), (Some("1b2c"), Some(CallAs::Myself)));
+        let arn = ask(json!({"stackSetName": ARN, "operationId": "op", "callAs": "DELEGATED_ADMIN"}));
+        assert_eq!(arn.operation.stack_set.partition, "aws-us-gov");
+        assert_eq!(arn.call_as, Some(CallAs::DelegatedAdmin));
+    }
+
+    #[test]
+    fn manual_requests_that_are_wrong() {
+        for (body, text) in [
+            (json!({"stackSetName": "b"}), "could not read the field operationId of the event: it is missing"),
+            (json!({"operationId": "o"}), "could not read the field stackSetName of the event: it is missing"),
+            (
+                json!({"stackSetName": "b", "operationId": "o", "callAs": "self"}),
+                "could not read the field callAs of the event: allowed are SELF and DELEGATED_ADMIN",
+            ),
+        ] {
+            assert_eq!(parse(&body, &home()).unwrap_err().to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! An **event** names an operation; we **read** all its results, **classify** each one, fold them
+//! into a **report**, **render** it for each kind of subscriber, and **publish** it.
+
+use aws_config::SdkConfig;
+use serde::Serialize;
+use serde_json::Value;
+use tracing::info;
+
+use crate::config::{CallAsSetting, Config, NotifyOn};
+use crate::error::Error;
+use crate::event::{self, Home, Request, Task};
+use crate::operation::CallAs;
+use crate::publish::Publisher;
+use crate::read::Reader;
+use crate::render;
+use crate::report::{About, Counts, ExpectGate, Fold, Outcome, Report};
+
+/// The whole function, built once at init.
+#[derive(Debug, Clone)]
+pub struct Notifier {
+    config: Config,
+    reader: Reader,
+    publisher: Publisher,
+}
+
+/// What an invocation did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reply {
+    /// One entry for each operation; one without names where the event was ignored.
+    pub operations: Vec<Done>,
+}
+
+/// What was done about one operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Done {
+    /// Stack set, `name:uuid`.
+    pub stack_set: Option<String>,
+    /// Operation id.
+    pub operation_id: Option<String>,
+    /// How the operation ended.
+    pub outcome: Option<Outcome>,
+    /// What was done.
+    pub action: Action,
+    /// SNS's id of the message, if one was published.
+    pub message_id: Option<String>,
+    /// Targets by status.
+    pub counts: Option<Counts>,
+    /// Pages of results read.
+    pub pages: Option<u64>,
+    /// Why it was done.
+    pub why: String,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// A message went out.
+    Published,
+    /// All is well, and `NOTIFY_ON` says not to talk about that.
+    Quiet,
+    /// The event is not for this function.
+    Ignored,
+}
+
+impl Notifier {
+    /// Builds the clients; nothing is sent yet.
+    pub fn new(config: Config, aws: &SdkConfig) -> Self {
+        let publisher = Publisher::new(aws, config.topic.clone());
+        Self { config, reader: Reader::new(aws), publisher }
+    }
+
+    /// Handles one invocation of the function with this ARN.
+    ///
+    /// # Errors
+    /// [`Error`] of the step that failed; nothing has been published then.
+    pub async fn handle(&self, payload: &Value, function_arn: &str) -> Result<Reply, Error> {
+        let home = Home::from_function_arn(function_arn);
+        let done = match event::parse(payload, &home)? {
+            Task::Ignore(why) => Done::ignored(why),
+            Task::Report(request) => self.report(request, &home).await?,
+        };
+        Ok(Reply { operations: vec![done] })
+    }
+
+    async fn report(&self, request: Request, home: &Home) -> Result<Done, Error> {
+        let call_as = self.call_as(&request, home);
+        let mut operation = request.operation;
+        let (described, id) = self.reader.describe(&operation, call_as).await?;
+        operation.stack_set.id = operation.stack_set.id.or(id);
+
+        let mut fold = Fold::new();
+        let read =
+            self.reader.results(&operation, call_as, |rows| rows.into_iter().for_each(|row| fold.add(row))).await?;
+
+        let report = fold.finish(&About {
+            operation: &operation,
+            call_as,
+            described: &described,
+            expect_gate: ExpectGate::Auto,
+            unread: None,
+        });
+        let problems = report.problems();
+        let mut done = Done::about(&report, read.pages);
+        if problems.is_empty() && self.config.notify_on == NotifyOn::Problems {
+            done.why = "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned();
+        } else {
+            let message = render::message(&report)?;
+            done.message_id = Some(self.publisher.publish(&message).await?);
+            done.action = Action::Published;
+            done.why = if problems.is_empty() { "NOTIFY_ON is always".to_owned() } else { problems.join("; ") };
+        }
+        info!(
+            stack_set = %operation.stack_set,
+            operation = operation.operation_id,
+            outcome = report.outcome.as_str(),
+            total = report.counts.total,
+            failed = report.counts.failed,
+            cancelled = report.counts.cancelled,
+            pages = read.pages,
+            complete = report.completeness.complete,
+            published = done.message_id.is_some(),
+            "operation reported"
+        );
+        Ok(done)
+    }
+
+    /// `auto` means delegated administrator when the stack set belongs to another account.
+    fn call_as(&self, request: &Request, home: &Home) -> CallAs {
+        let owner = request.operation.stack_set.account.as_ref();
+        match (request.call_as, self.config.call_as) {
+            (Some(asked), _) => asked,
+            (None, CallAsSetting::Fixed(fixed)) => fixed,
+            (None, CallAsSetting::Auto) if owner.is_some_and(|owner| *owner != home.account) => CallAs::DelegatedAdmin,
+            (None, CallAsSetting::Auto) => CallAs::Myself,
+        }
+    }
+}
+
+impl Done {
+    fn ignored(why: String) -> Self {
+        info!(reason = why, "event ignored");
+        Self {
+            stack_set: None,
+            operation_id: None,
+            outcome: None,
+            action: Action::Ignored,
+            message_id: None,
+            counts: None,
+            pages: None,
+            why,
+        }
+    }
+
+    fn about(report: &Report, pages: u64) -> Self {
+        let set = &report.stack_set;
+        Self {
+            stack_set: Some(match &set.id {
+                Some(id) => format!("{}:{id}", set.name),
+                None => set.name.clone(),
+            }),
+            operation_id: Some(report.operation.id.clone()),
+            outcome: Some(report.outcome),
+            action: Action::Quiet,
+            message_id: None,
+            counts: Some(report.counts.clone()),
+            pages: Some(pages),
+            why: String::new(),
+        }
+    }
+}

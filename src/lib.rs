@@ -1,0 +1,26 @@
+//! Tells why a CloudFormation StackSet operation failed, who can fix it and how to retry.
+//!
+//! # Flow
+//!
+//! An **event** names an operation; we **read** all its results, **classify** each one, fold them
+//! into a **report**, **render** it for each kind of subscriber, and **publish** it.
+//!
+//! # Layout
+//!
+//! One file a step, in that order: [`event`], [`read`], [`classify`], [`report`], [`render`],
+//! [`publish`]; [`handler`] is the sentence above. [`operation`] holds our words for what
+//! CloudFormation tells, [`config`] every setting, [`error`] what can go wrong, [`aws`] what the
+//! two AWS clients share. `event`, `classify`, `report` and `render` are pure: no AWS type, no
+//! clock, no environment.
+
+pub mod aws;
+pub mod classify;
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod handler;
+pub mod operation;
+pub mod publish;
+pub mod read;
+pub mod render;
+pub mod report;

@@ -1,0 +1,31 @@
+//! The Lambda function: logging, settings, clients, the Runtime API.
+
+use std::sync::Arc;
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
+use serde_json::Value;
+use stackset_notifier::config::Config;
+use stackset_notifier::error::Error;
+use stackset_notifier::handler::{Notifier, Reply};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    tracing::init_default_subscriber();
+    let config = Config::from_env()?;
+    let notifier = Arc::new(Notifier::new(config, &stackset_notifier::aws::config().await));
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+        let notifier = Arc::clone(&notifier);
+        async move { invoke(&notifier, event).await.map_err(diagnostic) }
+    }))
+    .await
+}
+
+async fn invoke(notifier: &Notifier, event: LambdaEvent<Value>) -> Result<Reply, Error> {
+    let (payload, context) = event.into_parts();
+    notifier.handle(&payload, &context.invoked_function_arn).await
+}
+
+/// What Lambda shows as `errorType` and `errorMessage`.
+fn diagnostic(error: Error) -> Diagnostic {
+    Diagnostic { error_type: error.kind().to_owned(), error_message: error.to_string() }
+}

@@ -1,0 +1,253 @@
+//! Our own words for what CloudFormation tells: plain data, no SDK type, no I/O.
+//!
+//! Values that AWS may extend (statuses, actions) keep the text they came with, so that something
+//! unknown is counted and shown under its own name rather than dropped.
+
+use std::fmt;
+
+/// A stack set, as its ARN or a manual request names it.
+///
+/// Form of the ARN: `arn:<partition>:cloudformation:<region>:<account>:stackset/<name>:<uuid>`
+/// ([CloudFormation API](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackSet.html)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackSetRef {
+    /// Name without the unique id.
+    pub name: String,
+    /// Unique id (a UUID), unknown when a manual request gives the bare name.
+    pub id: Option<String>,
+    /// `aws`, `aws-cn`, `aws-us-gov`, or another that AWS adds.
+    pub partition: String,
+    /// Administration Region: where the stack set lives and its operations run from.
+    pub region: String,
+    /// Account that owns the stack set, unknown for a manual request without an ARN.
+    pub account: Option<String>,
+}
+
+impl StackSetRef {
+    /// Reads a stack set ARN.
+    ///
+    /// # Errors
+    /// A phrase that tells what is wrong with the text, without repeating it whole.
+    pub fn from_arn(arn: &str) -> Result<Self, String> {
+        let mut parts = arn.splitn(6, ':');
+        let mut next = || parts.next().unwrap_or_default();
+        let (prefix, partition, service, region, account, resource) = (next(), next(), next(), next(), next(), next());
+        if prefix != "arn" || partition.is_empty() {
+            return Err("it is not an ARN".to_owned());
+        }
+        let Some(path) = resource.strip_prefix("stackset/").filter(|_| service == "cloudformation") else {
+            return Err("it is the ARN of something else than a stack set".to_owned());
+        };
+        let (name, id) = path.rsplit_once(':').unwrap_or((path, ""));
+        if name.is_empty() || id.is_empty() {
+            return Err("it lacks the stack set's name or unique id".to_owned());
+        }
+        if region.is_empty() || account.is_empty() {
+            return Err("it lacks the Region or the account".to_owned());
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            id: Some(id.to_owned()),
+            partition: partition.to_owned(),
+            region: region.to_owned(),
+            account: Some(account.to_owned()),
+        })
+    }
+
+    /// The value for `StackSetName` in API calls: `name:uuid`, which survives delete-and-recreate
+    /// under one name, or the bare name where the id is unknown.
+    pub fn api_name(&self) -> String {
+        match &self.id {
+            Some(id) => format!("{}:{id}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+impl fmt::Display for StackSetRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.api_name())
+    }
+}
+
+/// One operation of one stack set: what an event names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationRef {
+    /// The stack set that the operation works on.
+    pub stack_set: StackSetRef,
+    /// Operation id, chosen by the caller; often a UUID, but need not be one.
+    pub operation_id: String,
+}
+
+/// In which capacity we read a stack set: `CallAs` of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallAs {
+    /// As the account that owns the stack set.
+    Myself,
+    /// As a delegated administrator of the organization.
+    DelegatedAdmin,
+}
+
+impl CallAs {
+    /// The API's and the CLI's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Myself => "SELF",
+            Self::DelegatedAdmin => "DELEGATED_ADMIN",
+        }
+    }
+}
+
+/// Declares an enum of known words and one arm that keeps an unknown word.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$vdoc])* $variant,)+
+            /// A word that this version does not know, kept as it came.
+            Other(String),
+        }
+
+        impl $name {
+            /// The API's word.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)+
+                    Self::Other(word) => word,
+                }
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(word: &str) -> Self {
+                match word {
+                    $($word => Self::$variant,)+
+                    other => Self::Other(other.to_owned()),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Status of a whole operation.
+    OperationStatus {
+        /// Waits for another operation of the same stack set.
+        Queued = "QUEUED",
+        /// Works on its targets.
+        Running = "RUNNING",
+        /// Somebody asked it to stop; it still works on some targets.
+        Stopping = "STOPPING",
+        /// Ended because somebody stopped it.
+        Stopped = "STOPPED",
+        /// Ended within its failure tolerance; targets may have failed all the same.
+        Succeeded = "SUCCEEDED",
+        /// Ended beyond its failure tolerance.
+        Failed = "FAILED",
+    }
+}
+
+impl OperationStatus {
+    /// Whether nothing more will happen to the operation.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Stopped)
+    }
+}
+
+words! {
+    /// Status of one target in an operation.
+    ResultStatus {
+        /// Not begun.
+        Pending = "PENDING",
+        /// Begun.
+        Running = "RUNNING",
+        /// Done.
+        Succeeded = "SUCCEEDED",
+        /// Failed.
+        Failed = "FAILED",
+        /// Never begun, because others failed or the operation was stopped.
+        Cancelled = "CANCELLED",
+    }
+}
+
+words! {
+    /// Status of the account gate's answer for one target.
+    GateStatus {
+        /// The gate let the target pass.
+        Succeeded = "SUCCEEDED",
+        /// The gate refused, or was never reached.
+        Failed = "FAILED",
+        /// No gate, or one that could not be asked.
+        Skipped = "SKIPPED",
+    }
+}
+
+/// What an operation does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// `CREATE`, `UPDATE`, `DELETE`, `DETECT_DRIFT`, or a later addition; unknown if not told.
+    pub action: Option<String>,
+    /// Where the operation stands.
+    pub status: OperationStatus,
+    /// What CloudFormation says of the operation as a whole.
+    pub status_reason: Option<String>,
+    /// Number of failed targets by CloudFormation's own, strongly consistent count.
+    pub failed_expected: Option<u64>,
+    /// Start, in seconds since the Unix epoch.
+    pub started_at: Option<i64>,
+    /// End, in seconds since the Unix epoch.
+    pub ended_at: Option<i64>,
+    /// Organizational units or accounts the operation was aimed at; empty when self-managed.
+    pub organizational_units: Vec<String>,
+    /// Set for DELETE: whether the stacks were kept.
+    pub retain_stacks: Option<bool>,
+    /// Set for DETECT_DRIFT.
+    pub drift: Option<Drift>,
+}
+
+/// What a drift detection found, in numbers of stack instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drift {
+    /// `DRIFTED`, `IN_SYNC`, `NOT_CHECKED` or a later addition.
+    pub status: Option<String>,
+    /// Instances that differ from the template.
+    pub drifted: Option<u64>,
+    /// Instances that match it.
+    pub in_sync: Option<u64>,
+    /// Instances still being looked at.
+    pub in_progress: Option<u64>,
+    /// Instances that could not be looked at.
+    pub failed: Option<u64>,
+    /// All instances.
+    pub total: Option<u64>,
+}
+
+/// One row of `ListStackSetOperationResults`: what became of one target.
+///
+/// Every field may be missing
+/// ([API](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackSetOperationResultSummary.html)).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TargetResult {
+    /// Account of the target, twelve digits.
+    pub account: Option<String>,
+    /// Region of the target.
+    pub region: Option<String>,
+    /// Status of the target; `None` if the row carries none.
+    pub status: Option<ResultStatus>,
+    /// Why; free text by CloudFormation or the service that failed.
+    pub reason: Option<String>,
+    /// What the account gate said; `None` for rows without one (CANCELLED, PENDING).
+    pub gate: Option<Gate>,
+    /// Organizational unit of the account; `None` for self-managed stack sets.
+    pub organizational_unit_id: Option<String>,
+}
+
+/// The account gate's answer for one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gate {
+    /// Status, `None` if the answer carries none.
+    pub status: Option<GateStatus>,
+    /// Why; free text.
+    pub reason: Option<String>,
+}

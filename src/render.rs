@@ -1,0 +1,96 @@
+//! Report -> message: one SNS message whose bodies each suit their reader.
+//!
+//! Pure: the report in, bytes out.
+
+mod budget;
+mod chat;
+mod subject;
+mod text;
+mod words;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::error::Error;
+use crate::report::Report;
+
+/// SNS's limit for bodies and attributes together, in bytes
+/// ([Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)).
+pub const MESSAGE_LIMIT: usize = 262_144;
+
+/// What goes to SNS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// One line, at most 99 characters, no account id.
+    pub subject: String,
+    /// The bodies by protocol, as a JSON object for `MessageStructure=json`.
+    pub body: String,
+    /// For subscribers' filter policies.
+    pub attributes: Vec<Attribute>,
+}
+
+/// One SNS message attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    /// Name.
+    pub name: &'static str,
+    /// `String` or `String.Array`.
+    pub data_type: &'static str,
+    /// Value; a JSON array for `String.Array`.
+    pub value: String,
+}
+
+impl Message {
+    /// Bytes that count towards [`MESSAGE_LIMIT`].
+    pub fn size(&self) -> usize {
+        let attribute = |a: &Attribute| a.name.len() + a.data_type.len() + a.value.len();
+        self.body.len() + self.attributes.iter().map(attribute).sum::<usize>()
+    }
+}
+
+/// Makes the message of a report; what does not fit is left out and counted.
+///
+/// # Errors
+/// [`Error::Render`] if even the shortest form of the report is larger than SNS takes.
+pub fn message(report: &Report) -> Result<Message, Error> {
+    budget::largest_that_fits(report, MESSAGE_LIMIT, assemble)
+}
+
+fn assemble(report: &Report) -> Result<Message, Error> {
+    let document = to_json(report, report)?;
+    let text = text::text(report);
+    let chat = to_json(report, &chat::notification(report))?;
+    let bodies = json!({
+        "default": text,
+        "email": text,
+        "https": chat,
+        "sqs": document,
+        "lambda": document,
+        "http": document,
+    });
+    Ok(Message { subject: subject::subject(report), body: bodies.to_string(), attributes: attributes(report) })
+}
+
+fn to_json(report: &Report, value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| {
+        Error::Render(format!("could not write the report of operation {}: {error}", report.operation.id))
+    })
+}
+
+fn attributes(report: &Report) -> Vec<Attribute> {
+    let text = |name, value: &str| Attribute { name, data_type: "String", value: value.to_owned() };
+    let mut list = vec![
+        text("schemaVersion", report.schema_version),
+        text("outcome", report.outcome.as_str()),
+        text("stackSetName", &report.stack_set.name),
+    ];
+    if let Some(action) = &report.operation.action {
+        list.push(text("action", action));
+    }
+    // SNS refuses an empty value, and an empty array matches no filter anyway.
+    if !report.causes.is_empty() {
+        let codes: Vec<&str> = report.causes.iter().map(|cause| cause.code).collect();
+        list.push(Attribute { name: "causes", data_type: "String.Array", value: json!(codes).to_string() });
+    }
+    list
+}

@@ -1,0 +1,213 @@
+//! The chat message: the custom notification of Amazon Q Developer in chat applications.
+//!
+//! A body outside its schema is dropped silently, so every field is kept within its limit
+//! ([custom notifications](https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html)).
+//! One text serves Slack and Microsoft Teams: only basic markdown, `& < >` escaped.
+
+use serde_json::{Value, json};
+
+use super::words;
+use crate::report::{Cause, Report};
+
+/// Characters of `content.title`.
+const TITLE: usize = 250;
+/// Characters of `content.description`.
+const DESCRIPTION: usize = 8_000;
+/// Characters of one of `content.nextSteps`.
+const NEXT_STEP: usize = 350;
+/// Characters of one of `content.keywords`.
+const KEYWORD: usize = 75;
+/// Causes told; a chat window is small.
+const CAUSES_SHOWN: usize = 8;
+/// Accounts named of one cause.
+const ACCOUNTS_SHOWN: usize = 5;
+/// Characters of one sample text.
+const SAMPLE: usize = 300;
+
+/// The body for `https`.
+pub(super) fn notification(report: &Report) -> Value {
+    let headline = format!("{}: {}, {}", report.outcome.as_str(), words::what(report), words::how_bad(report));
+    let title = words::shorten(&headline, TITLE).into_owned();
+    json!({
+        "version": "1.0",
+        "source": "custom",
+        "id": report.operation.id,
+        "content": {
+            "textType": "client-markdown",
+            "title": title,
+            "description": description(report),
+            "nextSteps": next_steps(report),
+            "keywords": keywords(report),
+        },
+        "metadata": {
+            "threadId": report.operation.id,
+            "summary": title,
+            "eventType": "StackSet operation",
+            "relatedResources": [words::plain(&report.stack_set.name)],
+            "additionalContext": context(report),
+        },
+    })
+}
+
+/// Blocks, whole ones only, as long as they fit; what is left out is counted.
+fn description(report: &Report) -> String {
+    let mut blocks = Vec::new();
+    if !report.completeness.complete {
+        let reason = report.completeness.reason.as_deref().unwrap_or("the reason is not known");
+        blocks.push(format!("*INCOMPLETE*: {}", escaped(reason, SAMPLE)));
+    }
+    blocks.extend(report.causes.iter().take(CAUSES_SHOWN).map(cause));
+    let more = report.causes.len().saturating_sub(CAUSES_SHOWN);
+    if more > 0 {
+        blocks.push(format!(
+            "and {} more, see the mail or the JSON report",
+            words::count(more as u64, "cause", "causes")
+        ));
+    }
+    let cancelled = &report.collateral;
+    if cancelled.count() > 0 {
+        let mut why = Vec::new();
+        if cancelled.failure_tolerance_exceeded > 0 {
+            why.push("the failure tolerance was exceeded");
+        }
+        if cancelled.operation_stopped > 0 {
+            why.push("somebody stopped the operation");
+        }
+        if cancelled.other > 0 {
+            why.push("of another reason");
+        }
+        blocks.push(format!("{} cancelled because {}", words::targets(cancelled.count()), why.join(" or ")));
+    }
+    if let Some(drift) = &report.drift {
+        let count = |n: Option<u64>| n.map_or_else(|| "?".to_owned(), words::number);
+        blocks.push(format!("Drift: {} drifted, {} in sync", count(drift.drifted), count(drift.in_sync)));
+    }
+    let ungated = report.account_gate.ungated.count;
+    if ungated > 0 {
+        blocks.push(format!("{} went on without an account gate's consent", words::targets(ungated)));
+    }
+    if blocks.is_empty() {
+        blocks.push("Nothing to do.".to_owned());
+    }
+    if let Some(url) = &report.operation.console_url {
+        blocks.push(escape(url));
+    }
+    join_within(&blocks, DESCRIPTION)
+}
+
+fn cause(cause: &Cause) -> String {
+    let mut text = format!(
+        "*{}*: {} in {}, {}",
+        cause.code,
+        words::targets(cause.count),
+        words::count(cause.accounts, "account", "accounts"),
+        words::count(cause.regions, "Region", "Regions"),
+    );
+    if let Some(who) = &cause.who_can_fix {
+        text.push_str(&format!("\nWho can fix it: {}", escape(who)));
+    }
+    if let Some(sample) = cause.groups.first().and_then(|group| group.sample.as_deref()) {
+        text.push_str(&format!("\n{}", escaped(sample, SAMPLE)));
+    }
+    let mut accounts: Vec<&str> = Vec::new();
+    for account in cause.groups.iter().flat_map(|group| group.targets.iter()).filter_map(|t| t.account.as_deref()) {
+        if accounts.len() == ACCOUNTS_SHOWN {
+            break;
+        }
+        if !accounts.contains(&account) {
+            accounts.push(account);
+        }
+    }
+    if !accounts.is_empty() {
+        let more = cause.accounts.saturating_sub(accounts.len() as u64);
+        let rest = if more > 0 { format!(" and {} more", words::number(more)) } else { String::new() };
+        text.push_str(&format!("\nAccounts: {}{rest}", escape(&words::plain(&accounts.join(", ")))));
+    }
+    text
+}
+
+fn next_steps(report: &Report) -> Vec<String> {
+    let mut steps: Vec<String> = report
+        .causes
+        .iter()
+        .take(CAUSES_SHOWN)
+        .filter_map(|cause| cause.next_step.as_ref().map(|step| format!("{}: {step}", cause.code)))
+        .map(|step| escaped(&step, NEXT_STEP))
+        .collect();
+    // A command that does not fit whole would retry the wrong targets.
+    let fitting: Vec<String> = report
+        .retry
+        .commands
+        .iter()
+        .map(|command| escape(command))
+        .filter(|c| c.chars().count() <= NEXT_STEP)
+        .collect();
+    let too_long = (report.retry.commands.len() - fitting.len()) as u64 + report.retry.commands_omitted;
+    steps.extend(fitting.into_iter().take(3));
+    if too_long > 0 {
+        steps.push(format!(
+            "{} in the mail and in the JSON report",
+            words::count(too_long, "retry command too long for chat is", "retry commands too long for chat are")
+        ));
+    }
+    steps
+}
+
+fn keywords(report: &Report) -> Vec<String> {
+    std::iter::once(report.outcome.as_str())
+        .chain(report.causes.iter().map(|cause| cause.code))
+        .map(|word| words::shorten(word, KEYWORD).into_owned())
+        .collect()
+}
+
+fn context(report: &Report) -> Value {
+    let mut context = serde_json::Map::new();
+    let mut add = |key: &str, value: Option<String>| {
+        if let Some(value) = value {
+            context.insert(key.to_owned(), Value::String(value));
+        }
+    };
+    add("account", report.stack_set.account.clone());
+    add("region", report.stack_set.region.clone());
+    add("action", report.operation.action.clone());
+    add("endedAt", report.operation.ended_at.clone());
+    Value::Object(context)
+}
+
+/// `& < >` have a meaning of their own in Slack's markdown.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// A foreign text on one line, escaped, at most `max` characters after escaping.
+fn escaped(text: &str, max: usize) -> String {
+    let line = words::plain(text);
+    let mut room = max;
+    loop {
+        let text = escape(&words::shorten(&line, room));
+        let over = text.chars().count().saturating_sub(max);
+        if over == 0 || room == 0 {
+            return text;
+        }
+        room = room.saturating_sub(over.div_ceil(5).max(1));
+    }
+}
+
+fn join_within(blocks: &[String], max: usize) -> String {
+    const LEFT_OUT: usize = 60;
+    let mut text = String::new();
+    for (i, block) in blocks.iter().enumerate() {
+        let needed = block.chars().count() + 2;
+        let is_last = i + 1 == blocks.len();
+        if text.chars().count() + needed + if is_last { 0 } else { LEFT_OUT } > max {
+            let left = (blocks.len() - i) as u64;
+            text.push_str(&format!("\n\n{} left out for size", words::count(left, "paragraph is", "paragraphs are")));
+            break;
+        }
+        if i > 0 {
+            text.push_str("\n\n");
+        }
+        text.push_str(block);
+    }
+    text
+}

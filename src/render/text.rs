@@ -1,0 +1,365 @@
+//! The mail: plain text, made to be read on a phone in ten seconds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words;
+use crate::report::{Cause, Group, Outcome, Report, Target};
+
+/// Columns, where nothing unbreakable forbids it.
+const COLUMNS: usize = 78;
+/// Causes told in full; the rest is one line each.
+const CAUSES_IN_FULL: usize = 10;
+/// Distinct texts shown of one cause.
+const GROUPS_SHOWN: usize = 3;
+/// Accounts listed for one set of Regions.
+const ACCOUNTS_SHOWN: usize = 12;
+/// Sets of Regions listed for one text.
+const REGION_SETS_SHOWN: usize = 4;
+/// Characters of one sample text.
+const SAMPLE: usize = 500;
+/// Rows of the tables by Region and by organizational unit.
+const TABLE_ROWS: usize = 15;
+/// Bytes of retry commands; a phone is no place for more.
+const COMMANDS: usize = 4_096;
+
+/// The body for `email` and `default`.
+pub(super) fn text(report: &Report) -> String {
+    let mut page = Page::default();
+    headline(&mut page, report);
+    if !report.completeness.complete {
+        let reason = report.completeness.reason.as_deref().unwrap_or("the reason is not known");
+        page.paragraph("", &format!("INCOMPLETE: {}.", words::plain(reason)));
+    }
+    if let Some(reason) = &report.operation.status_reason {
+        page.paragraph("", &format!("CloudFormation says: {}", words::shorten(&words::plain(reason), SAMPLE)));
+    }
+    causes(&mut page, report);
+    collateral(&mut page, report);
+    drift(&mut page, report);
+    gates(&mut page, report);
+    tables(&mut page, report);
+    retry(&mut page, report);
+    footer(&mut page, report);
+    page.0
+}
+
+/// Text under construction; every block is followed by an empty line.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        self.0.push_str(text.trim_end());
+        self.0.push('\n');
+    }
+
+    fn gap(&mut self) {
+        if !self.0.is_empty() && !self.0.ends_with("\n\n") {
+            self.0.push('\n');
+        }
+    }
+
+    /// Text folded at the columns, with `indent` before every line.
+    fn folded(&mut self, indent: &str, text: &str) {
+        let options =
+            textwrap::Options::new(COLUMNS).initial_indent(indent).subsequent_indent(indent).break_words(false);
+        for line in textwrap::wrap(text, options) {
+            self.line(&line);
+        }
+    }
+
+    fn paragraph(&mut self, indent: &str, text: &str) {
+        self.gap();
+        self.folded(indent, text);
+    }
+}
+
+fn headline(page: &mut Page, report: &Report) {
+    let counts = &report.counts;
+    page.folded("", &format!("{}: {}", report.outcome.as_str(), words::what(report)));
+    page.folded("", &format!("{}.", words::how_bad(report)));
+    let named = [
+        (counts.succeeded, "succeeded"),
+        (counts.failed, "failed"),
+        (counts.cancelled, "cancelled"),
+        (counts.running, "running"),
+        (counts.pending, "pending"),
+    ];
+    let mut shown: Vec<String> =
+        named.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", words::number(*n))).collect();
+    shown.extend(counts.other_statuses.iter().map(|(status, n)| match words::plain(status).as_str() {
+        "" => format!("{} without a status", words::number(*n)),
+        status => format!("{} {status}", words::number(*n)),
+    }));
+    if shown.len() > 1 {
+        page.paragraph("  ", &shown.join(" | "));
+    }
+}
+
+fn causes(page: &mut Page, report: &Report) {
+    for (i, cause) in report.causes.iter().enumerate() {
+        let head = format!("{}. {}: {}", i + 1, cause.code, reach(cause));
+        if i >= CAUSES_IN_FULL {
+            page.line(&head);
+            continue;
+        }
+        page.paragraph("", &head);
+        if let Some(who) = &cause.who_can_fix {
+            page.folded("   ", &format!("Who can fix it: {who}"));
+        }
+        if let Some(helps) = cause.retry_helps {
+            page.folded("   ", &format!("Retry unchanged helps: {helps}"));
+        }
+        if let Some(step) = &cause.next_step {
+            page.folded("   ", &format!("Next: {}", words::shorten(&words::plain(step), SAMPLE)));
+        }
+        for group in cause.groups.iter().take(GROUPS_SHOWN) {
+            one_group(page, group, cause.groups.len() > 1);
+        }
+        let hidden = cause.groups.len().saturating_sub(GROUPS_SHOWN) as u64 + cause.groups_omitted.groups;
+        if hidden > 0 {
+            let shown: u64 = cause.groups.iter().take(GROUPS_SHOWN).map(|group| group.count).sum();
+            let rest = words::targets(cause.count - shown);
+            page.folded("   ", &format!("and {} more with {rest}", words::count(hidden, "text", "texts")));
+        }
+    }
+}
+
+fn reach(cause: &Cause) -> String {
+    format!(
+        "{} in {} and {}",
+        words::targets(cause.count),
+        words::count(cause.accounts, "account", "accounts"),
+        words::count(cause.regions, "Region", "Regions")
+    )
+}
+
+fn one_group(page: &mut Page, group: &Group, one_of_many: bool) {
+    let sample = match &group.sample {
+        Some(text) => words::shorten(&words::plain(text), SAMPLE).into_owned(),
+        None => "(no reason given)".to_owned(),
+    };
+    let head = if one_of_many { format!("{}: {sample}", words::targets(group.count)) } else { sample };
+    page.folded("   > ", &head);
+    fold_targets(page, &group.targets, group.count);
+}
+
+/// Accounts by the set of Regions they failed in, largest set of accounts first.
+fn fold_targets(page: &mut Page, targets: &[Target], count: u64) {
+    const UNNAMED: &str = "(not named)";
+    let mut regions_of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for target in targets {
+        let account = target.account.as_deref().unwrap_or(UNNAMED);
+        regions_of.entry(account).or_default().insert(target.region.as_deref().unwrap_or(UNNAMED));
+    }
+    let mut accounts_of: BTreeMap<BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
+    for (account, regions) in regions_of {
+        accounts_of.entry(regions).or_default().push(account);
+    }
+    let mut sets: Vec<_> = accounts_of.into_iter().collect();
+    sets.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then_with(|| a.0.cmp(&b.0)));
+    let mut listed = 0;
+    for (regions, accounts) in sets.iter().take(REGION_SETS_SHOWN) {
+        let shown = &accounts[..accounts.len().min(ACCOUNTS_SHOWN)];
+        let mut line = format!("{}: {}", regions.iter().copied().collect::<Vec<_>>().join(", "), shown.join(" "));
+        let more = accounts.len() - shown.len();
+        if more > 0 {
+            line.push_str(&format!(" and {} more", words::count(more as u64, "account", "accounts")));
+        }
+        listed += accounts.len() * regions.len();
+        page.folded("     ", &words::plain(&line));
+    }
+    let unlisted = count.saturating_sub(listed as u64);
+    if unlisted > 0 {
+        page.line(&format!("     and {} more", words::targets(unlisted)));
+    }
+}
+
+fn collateral(page: &mut Page, report: &Report) {
+    let cancelled = &report.collateral;
+    if cancelled.count() == 0 {
+        return;
+    }
+    let why = [
+        (cancelled.failure_tolerance_exceeded, "because the failure tolerance was exceeded"),
+        (cancelled.operation_stopped, "because somebody stopped the operation"),
+        (cancelled.other, "for another reason"),
+    ];
+    let parts: Vec<String> =
+        why.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{} {why}", words::targets(*n))).collect();
+    page.paragraph("", &format!("Cancelled, never begun: {}.", parts.join(", ")));
+    for reason in cancelled.reasons.iter().take(GROUPS_SHOWN) {
+        let sample = reason.sample.as_deref().map_or_else(|| "(no reason given)".to_owned(), words::plain);
+        page.folded("   > ", &format!("{}: {}", words::targets(reason.count), words::shorten(&sample, SAMPLE)));
+    }
+}
+
+fn drift(page: &mut Page, report: &Report) {
+    let Some(drift) = &report.drift else {
+        return;
+    };
+    let parts: Vec<String> = [
+        (drift.drifted, "drifted"),
+        (drift.in_sync, "in sync"),
+        (drift.in_progress, "still being checked"),
+        (drift.failed, "could not be checked"),
+    ]
+    .iter()
+    .filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| format!("{} {word}", words::number(n))))
+    .collect();
+    let status = drift.status.as_deref().unwrap_or("not told");
+    let total = drift
+        .total
+        .map_or_else(String::new, |n| format!(" of {}", words::count(n, "stack instance", "stack instances")));
+    page.paragraph("", &format!("Drift: {}{total}: {}.", words::plain(status), parts.join(", ")));
+}
+
+fn gates(page: &mut Page, report: &Report) {
+    let gate = &report.account_gate;
+    let says = [
+        (gate.refused, "refused"),
+        (gate.no_action, "answered that no action was necessary or possible"),
+        (gate.unrecognized, "gave an answer that is not known"),
+        (gate.ungated.count, "went on without a gate's consent"),
+    ];
+    let parts: Vec<String> =
+        says.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", words::number(*n))).collect();
+    if parts.is_empty() {
+        return;
+    }
+    page.paragraph("", &format!("Account gate: {} passed, {}.", words::number(gate.passed), parts.join(", ")));
+    if gate.ungated.count > 0 {
+        fold_targets(page, &gate.ungated.targets, gate.ungated.count);
+    }
+}
+
+fn tables(page: &mut Page, report: &Report) {
+    let regions: Vec<Row> = report
+        .by_region
+        .iter()
+        .map(|r| Row::new(r.region.as_deref(), r.succeeded, r.failed, r.cancelled, r.other))
+        .collect();
+    table(page, "By Region", regions);
+    let units: Vec<Row> = report
+        .by_organizational_unit
+        .iter()
+        .map(|u| Row::new(u.organizational_unit_id.as_deref(), u.succeeded, u.failed, u.cancelled, u.other))
+        .collect();
+    table(page, "By organizational unit", units);
+}
+
+struct Row {
+    name: String,
+    numbers: [u64; 4],
+}
+
+impl Row {
+    fn new(name: Option<&str>, succeeded: u64, failed: u64, cancelled: u64, other: u64) -> Self {
+        let name = words::plain(name.unwrap_or("(none)"));
+        Self { name: words::shorten_middle(&name, 36).into_owned(), numbers: [succeeded, failed, cancelled, other] }
+    }
+
+    fn trouble(&self) -> u64 {
+        self.numbers[1] + self.numbers[2]
+    }
+
+    fn total(&self) -> u64 {
+        self.numbers.iter().sum()
+    }
+}
+
+/// A table only where it tells something: more than one row, with trouble that is uneven.
+fn table(page: &mut Page, title: &str, mut rows: Vec<Row>) {
+    let uneven = rows.windows(2).any(|pair| match pair {
+        [a, b] => u128::from(a.trouble()) * u128::from(b.total()) != u128::from(b.trouble()) * u128::from(a.total()),
+        _ => false,
+    });
+    if !uneven {
+        return;
+    }
+    rows.sort_by(|a, b| b.trouble().cmp(&a.trouble()).then_with(|| a.name.cmp(&b.name)));
+    let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(title.chars().count());
+    let heads = ["succeeded", "failed", "cancelled", "other"];
+    let used: Vec<usize> = (0..heads.len()).filter(|&i| rows.iter().any(|row| row.numbers[i] > 0)).collect();
+    page.gap();
+    let line = |name: &str, cells: Vec<String>| format!("{name:<width$}{}", cells.concat());
+    page.line(&line(title, used.iter().map(|&i| format!("{:>11}", heads[i])).collect()));
+    for row in rows.iter().take(TABLE_ROWS) {
+        page.line(&line(&row.name, used.iter().map(|&i| format!("{:>11}", words::number(row.numbers[i]))).collect()));
+    }
+    let more = rows.len().saturating_sub(TABLE_ROWS);
+    if more > 0 {
+        page.line(&format!("and {more} more"));
+    }
+}
+
+fn retry(page: &mut Page, report: &Report) {
+    let retry = &report.retry;
+    if retry.commands.is_empty() && retry.note.is_none() {
+        return;
+    }
+    page.paragraph("", "To retry exactly what failed or was cancelled:");
+    if let Some(note) = &retry.note {
+        page.folded("", &format!("Note: {note}."));
+    }
+    let mut room = COMMANDS;
+    let mut hidden = retry.commands_omitted;
+    for command in &retry.commands {
+        if command.len() > room {
+            hidden += 1;
+            continue;
+        }
+        room -= command.len();
+        page.gap();
+        // Never folded: a line break would break the command.
+        page.line(command);
+    }
+    if hidden > 0 {
+        page.paragraph("", &format!("{} too long for this mail.", words::count(hidden, "command is", "commands are")));
+    }
+}
+
+fn footer(page: &mut Page, report: &Report) {
+    let operation = &report.operation;
+    page.gap();
+    if let Some(url) = &operation.console_url {
+        page.line(&format!("Stack set: {url}"));
+    }
+    if report.outcome != Outcome::Succeeded {
+        page.line(&format!("All failures: {}", operation.results_command));
+    }
+    page.folded("", &format!("Operation: {}", words::plain(&operation.id)));
+    let set = &report.stack_set;
+    let place: Vec<String> = [("account", &set.account), ("Region", &set.region)]
+        .iter()
+        .filter_map(|(word, value)| value.as_ref().map(|value| format!("{word} {}", words::plain(value))))
+        .collect();
+    if !place.is_empty() {
+        page.folded("", &format!("Administered in: {}", place.join(", ")));
+    }
+    match (&operation.started_at, &operation.ended_at) {
+        (Some(start), Some(end)) => {
+            let took =
+                operation.duration_seconds.map_or_else(String::new, |s| format!(", took {}", words::duration(s)));
+            page.folded("", &format!("Ended: {}{took} (started {})", words::time(end), words::time(start)));
+        }
+        (Some(start), None) => page.folded("", &format!("Started: {}", words::time(start))),
+        _ => {}
+    }
+    let completeness = &report.completeness;
+    if completeness.complete {
+        let agrees = match completeness.failed_expected {
+            Some(_) => ", the number of failures agrees with CloudFormation's own",
+            None => "",
+        };
+        page.folded(
+            "",
+            &format!("Read: all {}{agrees}.", words::count(completeness.results_read, "result", "results")),
+        );
+    } else {
+        page.folded(
+            "",
+            &format!("Read: {}, INCOMPLETE.", words::count(completeness.results_read, "result", "results")),
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! How numbers, times, names and AWS's free texts are written for people.
+
+use std::borrow::Cow;
+
+use crate::report::{Outcome, Report};
+
+/// `2000` -> `2,000`.
+pub(super) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 target`, `2,000 targets`; `plural` is the whole plural word.
+pub(super) fn count(n: u64, singular: &str, plural: &str) -> String {
+    format!("{} {}", number(n), if n == 1 { singular } else { plural })
+}
+
+pub(super) fn targets(n: u64) -> String {
+    count(n, "target", "targets")
+}
+
+/// `2026-11-23T10:00:42Z` -> `2026-11-23 10:00:42 UTC`.
+pub(super) fn time(rfc3339: &str) -> String {
+    rfc3339.replace('T', " ").replace('Z', " UTC")
+}
+
+/// `822` seconds -> `13 min 42 s`; the two largest units.
+pub(super) fn duration(seconds: u64) -> String {
+    let units = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+    let first = units.iter().position(|(n, _)| *n > 0).unwrap_or(units.len() - 1);
+    let shown = units.iter().skip(first).take(2).filter(|(n, _)| *n > 0);
+    let text = shown.map(|(n, unit)| format!("{n} {unit}")).collect::<Vec<_>>().join(" ");
+    if text.is_empty() { "0 s".to_owned() } else { text }
+}
+
+/// A text of AWS's or a user's on one line: whitespace and control characters become one space.
+///
+/// Bidirectional controls go too: in a mail they could turn the words around them.
+pub(super) fn plain(text: &str) -> String {
+    let is_odd = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    text.split(|c: char| c.is_whitespace() || is_odd(c)).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// At most `max` characters, cut at a word where one is near, ending in an ellipsis.
+pub(super) fn shorten(text: &str, max: usize) -> Cow<'_, str> {
+    let Some((end, _)) = text.char_indices().nth(max) else {
+        return Cow::Borrowed(text);
+    };
+    let room = text.char_indices().nth(max.saturating_sub(1)).map_or(end, |(at, _)| at);
+    let cut = &text[..room];
+    let at_word = cut.rfind(char::is_whitespace).filter(|at| *at > room * 3 / 4).unwrap_or(room);
+    Cow::Owned(format!("{}…", text[..at_word].trim_end()))
+}
+
+/// At most `max` characters, cut in the middle: the ends of a name tell it apart.
+pub(super) fn shorten_middle(text: &str, max: usize) -> Cow<'_, str> {
+    let length = text.chars().count();
+    if length <= max {
+        return Cow::Borrowed(text);
+    }
+    let keep = max.saturating_sub(1);
+    let head: String = text.chars().take(keep.div_ceil(2)).collect();
+    let tail: String = text.chars().skip(length - keep / 2).collect();
+    Cow::Owned(format!("{head}…{tail}"))
+}
+
+/// `UPDATE of security-baseline`.
+pub(super) fn what(report: &Report) -> String {
+    let action = report.operation.action.as_deref().map_or_else(|| "operation".to_owned(), plain);
+    format!("{action} of {}", plain(&report.stack_set.name))
+}
+
+/// The numbers that say how bad it is: `280 of 2,000 targets failed, 120 cancelled`.
+pub(super) fn how_bad(report: &Report) -> String {
+    let counts = &report.counts;
+    if counts.total == 0 {
+        return "no targets".to_owned();
+    }
+    let mut parts = Vec::new();
+    let of_total = |n: u64, word: &str| format!("{} of {} {word}", number(n), targets(counts.total));
+    if counts.failed > 0 {
+        parts.push(of_total(counts.failed, "failed"));
+    }
+    if counts.cancelled > 0 {
+        parts.push(if parts.is_empty() {
+            of_total(counts.cancelled, "cancelled")
+        } else {
+            format!("{} cancelled", number(counts.cancelled))
+        });
+    }
+    if parts.is_empty() {
+        parts.push(match report.outcome {
+            Outcome::Succeeded | Outcome::SucceededWithFailures if counts.succeeded == counts.total => {
+                format!("all {} succeeded", targets(counts.total))
+            }
+            _ => of_total(counts.succeeded, "succeeded"),
+        });
+    }
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_durations() {
+        assert_eq!([0, 7, 999, 1_000, 1_234_567].map(number), ["0", "7", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0, 59, 60, 822, 3_600, 3_661, 90_000, 172_800].map(duration),
+            ["0 s", "59 s", "1 min", "13 min 42 s", "1 h", "1 h 1 min", "1 d 1 h", "2 d"]
+        );
+    }
+
+    #[test]
+    fn texts_stay_on_one_line_and_within_their_length() {
+        assert_eq!(plain("a\r\n\tb\0c \u{202e}d"), "a b c d");
+        assert_eq!(shorten("short", 5), "short");
+        assert_eq!(shorten("one two three four", 16), "one two three…");
+        assert_eq!(shorten("żółwżółwżółw", 5), "żółw…");
+        assert_eq!(shorten_middle("abcdefghij", 5), "ab…ij");
+        assert_eq!(shorten_middle("日本語日本語", 4), "日本…語");
+    }
+}

@@ -1,0 +1,458 @@
+//! The report as data; its JSON form is the public document, version 1.
+//!
+//! Keys are always present: an unknown value is `null`, an empty list `[]`. Every `count` of
+//! targets equals the targets listed plus `targetsOmitted`. `docs/report.schema.json` is the JSON
+//! Schema.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::operation::{OperationRef, ResultStatus};
+
+/// Version of the document: additions raise the second number, anything else the first.
+pub const SCHEMA_VERSION: &str = "1.0";
+
+/// Everything that is known of one operation.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: &'static str,
+    /// The stack set.
+    pub stack_set: StackSetSummary,
+    /// The operation.
+    pub operation: OperationSummary,
+    /// How it ended, in one word.
+    pub outcome: Outcome,
+    /// Whether the rows read are all there is.
+    pub completeness: Completeness,
+    /// Targets by status.
+    pub counts: Counts,
+    /// Why targets failed, most accounts first; never collateral.
+    pub causes: Vec<Cause>,
+    /// Targets that were cancelled.
+    pub collateral: Collateral,
+    /// What account gates said.
+    pub account_gate: AccountGate,
+    /// What a drift detection found; `null` for other operations.
+    pub drift: Option<DriftSummary>,
+    /// Targets by Region.
+    pub by_region: Vec<RegionSummary>,
+    /// Targets by organizational unit, `null` for those of none.
+    pub by_organizational_unit: Vec<OrganizationalUnitSummary>,
+    /// Organizational units left out for size.
+    pub by_organizational_unit_omitted: OrganizationalUnitsOmitted,
+    /// How to try the failed and cancelled targets again.
+    pub retry: Retry,
+}
+
+impl Report {
+    /// What needs a person's eye, one phrase each; empty when all is well.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut count = |number: u64, what: &str| {
+            if number > 0 {
+                problems.push(format!("{number} targets {what}"));
+            }
+        };
+        count(self.counts.failed, "failed");
+        count(self.counts.cancelled, "cancelled");
+        count(self.account_gate.ungated.count, "went on without an account gate");
+        if matches!(self.outcome, Outcome::Failed | Outcome::Stopped) {
+            problems.push(format!("the operation is {}", self.outcome.as_str()));
+        }
+        if let Some(reason) = &self.completeness.reason {
+            problems.push(format!("the report is incomplete: {reason}"));
+        }
+        problems
+    }
+}
+
+/// The stack set that the operation worked on.
+#[derive(Debug, Clone, Serialize)]
+pub struct StackSetSummary {
+    /// Name.
+    pub name: String,
+    /// Unique id.
+    pub id: Option<String>,
+    /// Account that owns it.
+    pub account: Option<String>,
+    /// Administration Region.
+    pub region: Option<String>,
+}
+
+/// The operation itself.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationSummary {
+    /// Operation id.
+    pub id: String,
+    /// `CREATE`, `UPDATE`, `DELETE`, `DETECT_DRIFT`, ...
+    pub action: Option<String>,
+    /// CloudFormation's own status.
+    pub status: Option<String>,
+    /// CloudFormation's own reason.
+    pub status_reason: Option<String>,
+    /// Start, RFC 3339 UTC.
+    pub started_at: Option<String>,
+    /// End, RFC 3339 UTC.
+    pub ended_at: Option<String>,
+    /// Seconds between the two.
+    pub duration_seconds: Option<u64>,
+    /// The stack set in the console of its partition.
+    pub console_url: Option<String>,
+    /// AWS CLI command that lists every failed target with its reason.
+    pub results_command: String,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Outcome {
+    /// Every target succeeded.
+    Succeeded,
+    /// It stayed within its failure tolerance, but not every target succeeded.
+    SucceededWithFailures,
+    /// It went beyond its failure tolerance.
+    Failed,
+    /// Somebody stopped it.
+    Stopped,
+    /// It has not ended.
+    InProgress,
+}
+
+impl Outcome {
+    /// The document's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "SUCCEEDED",
+            Self::SucceededWithFailures => "SUCCEEDED_WITH_FAILURES",
+            Self::Failed => "FAILED",
+            Self::Stopped => "STOPPED",
+            Self::InProgress => "IN_PROGRESS",
+        }
+    }
+}
+
+/// Whether the rows read are all there is.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Completeness {
+    /// Whether nothing is known to be missing.
+    pub complete: bool,
+    /// Which numbers disagree, if not.
+    pub reason: Option<String>,
+    /// Rows read.
+    pub results_read: u64,
+    /// Failed targets by CloudFormation's own count.
+    pub failed_expected: Option<u64>,
+}
+
+/// Targets by status.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// All of them.
+    pub total: u64,
+    /// SUCCEEDED.
+    pub succeeded: u64,
+    /// FAILED.
+    pub failed: u64,
+    /// CANCELLED.
+    pub cancelled: u64,
+    /// RUNNING.
+    pub running: u64,
+    /// PENDING.
+    pub pending: u64,
+    /// Any other status, or none.
+    pub other: u64,
+    /// Those of `other` by their own names; a row without a status counts under `""`.
+    pub other_statuses: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    pub(super) fn count(&mut self, status: Option<&ResultStatus>) {
+        self.total += 1;
+        let field = match status {
+            Some(ResultStatus::Succeeded) => &mut self.succeeded,
+            Some(ResultStatus::Failed) => &mut self.failed,
+            Some(ResultStatus::Cancelled) => &mut self.cancelled,
+            Some(ResultStatus::Running) => &mut self.running,
+            Some(ResultStatus::Pending) => &mut self.pending,
+            Some(ResultStatus::Other(_)) | None => {
+                let name = status.map_or("", ResultStatus::as_str);
+                *self.other_statuses.entry(name.to_owned()).or_default() += 1;
+                &mut self.other
+            }
+        };
+        *field += 1;
+    }
+}
+
+/// A target: an account in a Region.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// Account id.
+    pub account: Option<Arc<str>>,
+    /// Region.
+    pub region: Option<Arc<str>>,
+    /// Organizational unit of the account; `null` when self-managed.
+    pub organizational_unit_id: Option<Arc<str>>,
+}
+
+/// Why targets failed: one code of the taxonomy.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cause {
+    /// The code.
+    pub code: &'static str,
+    /// Targets.
+    pub count: u64,
+    /// Distinct accounts among them.
+    pub accounts: u64,
+    /// Distinct Regions among them.
+    pub regions: u64,
+    /// Who can fix it.
+    pub who_can_fix: Option<&'static str>,
+    /// Whether trying again unchanged helps: `yes`, `no`, `sometimes`; `null` where nobody can say.
+    pub retry_helps: Option<&'static str>,
+    /// What to do.
+    pub next_step: Option<String>,
+    /// The distinct texts behind it, most targets first.
+    pub groups: Vec<Group>,
+    /// Groups left out for size; their targets are in `count`.
+    pub groups_omitted: GroupsOmitted,
+}
+
+/// Groups left out for size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct GroupsOmitted {
+    /// How many groups.
+    pub groups: u64,
+    /// Their targets.
+    pub count: u64,
+}
+
+/// Targets whose texts differ in nothing but ids, Regions and times.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    /// The text with what differs masked; `null` for rows without a text.
+    pub pattern: Option<String>,
+    /// The text of the first target.
+    pub sample: Option<String>,
+    /// Targets.
+    pub count: u64,
+    /// The resource that the text names.
+    pub resource: Option<Resource>,
+    /// The targets, by account and Region.
+    pub targets: Arc<[Target]>,
+    /// Targets left out for size.
+    pub targets_omitted: u64,
+}
+
+/// A resource of the stack set's template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resource {
+    /// Logical id in the template.
+    pub logical_id: String,
+    /// Resource type.
+    pub r#type: String,
+}
+
+/// Targets that were cancelled: consequences, never causes.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Collateral {
+    /// Cancelled because others failed.
+    pub failure_tolerance_exceeded: u64,
+    /// Cancelled because somebody stopped the operation.
+    pub operation_stopped: u64,
+    /// Cancelled with another text, or none.
+    pub other: u64,
+    /// The texts of `other`.
+    pub reasons: Vec<CollateralReason>,
+    /// Texts left out for size.
+    pub reasons_omitted: GroupsOmitted,
+    /// All cancelled targets.
+    pub targets: Arc<[Target]>,
+    /// Targets left out for size.
+    pub targets_omitted: u64,
+}
+
+impl Collateral {
+    /// All cancelled targets, also those left out.
+    pub fn count(&self) -> u64 {
+        self.failure_tolerance_exceeded + self.operation_stopped + self.other
+    }
+}
+
+/// A text on cancelled targets that says neither of the usual two things.
+#[derive(Debug, Clone, Serialize)]
+pub struct CollateralReason {
+    /// The text with what differs masked.
+    pub pattern: Option<String>,
+    /// The text of the first target.
+    pub sample: Option<String>,
+    /// Targets.
+    pub count: u64,
+}
+
+/// What account gates said, in numbers of targets.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountGate {
+    /// The gate let the target pass.
+    pub passed: u64,
+    /// The gate refused it.
+    pub refused: u64,
+    /// There is no gate function; the target went on.
+    pub not_configured: u64,
+    /// The gate function could not be invoked; the target went on.
+    pub not_invokable: u64,
+    /// The gate said that there was nothing to do.
+    pub no_action: u64,
+    /// The gate was never reached, because the role could not be assumed.
+    pub not_reached: u64,
+    /// The row tells of no gate.
+    pub absent: u64,
+    /// A gate answer that this version does not know.
+    pub unrecognized: u64,
+    /// Targets that went on unchecked though gates are in use.
+    pub ungated: Ungated,
+}
+
+/// Targets that went on without a gate's consent where gates are in use.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ungated {
+    /// How many.
+    pub count: u64,
+    /// Which.
+    pub targets: Arc<[Target]>,
+    /// Targets left out for size.
+    pub targets_omitted: u64,
+}
+
+/// What a drift detection found, in numbers of stack instances.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftSummary {
+    /// `DRIFTED`, `IN_SYNC`, `NOT_CHECKED`, ...
+    pub status: Option<String>,
+    /// Differ from the template.
+    pub drifted: Option<u64>,
+    /// Match it.
+    pub in_sync: Option<u64>,
+    /// Still being looked at.
+    pub in_progress: Option<u64>,
+    /// Could not be looked at.
+    pub failed: Option<u64>,
+    /// All.
+    pub total: Option<u64>,
+}
+
+/// One Region's targets by status.
+#[derive(Debug, Clone, Serialize)]
+pub struct RegionSummary {
+    /// Region.
+    pub region: Option<Arc<str>>,
+    /// SUCCEEDED.
+    pub succeeded: u64,
+    /// FAILED.
+    pub failed: u64,
+    /// CANCELLED.
+    pub cancelled: u64,
+    /// Any other.
+    pub other: u64,
+}
+
+/// One organizational unit's targets by status.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrganizationalUnitSummary {
+    /// Organizational unit; `null` for targets of none.
+    pub organizational_unit_id: Option<Arc<str>>,
+    /// SUCCEEDED.
+    pub succeeded: u64,
+    /// FAILED.
+    pub failed: u64,
+    /// CANCELLED.
+    pub cancelled: u64,
+    /// Any other.
+    pub other: u64,
+}
+
+/// Targets of the organizational units left out for size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct OrganizationalUnitsOmitted {
+    /// How many units.
+    pub units: u64,
+    /// SUCCEEDED.
+    pub succeeded: u64,
+    /// FAILED.
+    pub failed: u64,
+    /// CANCELLED.
+    pub cancelled: u64,
+    /// Any other.
+    pub other: u64,
+}
+
+/// How to try the failed and cancelled targets again.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// AWS CLI commands, ready for a shell.
+    pub commands: Vec<String>,
+    /// Commands left out for size.
+    pub commands_omitted: u64,
+    /// What to fix first, and which targets the commands leave out and why.
+    pub note: Option<String>,
+}
+
+/// RFC 3339 UTC, to the second; `None` for a time that no calendar holds.
+pub(super) fn rfc3339(epoch_seconds: i64) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(epoch_seconds).ok()?.format(&Rfc3339).ok()
+}
+
+/// Link to the stack set in the console of its partition; `None` where its host or the stack set's
+/// id is not known.
+///
+/// AWS documents no deep links. This form is the one the console itself shows; none that leads
+/// straight to one operation is publicly known.
+pub(super) fn console_url(operation: &OperationRef, service_managed: bool) -> Option<String> {
+    let set = &operation.stack_set;
+    let host = match set.partition.as_str() {
+        "aws" => "console.aws.amazon.com",
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => return None,
+    };
+    let id = set.id.as_ref()?;
+    let mut url =
+        format!("https://{region}.{host}/cloudformation/home?region={region}#/stacksets/", region = set.region);
+    percent_encode(&mut url, &set.name);
+    url.push(':');
+    percent_encode(&mut url, id);
+    url.push_str("/info?permissions=");
+    url.push_str(if service_managed { "service" } else { "self" });
+    Some(url)
+}
+
+fn percent_encode(url: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(url, "%{byte:02X}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! x
+/// x
+pub const FUNCTION_ARN: &str = "x";

@@ -1,0 +1,228 @@
+//! What goes wrong, as data.
+
+use std::time::Duration;
+
+use crate::query::Call;
+
+/// One thing that goes wrong.
+///
+/// Without further conditions it concerns every call of its action, for ever. Where several faults fit a call, all
+/// their delays add up and the first other one decides the answer.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The action concerned, as `Publish`; `*` is any.
+    pub action: String,
+    /// Which of its calls.
+    pub when: When,
+    /// How often it still happens; `None` is for ever.
+    pub left: Option<usize>,
+    /// Parameters that the call must have.
+    pub params: Vec<(String, String)>,
+    /// What happens.
+    pub kind: FaultKind,
+}
+
+/// Which calls of an action a fault concerns; all numbers start at 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// All.
+    Always,
+    /// The call with this number, counted over the life of the server, failed ones included.
+    Call(usize),
+    /// The call with this number and all that follow.
+    FromCall(usize),
+    /// Calls for this page of a list, however often it is asked for.
+    Page(usize),
+}
+
+/// What happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// An error document.
+    Error {
+        /// The HTTP status.
+        status: u16,
+        /// The error code.
+        code: String,
+        /// The message.
+        message: String,
+    },
+    /// `Throttling`, "Rate exceeded", which is a 400.
+    Throttling,
+    /// `InternalFailure`, 500.
+    InternalFailure,
+    /// `ServiceUnavailable`, 503.
+    ServiceUnavailable,
+    /// The connection is closed without an answer and without the call being carried out.
+    Reset,
+    /// The call is carried out, then the connection is closed without an answer.
+    LostAnswer,
+    /// The call is carried out and half of the promised body is sent.
+    ResetMidBody,
+    /// No answer, until the server stops; the call is not carried out.
+    Hang,
+    /// The answer comes later.
+    Delay(Duration),
+    /// A whole HTTP 200 whose XML stops in mid-element, halfway through the rows.
+    CutXml,
+    /// HTTP 200 with a tag that closes what was never opened, halfway through the rows.
+    MalformedXml,
+    /// A proxy's HTML page with a 502; the call is not carried out.
+    NotXml,
+    /// The page hands out the token that leads to itself: the one that it was asked with, if there was one.
+    RepeatToken,
+    /// `<NextToken></NextToken>` in place of the token.
+    EmptyToken,
+    /// The last page hands out a token all the same, which leads to an empty page without one.
+    LeftoverToken,
+    /// A page without rows, whose token leads to the rows that it should have had.
+    EmptyPage,
+    /// The page hands out no token although rows are left.
+    LostToken,
+}
+
+/// A fault that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fired {
+    /// The action that was called.
+    pub action: String,
+    /// Which call of that action it was, from 1.
+    pub call: usize,
+    /// What happened to it.
+    pub kind: FaultKind,
+}
+
+impl Fault {
+    /// A fault of every call of `action` (`*`: of any action), for ever.
+    pub fn on(action: &str, kind: FaultKind) -> Self {
+        Self { action: action.to_owned(), when: When::Always, left: None, params: Vec::new(), kind }
+    }
+
+    /// An error document for every call of `action`.
+    pub fn error(action: &str, status: u16, code: &str, message: &str) -> Self {
+        Self::on(action, FaultKind::Error { status, code: code.to_owned(), message: message.to_owned() })
+    }
+
+    /// Only the call with this number, from 1.
+    #[must_use]
+    pub fn call(mut self, number: usize) -> Self {
+        self.when = When::Call(number);
+        self
+    }
+
+    /// The call with this number, from 1, and all later ones.
+    #[must_use]
+    pub fn from_call(mut self, number: usize) -> Self {
+        self.when = When::FromCall(number);
+        self
+    }
+
+    /// Only calls for this page of a list, from 1.
+    #[must_use]
+    pub fn page(mut self, number: usize) -> Self {
+        self.when = When::Page(number);
+        self
+    }
+
+    /// Only calls with this parameter, as (`OperationId`, `op-1`) or (`Filters.member.1.Values`, `FAILED`).
+    #[must_use]
+    pub fn with_param(mut self, name: &str, value: &str) -> Self {
+        self.params.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Only the first `count` of the calls that fit.
+    #[must_use]
+    pub fn times(mut self, count: usize) -> Self {
+        self.left = Some(count);
+        self
+    }
+
+    /// Only the first of the calls that fit.
+    #[must_use]
+    pub fn once(self) -> Self {
+        self.times(1)
+    }
+
+    fn concerns(&self, call: &Call, number: usize, page: Option<usize>) -> bool {
+        self.left != Some(0)
+            && (self.action == "*" || self.action == call.action)
+            && match self.when {
+                When::Always => true,
+                When::Call(wanted) => number == wanted,
+                When::FromCall(first) => number >= first,
+                When::Page(wanted) => page == Some(wanted),
+            }
+            && self.params.iter().all(|(name, value)| call.param(name) == Some(value))
+    }
+}
+
+/// The faults that one call meets.
+#[derive(Debug, Default)]
+pub(crate) struct Met {
+    pub(crate) delay: Duration,
+    pub(crate) kind: Option<FaultKind>,
+    pub(crate) fired: Vec<Fired>,
+}
+
+/// Finds the faults of a call and uses them up.
+pub(crate) fn meet(faults: &mut [Fault], call: &Call, number: usize, page: Option<usize>) -> Met {
+    let mut met = Met::default();
+    for fault in faults {
+        let is_delay = matches!(fault.kind, FaultKind::Delay(_));
+        if (met.kind.is_some() && !is_delay) || !fault.concerns(call, number, page) {
+            continue;
+        }
+        match &fault.kind {
+            FaultKind::Delay(delay) => met.delay += *delay,
+            kind => met.kind = Some(kind.clone()),
+        }
+        if let Some(left) = &mut fault.left {
+            *left -= 1;
+        }
+        met.fired.push(Fired { action: call.action.clone(), call: number, kind: fault.kind.clone() });
+    }
+    met
+}
+
+/// Where a body is spoiled: inside the text of the first element of its middle row.
+///
+/// A body without rows is spoiled in its middle.
+fn spoil_at(body: &str) -> usize {
+    let rows: Vec<usize> = body.match_indices("<member>").map(|(at, _)| at).collect();
+    let middle = match rows.get(rows.len() / 2) {
+        Some(row) => {
+            let element = row + "<member>".len();
+            let text = body[element..].find('>').map_or(element, |at| element + at + 1);
+            text + 4
+        }
+        None => body.len() / 2,
+    };
+    (0..=middle.min(body.len())).rev().find(|&at| body.is_char_boundary(at)).unwrap_or(0)
+}
+
+/// The body as far as a cut leaves it.
+pub(crate) fn cut(mut body: String) -> String {
+    body.truncate(spoil_at(&body));
+    body
+}
+
+/// The body with a closing tag in a place where nothing is open by that name.
+pub(crate) fn malform(mut body: String) -> String {
+    body.insert_str(spoil_at(&body), "</Mangled>");
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cut, malform};
+
+    #[test]
+    fn a_cut_falls_into_the_middle_row() {
+        let body = "<R><member><Account>111111111111</Account></member>\
+                    <member><Account>222222222222</Account></member></R>";
+        assert_eq!(cut(body.to_owned()), "<R><member><Account>111111111111</Account></member><member><Account>2222");
+        assert!(malform(body.to_owned()).contains("<Account>2222</Mangled>22222222</Account>"));
+        assert_eq!(cut("<R>é</R>".to_owned()), "<R>");
+    }
+}

@@ -1,0 +1,59 @@
+//! A loopback AWS for tests, the demo and benchmarks.
+//!
+//! [`Aws`] speaks the two Query protocols that the notifier uses, CloudFormation's StackSet reads and SNS `Publish`,
+//! and refuses what the real services refuse. [`Runtime`] is the other side of a Lambda function. What they hold, and
+//! everything that goes wrong, is data: a [`Scenario`] with its stack sets, operations, [`Row`]s and [`Fault`]s.
+//!
+//! ```
+//! use sandbox::{Aws, Fault, FaultKind, Operation, Row, Scenario, StackSet};
+//!
+//! let set = StackSet::self_managed("baseline", "111111111111", "eu-central-1").operation(
+//!     Operation::new("op-1").action("UPDATE").status("FAILED").rows(vec![
+//!         Row::succeeded("222222222222", "eu-west-1"),
+//!         Row::failed("333333333333", "eu-west-1", "Internal Failure")
+//!             .gate("SKIPPED", "AWSCloudFormationStackSetAccountGate function not found"),
+//!     ]),
+//! );
+//! let aws = Aws::start_in_thread(
+//!     Scenario::new()
+//!         .stack_set(set)
+//!         .topic("arn:aws:sns:eu-central-1:111111111111:stackset-notifications")
+//!         .fault(Fault::on("ListStackSetOperationResults", FaultKind::Throttling).page(1).once()),
+//! );
+//! assert!(aws.url().starts_with("http://127.0.0.1:"));
+//! assert!(aws.published().is_empty());
+//! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "support for tests: what cannot happen on a loopback should end the test at once"
+)]
+
+mod aws;
+mod cloudformation;
+pub mod demo;
+mod describe;
+mod faults;
+mod http;
+mod ids;
+mod operation;
+mod pages;
+mod query;
+mod rows;
+mod runtime;
+mod scenario;
+mod sns;
+mod world;
+mod xml;
+
+pub use crate::{
+    aws::Aws,
+    faults::{Fault, FaultKind, Fired, When},
+    operation::{Drift, FailedCount, Operation, Preferences, Targets},
+    rows::{Gate, Row, Rows},
+    runtime::{Invocation, Outcome, Runtime},
+    scenario::{Scenario, StackSet},
+    sns::Published,
+    world::Request,
+};

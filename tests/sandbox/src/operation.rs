@@ -1,0 +1,202 @@
+//! Stack set operations, as plain data.
+
+use crate::rows::{Row, Rows};
+
+/// Where `StatusDetails.FailedStackInstancesCount` comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailedCount {
+    /// The rows that are FAILED in the end, also while the list does not show them yet.
+    #[default]
+    FromRows,
+    /// This number, right or wrong.
+    Fixed(i32),
+    /// There are no `StatusDetails`.
+    Absent,
+}
+
+/// A stack set operation; a `None` is left out of the answers.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// The caller-chosen id.
+    pub id: String,
+    /// `CREATE`, `UPDATE`, `DELETE` or `DETECT_DRIFT`.
+    pub action: Option<String>,
+    /// `RUNNING`, `SUCCEEDED`, `FAILED`, `STOPPING`, `STOPPED` or `QUEUED`.
+    pub status: Option<String>,
+    /// Why it has its status.
+    pub status_reason: Option<String>,
+    /// What the operation says about the number of failures.
+    pub failed_count: FailedCount,
+    /// When it was asked for, as AWS writes it.
+    pub created: Option<String>,
+    /// When it ended.
+    pub ended: Option<String>,
+    /// How it was to be carried out.
+    pub preferences: Option<Preferences>,
+    /// What it was aimed at.
+    pub targets: Option<Targets>,
+    /// The administration role of a self-managed stack set.
+    pub administration_role_arn: Option<String>,
+    /// The execution role of a self-managed stack set.
+    pub execution_role_name: Option<String>,
+    /// Whether a DELETE leaves the stacks alone.
+    pub retain_stacks: Option<bool>,
+    /// What a DETECT_DRIFT found.
+    pub drift: Option<Drift>,
+    /// The results.
+    pub rows: Rows,
+}
+
+impl Operation {
+    /// A CREATE that succeeded, without rows.
+    pub fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            action: Some("CREATE".to_owned()),
+            status: Some("SUCCEEDED".to_owned()),
+            status_reason: None,
+            failed_count: FailedCount::FromRows,
+            created: Some("2026-03-02T09:00:00.123Z".to_owned()),
+            ended: Some("2026-03-02T09:17:42.456Z".to_owned()),
+            preferences: None,
+            targets: None,
+            administration_role_arn: None,
+            execution_role_name: None,
+            retain_stacks: None,
+            drift: None,
+            rows: Rows::default(),
+        }
+    }
+
+    /// Sets the action.
+    #[must_use]
+    pub fn action(mut self, action: &str) -> Self {
+        self.action = Some(action.to_owned());
+        self
+    }
+
+    /// Sets the status.
+    #[must_use]
+    pub fn status(mut self, status: &str) -> Self {
+        self.status = Some(status.to_owned());
+        self
+    }
+
+    /// Sets the reason.
+    #[must_use]
+    pub fn reason(mut self, reason: &str) -> Self {
+        self.status_reason = Some(reason.to_owned());
+        self
+    }
+
+    /// Sets the number of failures that it admits to.
+    #[must_use]
+    pub fn failed_count(mut self, count: FailedCount) -> Self {
+        self.failed_count = count;
+        self
+    }
+
+    /// Sets when it began and, if it has, ended.
+    #[must_use]
+    pub fn times(mut self, created: &str, ended: Option<&str>) -> Self {
+        self.created = Some(created.to_owned());
+        self.ended = ended.map(str::to_owned);
+        self
+    }
+
+    /// Sets the preferences.
+    #[must_use]
+    pub fn preferences(mut self, preferences: Preferences) -> Self {
+        self.preferences = Some(preferences);
+        self
+    }
+
+    /// Sets the targets.
+    #[must_use]
+    pub fn targets(mut self, targets: Targets) -> Self {
+        self.targets = Some(targets);
+        self
+    }
+
+    /// Sets both roles of a self-managed stack set.
+    #[must_use]
+    pub fn roles(mut self, administration_role_arn: &str, execution_role_name: &str) -> Self {
+        self.administration_role_arn = Some(administration_role_arn.to_owned());
+        self.execution_role_name = Some(execution_role_name.to_owned());
+        self
+    }
+
+    /// Sets what a DETECT_DRIFT found.
+    #[must_use]
+    pub fn drift(mut self, drift: Drift) -> Self {
+        self.drift = Some(drift);
+        self
+    }
+
+    /// Sets the rows, written down (`Vec<Row>`) or generated ([`Rows::generated`]).
+    #[must_use]
+    pub fn rows(mut self, rows: impl Into<Rows>) -> Self {
+        self.rows = rows.into();
+        self
+    }
+
+    /// Adds a row to written-down rows; generated ones stay as they are.
+    #[must_use]
+    pub fn row(mut self, row: Row) -> Self {
+        if let Rows::Listed(rows) = &mut self.rows {
+            rows.push(row);
+        }
+        self
+    }
+}
+
+/// `OperationPreferences`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preferences {
+    /// `SEQUENTIAL` or `PARALLEL`.
+    pub region_concurrency_type: Option<String>,
+    /// The order of the Regions.
+    pub region_order: Vec<String>,
+    /// How many targets of a Region may fail.
+    pub failure_tolerance_count: Option<i32>,
+    /// The same as a share.
+    pub failure_tolerance_percentage: Option<i32>,
+    /// How many targets at once.
+    pub max_concurrent_count: Option<i32>,
+    /// The same as a share.
+    pub max_concurrent_percentage: Option<i32>,
+    /// `STRICT_FAILURE_TOLERANCE` or `SOFT_FAILURE_TOLERANCE`.
+    pub concurrency_mode: Option<String>,
+}
+
+/// `DeploymentTargets`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Targets {
+    /// Accounts; an empty list is left out.
+    pub accounts: Vec<String>,
+    /// Organizational units; an empty list is left out.
+    pub organizational_unit_ids: Vec<String>,
+    /// `NONE`, `INTERSECTION`, `DIFFERENCE` or `UNION`.
+    pub account_filter_type: Option<String>,
+}
+
+/// `StackSetDriftDetectionDetails`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drift {
+    /// `DRIFTED`, `IN_SYNC` or `NOT_CHECKED`.
+    pub drift_status: Option<String>,
+    /// `COMPLETED`, `FAILED`, `PARTIAL_SUCCESS`, `IN_PROGRESS` or `STOPPED`.
+    pub detection_status: Option<String>,
+    /// When it was looked for.
+    pub last_check: Option<String>,
+    /// All instances.
+    pub total: Option<i32>,
+    /// Those that differ.
+    pub drifted: Option<i32>,
+    /// Those that do not.
+    pub in_sync: Option<i32>,
+    /// Those being looked at.
+    pub in_progress: Option<i32>,
+    /// Those that could not be looked at.
+    pub failed: Option<i32>,
+}

@@ -1,0 +1,178 @@
+//! The AWS Query protocol: a signed form in, an XML document out.
+
+use hyper::http::{HeaderMap, header::AUTHORIZATION};
+
+use crate::xml;
+
+/// One call, decoded.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) service: String,
+    pub(crate) action: String,
+    pub(crate) region: String,
+    pub(crate) access_key: String,
+    pub(crate) params: Vec<(String, String)>,
+}
+
+impl Call {
+    /// Reads the form and the credential scope; a request without the latter has an empty service.
+    pub(crate) fn new(headers: &HeaderMap, body: &[u8]) -> Self {
+        let params = decode_form(body);
+        let action =
+            params.iter().find(|(name, _)| name == "Action").map(|(_, value)| value.clone()).unwrap_or_default();
+        let scope = credential_scope(headers).unwrap_or_default();
+        let mut parts = scope.split('/').map(str::to_owned);
+        let access_key = parts.next().unwrap_or_default();
+        let region = parts.nth(1).unwrap_or_default();
+        let service = parts.next().unwrap_or_default();
+        Self { service, action, region, access_key, params }
+    }
+
+    pub(crate) fn param(&self, name: &str) -> Option<&str> {
+        self.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a parameter without which the call makes no sense.
+    pub(crate) fn required(&self, name: &str) -> Result<&str, Refusal> {
+        self.param(name).ok_or_else(|| {
+            Refusal::validation(&format!(
+                "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
+                lower_first(name)
+            ))
+        })
+    }
+}
+
+/// An answer that is an error document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: u16, code: &str, message: &str) -> Self {
+        Self { status, code: code.to_owned(), message: message.to_owned() }
+    }
+
+    pub(crate) fn validation(message: &str) -> Self {
+        Self::new(400, "ValidationError", message)
+    }
+
+    /// The wording that AWS has for a member that breaks its model.
+    pub(crate) fn constraint(value: &str, member: &str, constraint: &str) -> Self {
+        Self::validation(&format!(
+            "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must {constraint}"
+        ))
+    }
+
+    pub(crate) fn to_xml(&self, namespace: &str, request_id: &str) -> String {
+        let kind = if self.status < 500 { "Sender" } else { "Receiver" };
+        let mut out = format!("<ErrorResponse xmlns=\"{namespace}\"><Error>");
+        xml::element(&mut out, "Type", kind);
+        xml::element(&mut out, "Code", &self.code);
+        xml::element(&mut out, "Message", &self.message);
+        out.push_str("</Error>");
+        xml::element(&mut out, "RequestId", request_id);
+        out.push_str("</ErrorResponse>\n");
+        out
+    }
+}
+
+/// Wraps what an action answers.
+pub(crate) fn response(namespace: &str, action: &str, result: &str, request_id: &str) -> String {
+    format!(
+        "<{action}Response xmlns=\"{namespace}\"><{action}Result>{result}</{action}Result>\
+         <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{action}Response>\n"
+    )
+}
+
+/// `AKID/20260302/us-east-1/cloudformation/aws4_request` out of the Authorization header.
+///
+/// The signature itself is not checked: that would test the SDK.
+fn credential_scope(headers: &HeaderMap) -> Option<String> {
+    let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let credential = header
+        .strip_prefix("AWS4-HMAC-SHA256 ")?
+        .split(',')
+        .find_map(|part| part.trim().strip_prefix("Credential="))?;
+    let whole = credential.split('/').count() == 5 && credential.ends_with("/aws4_request");
+    whole.then(|| credential.to_owned())
+}
+
+fn decode_form(body: &[u8]) -> Vec<(String, String)> {
+    body.split(|&byte| byte == b'&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let mut halves = pair.splitn(2, |&byte| byte == b'=');
+            let name = halves.next().unwrap_or_default();
+            let value = halves.next().unwrap_or_default();
+            (decode(name), decode(value))
+        })
+        .collect()
+}
+
+fn decode(encoded: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        match first {
+            b'+' => bytes.push(b' '),
+            b'%' => match tail.get(..2).and_then(hex) {
+                Some(byte) => {
+                    bytes.push(byte);
+                    rest = &tail[2..];
+                }
+                None => bytes.push(b'%'),
+            },
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex(digits: &[u8]) -> Option<u8> {
+    let mut value = 0;
+    for &digit in digits {
+        value = value * 16 + char::from(digit).to_digit(16)?;
+    }
+    u8::try_from(value).ok()
+}
+
+pub(crate) fn lower_first(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map(|first| first.to_ascii_lowercase().to_string() + chars.as_str()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::http::{HeaderMap, HeaderValue};
+
+    use super::Call;
+
+    #[test]
+    fn a_call_is_decoded() {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "authorization",
+            HeaderValue::from_static(
+                "AWS4-HMAC-SHA256 Credential=AKID/20260302/eu-west-1/sns/aws4_request, SignedHeaders=host, Signature=0",
+            ),
+        );
+        let call = Call::new(&headers, b"Action=Publish&Message=a+b%26c%C3%A9%zz&Empty=");
+        assert_eq!(
+            (&*call.action, &*call.service, &*call.region, &*call.access_key),
+            ("Publish", "sns", "eu-west-1", "AKID")
+        );
+        assert_eq!(call.param("Message"), Some("a b&cé%zz"));
+        assert_eq!(call.param("Empty"), Some(""));
+        assert_eq!(call.param("Subject"), None);
+    }
+
+    #[test]
+    fn an_unsigned_call_has_no_service() {
+        assert_eq!(Call::new(&HeaderMap::new(), b"Action=Publish").service, "");
+    }
+}

@@ -1,0 +1,197 @@
+//! What the loopback AWS holds, as plain data.
+
+use std::time::Duration;
+
+use crate::{faults::Fault, ids::uuid_from, operation::Operation};
+
+/// Everything the loopback AWS knows, seen from one account.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The stack sets, of all Regions.
+    pub stack_sets: Vec<StackSet>,
+    /// The ARNs of the topics that exist.
+    pub topics: Vec<String>,
+    /// What goes wrong, and when.
+    pub faults: Vec<Fault>,
+    /// How long every answer takes.
+    pub latency: Option<Duration>,
+    /// Whether `CallAs=DELEGATED_ADMIN` is open to the caller.
+    pub delegated_admin_registered: bool,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            stack_sets: Vec::new(),
+            topics: Vec::new(),
+            faults: Vec::new(),
+            latency: None,
+            delegated_admin_registered: true,
+        }
+    }
+}
+
+impl Scenario {
+    /// An account without stack sets or topics.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a stack set.
+    #[must_use]
+    pub fn stack_set(mut self, stack_set: StackSet) -> Self {
+        self.stack_sets.push(stack_set);
+        self
+    }
+
+    /// Adds a topic.
+    #[must_use]
+    pub fn topic(mut self, arn: &str) -> Self {
+        self.topics.push(arn.to_owned());
+        self
+    }
+
+    /// Adds a fault.
+    #[must_use]
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// Lets every answer take that long.
+    #[must_use]
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.latency = Some(latency);
+        self
+    }
+
+    /// The operation with this id, to change it.
+    pub fn operation_mut(&mut self, id: &str) -> Option<&mut Operation> {
+        self.stack_sets.iter_mut().flat_map(|set| &mut set.operations).find(|operation| operation.id == id)
+    }
+}
+
+/// A stack set; it exists in one Region only, as the real ones do.
+#[derive(Clone, Debug)]
+pub struct StackSet {
+    /// The name.
+    pub name: String,
+    /// The unique part of its id; made from the name unless set.
+    pub uuid: String,
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+    /// The account that owns it: for service-managed ones the management account.
+    pub account: String,
+    /// The administration Region.
+    pub region: String,
+    /// `ACTIVE` or `DELETED`.
+    pub status: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// `SELF_MANAGED` or `SERVICE_MANAGED`.
+    pub permission_model: Option<String>,
+    /// Automatic deployment: enabled, and whether stacks stay when an account leaves.
+    pub auto_deployment: Option<(bool, bool)>,
+    /// `DRIFTED`, `IN_SYNC` or `NOT_CHECKED`.
+    pub drift_status: Option<String>,
+    /// When drift was last looked for.
+    pub last_drift_check: Option<String>,
+    /// Whether operations run side by side where they can.
+    pub managed_execution: Option<bool>,
+    /// The values of `CallAs` with which the caller sees it.
+    pub visible_to: Vec<String>,
+    /// Its operations, in the order in which `ListStackSetOperations` lists them.
+    pub operations: Vec<Operation>,
+}
+
+impl StackSet {
+    /// A stack set with self-managed permissions, seen with `CallAs=SELF`.
+    pub fn self_managed(name: &str, account: &str, region: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            uuid: uuid_from(name),
+            partition: partition_of(region).to_owned(),
+            account: account.to_owned(),
+            region: region.to_owned(),
+            status: "ACTIVE".to_owned(),
+            description: None,
+            permission_model: Some("SELF_MANAGED".to_owned()),
+            auto_deployment: None,
+            drift_status: Some("NOT_CHECKED".to_owned()),
+            last_drift_check: None,
+            managed_execution: None,
+            visible_to: vec!["SELF".to_owned()],
+            operations: Vec::new(),
+        }
+    }
+
+    /// A stack set with service-managed permissions, seen from the management account (`CallAs=SELF`).
+    pub fn service_managed(name: &str, management_account: &str, region: &str) -> Self {
+        Self {
+            permission_model: Some("SERVICE_MANAGED".to_owned()),
+            auto_deployment: Some((true, false)),
+            ..Self::self_managed(name, management_account, region)
+        }
+    }
+
+    /// The caller is a delegated administrator: only `CallAs=DELEGATED_ADMIN` sees the stack set.
+    #[must_use]
+    pub fn seen_by_delegated_admin(self) -> Self {
+        self.visible_to(&["DELEGATED_ADMIN"])
+    }
+
+    /// Sets the values of `CallAs` that see it.
+    #[must_use]
+    pub fn visible_to(mut self, call_as: &[&str]) -> Self {
+        self.visible_to = call_as.iter().map(|&value| value.to_owned()).collect();
+        self
+    }
+
+    /// Sets the unique part of its id.
+    #[must_use]
+    pub fn uuid(mut self, uuid: &str) -> Self {
+        self.uuid = uuid.to_owned();
+        self
+    }
+
+    /// Sets the description.
+    #[must_use]
+    pub fn description(mut self, description: &str) -> Self {
+        self.description = Some(description.to_owned());
+        self
+    }
+
+    /// Marks it as deleted: listed still, but no longer found by its bare name.
+    #[must_use]
+    pub fn deleted(mut self) -> Self {
+        self.status = "DELETED".to_owned();
+        self
+    }
+
+    /// Adds an operation.
+    #[must_use]
+    pub fn operation(mut self, operation: Operation) -> Self {
+        self.operations.push(operation);
+        self
+    }
+
+    /// `name:uuid`.
+    pub fn id(&self) -> String {
+        format!("{}:{}", self.name, self.uuid)
+    }
+
+    /// The ARN that events carry.
+    pub fn arn(&self) -> String {
+        format!("arn:{}:cloudformation:{}:{}:stackset/{}", self.partition, self.region, self.account, self.id())
+    }
+}
+
+fn partition_of(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
