@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_sdk_cloudformation::config::retry::RetryConfig;
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -17,11 +17,11 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Attempts of one call, the first included.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// Settings that all clients share, from the environment: Region, credentials, endpoint.
+/// Loads what all clients share from the environment: Region, credentials, endpoint.
 ///
 /// TLS is rustls with ring: the SDK's default provider costs tens of milliseconds more on the first
 /// call of a process, and 2 MB of binary.
-pub async fn config() -> SdkConfig {
+pub fn loader() -> ConfigLoader {
     let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(https)
@@ -32,8 +32,6 @@ pub async fn config() -> SdkConfig {
                 .build(),
         )
         .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
-        .load()
-        .await
 }
 
 /// Why a call failed, in one line: AWS's code, message and request id, or what kept the call from

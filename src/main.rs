@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
 use serde_json::Value;
+use stackset_notifier::aws;
 use stackset_notifier::config::Config;
 use stackset_notifier::error::Error;
 use stackset_notifier::handler::{Notifier, Reply};
@@ -12,7 +13,7 @@ use stackset_notifier::handler::{Notifier, Reply};
 async fn main() -> Result<(), lambda_runtime::Error> {
     tracing::init_default_subscriber();
     let config = Config::from_env()?;
-    let notifier = Arc::new(Notifier::new(config, &stackset_notifier::aws::config().await));
+    let notifier = Arc::new(Notifier::new(config, &aws::loader().load().await));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let notifier = Arc::clone(&notifier);
         async move { invoke(&notifier, event).await.map_err(diagnostic) }

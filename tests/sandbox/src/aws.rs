@@ -24,7 +24,6 @@ pub struct Aws {
 impl Aws {
     /// Serves the scenario on the current tokio runtime.
     // It awaits nothing, but spawning needs a runtime, which `async` makes sure of.
-    #[allow(clippy::unused_async)]
     pub async fn start(scenario: Scenario) -> Self {
         let world = Arc::new(Mutex::new(World::new(scenario)));
         let server = Server::spawn(Arc::clone(&world), handle);

@@ -132,7 +132,6 @@ pub struct Runtime {
 impl Runtime {
     /// Serves on the current tokio runtime.
     // It awaits nothing, but spawning needs a runtime, which `async` makes sure of.
-    #[allow(clippy::unused_async)]
     pub async fn start() -> Self {
         let desk = Arc::new(Desk::default());
         let server = Server::spawn(Arc::clone(&desk), handle);

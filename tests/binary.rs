@@ -1,0 +1,210 @@
+//! The built binary under the Runtime API: every file of `events/`, and a start with wrong settings.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use sandbox::{Aws, Fault, Invocation, Outcome, Runtime, demo};
+use serde_json::{Value, json};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_stackset-notifier");
+
+/// The function's process; it ends with the test.
+struct Function(Child);
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The environment that Lambda gives, and nothing of ours.
+fn command(runtime: &Runtime, aws: &Aws) -> Command {
+    let mut command = Command::new(BINARY);
+    command
+        .env_clear()
+        .env("AWS_LAMBDA_RUNTIME_API", runtime.address())
+        .env("AWS_LAMBDA_FUNCTION_NAME", "stackset-notifier")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+        .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/stackset-notifier")
+        .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "AKIDTEST")
+        .env("AWS_SECRET_ACCESS_KEY", "do-not-log-this")
+        .env("AWS_SESSION_TOKEN", "nor-this")
+        .env("AWS_ENDPOINT_URL", aws.url())
+        .stdin(Stdio::null());
+    command
+}
+
+fn start(runtime: &Runtime, aws: &Aws) -> Function {
+    let quiet = command(runtime, aws).env("TOPIC_ARN", demo::TOPIC_ARN).stdout(Stdio::null()).spawn();
+    Function(quiet.expect("the binary starts"))
+}
+
+fn event(name: &str) -> Value {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("events").join(name);
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+async fn invoke(runtime: &Runtime, event: &Value) -> Outcome {
+    runtime.invoke(Invocation::new(event).patience(Duration::from_secs(60))).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_event_file_gets_its_reply_and_its_message() {
+    let aws = Aws::start(demo::scenario()).await;
+    let runtime = Runtime::start().await;
+    let _function = start(&runtime, &aws);
+    let expected = [
+        ("instance-status-change.json", "ignored", Value::Null, None),
+        ("manual.json", "published", json!("FAILED"), Some("FAILED: UPDATE of security-baseline, ")),
+        ("operation-failed.json", "published", json!("FAILED"), Some("FAILED: UPDATE of security-baseline, ")),
+        ("operation-running.json", "ignored", Value::Null, None),
+        ("operation-stopped.json", "published", json!("STOPPED"), Some("STOPPED: ")),
+        (
+            "operation-succeeded-with-failures.json",
+            "published",
+            json!("SUCCEEDED_WITH_FAILURES"),
+            Some("SUCCEEDED_WITH_FAILURES: "),
+        ),
+        ("operation-succeeded.json", "quiet", json!("SUCCEEDED"), None),
+    ];
+    let mut files: Vec<String> = fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("events"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    assert_eq!(files, expected.each_ref().map(|(file, ..)| *file), "every event file is expected something of");
+
+    for (file, action, outcome, subject) in expected {
+        aws.forget();
+        let Outcome::Response(reply) = invoke(&runtime, &event(file)).await else {
+            panic!("{file} is an error");
+        };
+        let done = &reply["operations"][0];
+        assert_eq!((&done["action"], &done["outcome"]), (&json!(action), &outcome), "{file}: {reply}");
+        let published = aws.published();
+        match subject {
+            None => assert!(published.is_empty(), "{file}"),
+            Some(start) => {
+                assert_eq!(published.len(), 1, "{file}");
+                assert_eq!(done["messageId"], published[0].message_id);
+                let subject = published[0].subject.as_deref().unwrap();
+                assert!(subject.starts_with(start), "{file}: {subject}");
+                let document: Value = serde_json::from_str(&published[0].body("lambda").unwrap()).unwrap();
+                assert_eq!(document["counts"], done["counts"]);
+                assert_eq!(document["outcome"], outcome);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn errors_reach_lambda_with_a_stable_type_and_a_sentence() {
+    let aws = Aws::start(demo::scenario()).await;
+    let runtime = Runtime::start().await;
+    let _function = start(&runtime, &aws);
+    let failed = event("operation-failed.json");
+
+    let mut nameless = failed.clone();
+    nameless["detail"]["stack-set-operation-id"] = Value::Null;
+    let not_found = Fault::error("DescribeStackSetOperation", 404, "OperationNotFoundException", "no such operation");
+    let denied = Fault::error("Publish", 403, "AuthorizationError", "not authorized to perform: SNS:Publish");
+    for (event, fault, kind, parts) in [
+        (
+            &nameless,
+            None,
+            "EventError",
+            vec!["could not read the field detail.stack-set-operation-id of the event: it is missing"],
+        ),
+        (
+            &failed,
+            Some(not_found),
+            "ReadError",
+            vec![
+                "could not describe operation 0b6f2f0c-4f57-4a3c-9d0e-6a1c8b7e3d10 of stack set security-baseline:",
+                "OperationNotFoundException: no such operation (request id ",
+            ],
+        ),
+        (
+            &failed,
+            Some(denied),
+            "PublishError",
+            vec![
+                "could not publish to topic arn:aws:sns:us-east-1:111111111111:stackset-notifications: ",
+                "AuthorizationError: not authorized to perform: SNS:Publish (request id ",
+            ],
+        ),
+    ] {
+        aws.with(|scenario| scenario.faults = fault.into_iter().collect());
+        let Outcome::Error { error_type, error_message, .. } = invoke(&runtime, event).await else {
+            panic!("{kind} is no error");
+        };
+        assert_eq!(error_type, kind);
+        for part in parts {
+            assert!(error_message.contains(part), "{part:?} in {error_message:?}");
+        }
+    }
+    // The process is still there for the next event.
+    aws.with(|scenario| scenario.faults.clear());
+    assert!(matches!(invoke(&runtime, &failed).await, Outcome::Response(_)));
+}
+
+#[tokio::test]
+async fn wrong_settings_end_the_start_with_a_sentence() {
+    let aws = Aws::start(demo::scenario()).await;
+    let runtime = Runtime::start().await;
+    for (name, value, text) in [
+        ("TOPIC_ARN", None, "could not read the setting TOPIC_ARN: it is not set"),
+        ("TOPIC_ARN", Some("alerts"), "could not read the setting TOPIC_ARN: it is \"alerts\", allowed is"),
+        (
+            "CALL_AS",
+            Some("me"),
+            "could not read the setting CALL_AS: it is \"me\", allowed are auto, SELF, DELEGATED_ADMIN",
+        ),
+        (
+            "NOTIFY_ON",
+            Some("never"),
+            "could not read the setting NOTIFY_ON: it is \"never\", allowed are problems, always",
+        ),
+    ] {
+        let mut command = command(&runtime, &aws);
+        command.env("TOPIC_ARN", demo::TOPIC_ARN).env_remove(name);
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("ConfigError") && said.contains(text), "{text:?} in {said:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_holds_neither_secrets_nor_whole_events() {
+    let aws = Aws::start(demo::scenario()).await;
+    let runtime = Runtime::start().await;
+    // A file, not a pipe: nobody reads while the function runs, and a full pipe would stop it.
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("secrets.log");
+    let child = command(&runtime, &aws)
+        .env("TOPIC_ARN", demo::TOPIC_ARN)
+        .env("AWS_LAMBDA_LOG_LEVEL", "DEBUG")
+        .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+        .stdout(fs::File::create(&path).unwrap())
+        .spawn()
+        .unwrap();
+    let function = Function(child);
+    let mut failed = event("operation-failed.json");
+    failed["detail"]["note"] = json!("a-word-of-the-event");
+    invoke(&runtime, &failed).await;
+    drop(function);
+    let log = fs::read_to_string(path).unwrap();
+    assert!(log.contains("operation reported"), "{log}");
+    for secret in ["do-not-log-this", "nor-this", "a-word-of-the-event"] {
+        assert!(!log.contains(secret), "{secret} in the log");
+    }
+}

@@ -1,0 +1,249 @@
+//! Reading: every page, in the right capacity, and no short report where the chain of pages breaks.
+
+use sandbox::{Fault, FaultKind, Operation, Row, Rows, Scenario, StackSet};
+use serde_json::{Value, json};
+
+use crate::support::{FUNCTION, MANAGEMENT, OPERATION, REGION, Stage, account, event, operation, stack_set};
+
+const RESULTS: &str = "ListStackSetOperationResults";
+const DESCRIBE: &str = "DescribeStackSetOperation";
+
+/// `count` rows, every tenth failed.
+fn rows(count: usize) -> Rows {
+    Rows::generated(count, |i| match i % 10 {
+        3 => Row::failed(&account(i), "eu-west-1", "Internal Failure"),
+        _ => Row::succeeded(&account(i), "eu-west-1"),
+    })
+}
+
+fn with_rows(count: usize) -> Operation {
+    Operation::new(OPERATION).action("UPDATE").status("FAILED").rows(rows(count))
+}
+
+#[tokio::test]
+async fn the_operation_is_described_then_every_page_is_read() {
+    let stage = Stage::of(with_rows(250)).await;
+    stage.report("FAILED").await;
+    assert_eq!(stage.actions(), [DESCRIBE, RESULTS, RESULTS, RESULTS, "Publish"]);
+    let set = stack_set();
+    for request in stage.aws.requests_of(RESULTS) {
+        assert_eq!(request.param("StackSetName"), Some(set.id().as_str()));
+        assert_eq!(request.param("OperationId"), Some(OPERATION));
+        assert_eq!(request.param("MaxResults"), Some("100"));
+        assert_eq!(request.param("CallAs"), Some("SELF"));
+    }
+}
+
+#[tokio::test]
+async fn any_number_of_rows_is_read_exactly() {
+    for (count, pages) in [(0, 1), (1, 1), (99, 1), (100, 1), (101, 2), (100_000, 1_000)] {
+        let stage = Stage::of(with_rows(count)).await;
+        let document = stage.report("FAILED").await;
+        let failed = (0..count).filter(|i| i % 10 == 3).count();
+        assert_eq!(document["counts"]["total"], count, "{count} rows");
+        assert_eq!(document["counts"]["failed"], failed);
+        assert_eq!(document["counts"]["succeeded"], count - failed);
+        assert_eq!(document["completeness"]["resultsRead"], count);
+        assert_eq!(document["completeness"]["complete"], true, "{}", document["completeness"]);
+        assert_eq!(stage.aws.requests_of(RESULTS).len(), pages);
+    }
+}
+
+#[tokio::test]
+async fn the_capacity_follows_the_owner_unless_it_is_set() {
+    let elsewhere = "arn:aws:lambda:eu-central-1:999999999999:function:stackset-notifier";
+    for (setting, function, expected) in [
+        ("auto", FUNCTION, "SELF"),
+        ("auto", elsewhere, "DELEGATED_ADMIN"),
+        ("SELF", elsewhere, "SELF"),
+        ("DELEGATED_ADMIN", FUNCTION, "DELEGATED_ADMIN"),
+    ] {
+        let set =
+            StackSet::service_managed("baseline", MANAGEMENT, REGION).visible_to(&[expected]).operation(with_rows(1));
+        let arn = set.arn();
+        let stage = Stage::with(Scenario::new().stack_set(set), &[("CALL_AS", setting)]).await.function(function);
+        let done = stage.invoke(&event(&arn, OPERATION, "FAILED")).await.unwrap();
+        assert_eq!(done["action"], "published", "CALL_AS={setting} by {function}");
+        for request in stage.aws.requests().iter().filter(|request| request.service == "cloudformation") {
+            assert_eq!(request.param("CallAs"), Some(expected));
+        }
+        let command = stage.document()["operation"]["resultsCommand"].as_str().unwrap().to_owned();
+        assert!(command.contains(&format!("--call-as {expected} ")), "{command}");
+    }
+}
+
+#[tokio::test]
+async fn a_stack_set_in_another_region_is_read_there_and_published_here() {
+    let set = StackSet::self_managed("baseline", MANAGEMENT, "us-east-1").operation(with_rows(1));
+    let arn = set.arn();
+    let stage = Stage::new(Scenario::new().stack_set(set)).await;
+    stage.invoke(&event(&arn, OPERATION, "FAILED")).await.unwrap();
+    let regions: Vec<(String, String)> =
+        stage.aws.requests().into_iter().map(|request| (request.action, request.region)).collect();
+    assert_eq!(
+        regions,
+        [(DESCRIBE, "us-east-1"), (RESULTS, "us-east-1"), ("Publish", REGION)]
+            .map(|(action, region)| (action.to_owned(), region.to_owned()))
+    );
+}
+
+#[tokio::test]
+async fn a_broken_chain_of_tokens_is_an_error_and_nothing_is_published() {
+    for (kind, page, text) in [
+        (FaultKind::RepeatToken, 2, "page 2 hands out an already used token for the next page"),
+        (FaultKind::RepeatToken, 4, "page 4 hands out an already used token for the next page"),
+        (FaultKind::EmptyToken, 1, "page 1 hands out an empty token for the next page"),
+        (FaultKind::EmptyToken, 3, "page 3 hands out an empty token for the next page"),
+    ] {
+        let scenario = Scenario::new()
+            .stack_set(stack_set().operation(with_rows(350)))
+            .fault(Fault::on(RESULTS, kind.clone()).page(page));
+        let stage = Stage::new(scenario).await;
+        let error = stage.ended("FAILED").await.unwrap_err();
+        assert_eq!(error.kind(), "ReadError");
+        assert!(error.to_string().contains(text), "{kind:?} on page {page}: {error}");
+        assert!(error.to_string().starts_with("could not list the results of operation op-1 of stack set baseline:"));
+        assert!(stage.aws.published().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn pages_without_rows_do_not_end_the_chain() {
+    for kind in [FaultKind::EmptyPage, FaultKind::LeftoverToken] {
+        let page = if kind == FaultKind::EmptyPage { 2 } else { 4 };
+        let scenario = Scenario::new()
+            .stack_set(stack_set().operation(with_rows(350)))
+            .fault(Fault::on(RESULTS, kind).page(page).once());
+        let document = Stage::new(scenario).await.report("FAILED").await;
+        assert_eq!(document["counts"]["total"], 350);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_loses_its_token_leaves_an_incomplete_report() {
+    let scenario = Scenario::new()
+        .stack_set(stack_set().operation(with_rows(350)))
+        .fault(Fault::on(RESULTS, FaultKind::LostToken).page(2));
+    let document = Stage::new(scenario).await.report("FAILED").await;
+    assert_eq!(document["completeness"]["complete"], false);
+    assert_eq!(document["completeness"]["reason"], "CloudFormation counts 35 failed targets, 20 are listed");
+}
+
+#[tokio::test]
+async fn every_field_of_a_row_may_be_missing_and_unknown_words_are_counted_by_name() {
+    let mut bare = Row::new("", "", "");
+    (bare.account, bare.region, bare.status) = (None, None, None);
+    let rows = vec![
+        bare,
+        Row::new(&account(1), "eu-west-1", "SKIPPED_SUSPENDED_ACCOUNT"),
+        Row::new(&account(2), "eu-west-1", "SKIPPED_SUSPENDED_ACCOUNT"),
+        Row::new(&account(3), "eu-west-1", "PARKED").gate("POSTPONED", "somebody is asleep"),
+        Row::failed(&account(4), "eu-west-1", "Internal Failure"),
+    ];
+    let document = Stage::of(operation("SUCCEEDED", rows)).await.report("SUCCEEDED").await;
+    assert_eq!(document["counts"]["total"], 5);
+    assert_eq!(document["counts"]["other"], 4);
+    assert_eq!(document["counts"]["otherStatuses"], json!({"": 1, "SKIPPED_SUSPENDED_ACCOUNT": 2, "PARKED": 1}));
+    assert_eq!(document["accountGate"]["unrecognized"], 1);
+    assert_eq!(document["byRegion"][0]["region"], Value::Null);
+    assert_eq!(document["outcome"], "SUCCEEDED_WITH_FAILURES");
+}
+
+#[tokio::test]
+async fn what_is_not_found_names_the_set_the_operation_the_capacity_and_what_to_try() {
+    for (action, code) in [
+        (DESCRIBE, "StackSetNotFoundException"),
+        (DESCRIBE, "StackSetNotFound"),
+        (RESULTS, "StackSetNotFoundException"),
+    ] {
+        let scenario = Scenario::new().stack_set(stack_set().operation(with_rows(1))).fault(Fault::error(
+            action,
+            404,
+            code,
+            "StackSet baseline not found",
+        ));
+        let error = Stage::new(scenario).await.ended("FAILED").await.unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.kind(), "ReadError");
+        for part in [
+            "operation op-1 of stack set baseline:",
+            " as SELF in eu-central-1: ",
+            &format!("{code}: StackSet baseline not found (request id "),
+            "; try CALL_AS=DELEGATED_ADMIN,",
+        ] {
+            assert!(text.contains(part), "{part:?} in {text}");
+        }
+    }
+    for code in ["OperationNotFoundException", "OperationNotFound"] {
+        let scenario = Scenario::new().stack_set(stack_set().operation(with_rows(1))).fault(Fault::error(
+            DESCRIBE,
+            404,
+            code,
+            "Operation op-1 not found",
+        ));
+        let text = Stage::new(scenario).await.ended("FAILED").await.unwrap_err().to_string();
+        assert!(text.contains("could not describe operation op-1 of stack set baseline:"), "{text}");
+        assert!(text.contains(&format!("{code}: Operation op-1 not found (request id ")), "{text}");
+        assert!(text.ends_with("; check the operation id, old operations are no longer listed"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_real_not_found_answers_of_the_loopback() {
+    let stage = Stage::of(with_rows(1)).await;
+    let gone = event("arn:aws:cloudformation:eu-central-1:111111111111:stackset/gone:1b2c3d4e", OPERATION, "FAILED");
+    let text = stage.invoke(&gone).await.unwrap_err().to_string();
+    assert!(text.contains("stack set gone:1b2c3d4e as SELF") && text.contains("StackSetNotFound"), "{text}");
+    let text = stage.invoke(&event(&stack_set().arn(), "op-2", "FAILED")).await.unwrap_err().to_string();
+    assert!(text.contains("operation op-2 of stack set baseline:") && text.contains("OperationNotFound"), "{text}");
+    assert!(stage.aws.published().is_empty());
+}
+
+#[tokio::test]
+async fn an_account_that_is_no_delegated_administrator_is_told_what_to_do() {
+    let mut scenario = Scenario::new().stack_set(stack_set().operation(with_rows(1)));
+    scenario.delegated_admin_registered = false;
+    let stage = Stage::with(scenario, &[("CALL_AS", "DELEGATED_ADMIN")]).await;
+    let text = stage.ended("FAILED").await.unwrap_err().to_string();
+    assert!(text.contains("ValidationError: Account used is not a delegated administrator"), "{text}");
+    assert!(text.contains("register this account as delegated administrator"), "{text}");
+}
+
+#[tokio::test]
+async fn what_the_role_may_not_do_is_named_and_not_tried_again() {
+    let message = "User: arn:aws:sts::111111111111:assumed-role/notifier/f is not authorized to perform: \
+                   cloudformation:ListStackSetOperationResults";
+    let scenario = Scenario::new().stack_set(stack_set().operation(with_rows(1))).fault(Fault::error(
+        RESULTS,
+        403,
+        "AccessDenied",
+        message,
+    ));
+    let stage = Stage::new(scenario).await;
+    let text = stage.ended("FAILED").await.unwrap_err().to_string();
+    assert!(text.contains(&format!("AccessDenied: {message} (request id ")), "{text}");
+    assert_eq!(stage.actions(), [DESCRIBE, RESULTS]);
+}
+
+#[tokio::test]
+async fn passing_faults_lose_no_page_and_count_none_twice() {
+    for kind in [
+        FaultKind::Throttling,
+        FaultKind::InternalFailure,
+        FaultKind::ServiceUnavailable,
+        FaultKind::Reset,
+        FaultKind::LostAnswer,
+        FaultKind::ResetMidBody,
+        FaultKind::NotXml,
+    ] {
+        let scenario = Scenario::new()
+            .stack_set(stack_set().operation(with_rows(350)))
+            .fault(Fault::on(RESULTS, kind.clone()).page(2).once());
+        let stage = Stage::new(scenario).await;
+        let document = stage.report("FAILED").await;
+        assert_eq!(document["counts"]["total"], 350, "{kind:?}");
+        assert_eq!(document["counts"]["failed"], 35, "{kind:?}");
+        assert_eq!(document["completeness"]["complete"], true);
+        assert_eq!(stage.aws.faults_fired().len(), 1);
+    }
+}

@@ -1,0 +1,123 @@
+//! A notifier wired to a loopback AWS.
+
+use aws_sdk_cloudformation::config::{Credentials, Region};
+use sandbox::{Aws, Operation, Published, Row, Scenario, StackSet};
+use serde_json::{Value, json};
+use stackset_notifier::aws;
+use stackset_notifier::config::Config;
+use stackset_notifier::error::Error;
+use stackset_notifier::handler::Notifier;
+
+pub(crate) const MANAGEMENT: &str = "111111111111";
+pub(crate) const REGION: &str = "eu-central-1";
+pub(crate) const TOPIC: &str = "arn:aws:sns:eu-central-1:111111111111:alerts";
+pub(crate) const FUNCTION: &str = "arn:aws:lambda:eu-central-1:111111111111:function:stackset-notifier";
+pub(crate) const OPERATION: &str = "op-1";
+
+pub(crate) struct Stage {
+    pub(crate) aws: Aws,
+    notifier: Notifier,
+    function: String,
+}
+
+impl Stage {
+    pub(crate) async fn new(scenario: Scenario) -> Self {
+        Self::with(scenario, &[]).await
+    }
+
+    /// A stage whose function has these settings besides the topic.
+    pub(crate) async fn with(scenario: Scenario, settings: &[(&str, &str)]) -> Self {
+        let aws = Aws::start(scenario.topic(TOPIC)).await;
+        let sdk = aws::loader()
+            .endpoint_url(aws.url())
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new("AKIDTEST", "secret", None, None, "test"))
+            .load()
+            .await;
+        let config = Config::from_lookup(|name| {
+            let set = settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            Ok(set.or_else(|| (name == "TOPIC_ARN").then(|| TOPIC.to_owned())))
+        })
+        .unwrap();
+        Self { aws, notifier: Notifier::new(config, &sdk), function: FUNCTION.to_owned() }
+    }
+
+    /// A stage with one stack set and one operation.
+    pub(crate) async fn of(operation: Operation) -> Self {
+        Self::new(Scenario::new().stack_set(stack_set().operation(operation))).await
+    }
+
+    pub(crate) fn function(mut self, arn: &str) -> Self {
+        self.function = arn.to_owned();
+        self
+    }
+
+    /// Invokes the function and gives the one entry of its reply.
+    pub(crate) async fn invoke(&self, event: &Value) -> Result<Value, Error> {
+        let reply = self.notifier.handle(event, &self.function).await?;
+        let reply = serde_json::to_value(reply).unwrap();
+        let operations = reply["operations"].as_array().unwrap();
+        assert_eq!(operations.len(), 1, "{reply}");
+        Ok(operations[0].clone())
+    }
+
+    /// Invokes the function with the end of [`OPERATION`].
+    pub(crate) async fn ended(&self, status: &str) -> Result<Value, Error> {
+        self.invoke(&event(&stack_set().arn(), OPERATION, status)).await
+    }
+
+    /// Reports [`OPERATION`] and gives the JSON document that subscribers get.
+    pub(crate) async fn report(&self, status: &str) -> Value {
+        let done = self.ended(status).await.unwrap();
+        assert_eq!(done["action"], "published", "{done}");
+        self.document()
+    }
+
+    pub(crate) fn published(&self) -> Published {
+        let mut all = self.aws.published();
+        assert_eq!(all.len(), 1);
+        all.remove(0)
+    }
+
+    pub(crate) fn document(&self) -> Value {
+        serde_json::from_str(&self.published().body("sqs").unwrap()).unwrap()
+    }
+
+    pub(crate) fn actions(&self) -> Vec<String> {
+        self.aws.requests().into_iter().map(|request| request.action).collect()
+    }
+}
+
+pub(crate) fn stack_set() -> StackSet {
+    StackSet::self_managed("baseline", MANAGEMENT, REGION)
+}
+
+pub(crate) fn operation(status: &str, rows: Vec<Row>) -> Operation {
+    Operation::new(OPERATION).action("UPDATE").status(status).rows(rows)
+}
+
+/// The event in its documented form.
+pub(crate) fn event(arn: &str, operation: &str, status: &str) -> Value {
+    let mut parts = arn.split(':').skip(3);
+    let (region, account) = (parts.next().unwrap(), parts.next().unwrap());
+    json!({
+        "version": "0",
+        "id": "4de89905-fd92-6a6b-9509-23c04bcb6a21",
+        "detail-type": "CloudFormation StackSet Operation Status Change",
+        "source": "aws.cloudformation",
+        "account": account,
+        "time": "2026-11-20T05:46:24Z",
+        "region": region,
+        "resources": [arn],
+        "detail": {
+            "stack-set-arn": arn,
+            "stack-set-operation-id": operation,
+            "status-details": {"status": status},
+        },
+    })
+}
+
+/// An account id for a number.
+pub(crate) fn account(n: usize) -> String {
+    format!("{:012}", 200_000_000_000 + n)
+}

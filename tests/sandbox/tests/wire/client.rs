@@ -1,0 +1,97 @@
+//! An HTTP client as small as can be: one request for each connection.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use sandbox::Aws;
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Response {
+    /// The texts of all elements with that name, as they are written.
+    pub(crate) fn all(&self, element: &str) -> Vec<&str> {
+        let (open, close) = (format!("<{element}>"), format!("</{element}>"));
+        self.body.split(&open).skip(1).filter_map(|rest| rest.split(&close).next()).collect()
+    }
+
+    pub(crate) fn one(&self, element: &str) -> Option<&str> {
+        self.all(element).first().copied()
+    }
+
+    /// Status, code and message of an error document.
+    pub(crate) fn error(&self) -> (u16, &str, &str) {
+        assert!(self.body.starts_with("<ErrorResponse"), "{self:?}");
+        (self.status, self.one("Code").unwrap(), self.one("Message").unwrap())
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then_some(value.trim())
+        })
+    }
+}
+
+/// Sends a request and reads until the server closes; `None` if not even a status line came back.
+pub(crate) fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Response> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let mut request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream.write_all(format!("{request}\r\n{body}").as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    // A reset is an end too: what came before it counts.
+    let _ = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    Some(Response { status: head.split(' ').nth(1)?.parse().unwrap(), head: head.to_owned(), body: body.to_owned() })
+}
+
+/// Calls an action in a Region.
+pub(crate) fn call_in(aws: &Aws, region: &str, action: &str, params: &[(&str, &str)]) -> Option<Response> {
+    let (service, version) = match action {
+        "Publish" => ("sns", "2010-03-31"),
+        _ => ("cloudformation", "2010-05-15"),
+    };
+    let mut form = format!("Action={action}&Version={version}");
+    for (name, value) in params {
+        form.push_str(&format!("&{}={}", encode(name), encode(value)));
+    }
+    let signature = format!(
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260302/{region}/{service}/aws4_request, SignedHeaders=host, Signature=00"
+    );
+    let address = aws.url().replace("http://", "");
+    send(
+        &address,
+        "POST",
+        "/",
+        &[("Content-Type", "application/x-www-form-urlencoded"), ("Authorization", &signature)],
+        &form,
+    )
+}
+
+/// Calls an action in us-east-1 and expects an answer.
+pub(crate) fn call(aws: &Aws, action: &str, params: &[(&str, &str)]) -> Response {
+    call_in(aws, "us-east-1", action, params).expect("an answer")
+}
+
+fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}

@@ -1,0 +1,9 @@
+//! The sandbox seen from outside, over plain HTTP.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod client;
+mod cloudformation;
+mod demo;
+mod faults;
+mod runtime;
+mod sns;
