@@ -1,10 +1,10 @@
 //! The main job against a loopback AWS: an event in, and what each kind of subscriber gets.
 //!
 //! `cargo run --example demo [-- <event file>]`
-#![allow(clippy::print_stdout, reason = "a demo talks to a person at a terminal")]
 
 use std::error::Error;
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -24,16 +24,23 @@ const LINES_SHOWN: usize = 60;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let path = std::env::args().nth(1).unwrap_or_else(|| DEFAULT_EVENT.to_owned());
-    match run(&path).await {
+    let mut out = io::stdout().lock();
+    match run(&path, &mut out).await {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has read enough, `head` for one.
+        Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
-            println!("error: {error}");
+            let _ = writeln!(out, "error: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(path: &str) -> Result<(), Box<dyn Error>> {
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let text = fs::read_to_string(path).map_err(|error| format!("could not read the event file {path}: {error}"))?;
     let event: Value = serde_json::from_str(&text)
         .map_err(|error| format!("could not read the event file {path} as JSON: {error}"))?;
@@ -49,25 +56,25 @@ async fn run(path: &str) -> Result<(), Box<dyn Error>> {
     let reply = Notifier::new(config, &sdk).handle(&event, demo::FUNCTION_ARN).await?;
 
     let pages = loopback.requests_of("ListStackSetOperationResults").len();
-    title("What happened");
-    println!("event file     {path}");
-    println!("pages read     {pages}");
-    println!("messages sent  {}", loopback.published().len());
+    title(out, "What happened")?;
+    writeln!(out, "event file     {path}")?;
+    writeln!(out, "pages read     {pages}")?;
+    writeln!(out, "messages sent  {}", loopback.published().len())?;
     for message in loopback.published() {
-        show(&message)?;
+        show(out, &message)?;
     }
-    title("Reply of the function");
-    println!("{}", serde_json::to_string_pretty(&reply)?);
+    title(out, "Reply of the function")?;
+    writeln!(out, "{}", serde_json::to_string_pretty(&reply)?)?;
     Ok(())
 }
 
-fn show(message: &Published) -> Result<(), Box<dyn Error>> {
+fn show(out: &mut impl Write, message: &Published) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(OUTPUT)?;
-    title("Subject of the mail");
-    println!("{}", message.subject.as_deref().unwrap_or_default());
-    body("Mail (email, default)", "mail.txt", &message.body("email").unwrap_or_default(), usize::MAX)?;
-    body("Chat, Slack or Teams (https)", "chat.json", &pretty(message, "https")?, usize::MAX)?;
-    body("Queue or function (sqs, lambda, http)", "report.json", &pretty(message, "sqs")?, LINES_SHOWN)
+    title(out, "Subject of the mail")?;
+    writeln!(out, "{}", message.subject.as_deref().unwrap_or_default())?;
+    body(out, "Mail (email, default)", "mail.txt", &message.body("email").unwrap_or_default(), usize::MAX)?;
+    body(out, "Chat, Slack or Teams (https)", "chat.json", &pretty(message, "https")?, usize::MAX)?;
+    body(out, "Queue or function (sqs, lambda, http)", "report.json", &pretty(message, "sqs")?, LINES_SHOWN)
 }
 
 fn pretty(message: &Published, protocol: &str) -> Result<String, Box<dyn Error>> {
@@ -75,21 +82,21 @@ fn pretty(message: &Published, protocol: &str) -> Result<String, Box<dyn Error>>
     Ok(serde_json::to_string_pretty(&value)?)
 }
 
-fn body(name: &str, file: &str, text: &str, lines: usize) -> Result<(), Box<dyn Error>> {
+fn body(out: &mut impl Write, name: &str, file: &str, text: &str, lines: usize) -> Result<(), Box<dyn Error>> {
     let path = Path::new(OUTPUT).join(file);
     fs::write(&path, text)?;
-    title(name);
+    title(out, name)?;
     for line in text.lines().take(lines) {
-        println!("{line}");
+        writeln!(out, "{line}")?;
     }
     let more = text.lines().count().saturating_sub(lines);
     if more > 0 {
-        println!("... {more} more lines");
+        writeln!(out, "... {more} more lines")?;
     }
-    println!("\n(whole in {})", Path::new("target/demo").join(file).display());
+    writeln!(out, "\n(whole in {})", Path::new("target/demo").join(file).display())?;
     Ok(())
 }
 
-fn title(text: &str) {
-    println!("\n=== {text} {}\n", "=".repeat(72_usize.saturating_sub(text.chars().count())));
+fn title(out: &mut impl Write, text: &str) -> io::Result<()> {
+    writeln!(out, "\n=== {text} {}\n", "=".repeat(72_usize.saturating_sub(text.chars().count())))
 }

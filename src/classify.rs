@@ -1,36 +1,303 @@
-//! stub
+//! One result -> its cause and its gate's meaning. Pure: no SDK, no clock, no environment.
+//!
+//! CloudFormation gives reasons as text only, written by dozens of services. The [structure] of a text is
+//! taken off first; the [rules] then look for words, and for error codes where the words say nothing.
+//! A text that no rule knows is `UNKNOWN`, one that says nothing is `CAUSE_NOT_REPORTED`: better no cause
+//! than a wrong one.
+
 mod cause;
-use crate::operation::TargetResult;
+mod gate;
+mod mask;
+mod matcher;
+mod named;
+mod rules;
+mod structure;
+
+use std::sync::LazyLock;
+
 pub use cause::{Cause, Code, Resource};
-/// x
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GateMeaning {
-    /// x
-    Passed,
-    /// x
-    Refused,
-    /// x
-    NotConfigured,
-    /// x
-    NotInvokable,
-    /// x
-    NoAction,
-    /// x
-    NotReached,
-    /// x
-    Absent,
-    /// x
-    Unrecognized,
+pub use gate::{GateMeaning, gate_meaning};
+pub use mask::mask;
+
+use crate::operation::{ResultStatus, TargetResult};
+use matcher::Matcher;
+use structure::Structure;
+
+static WORDS: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_words(rules::WORDS));
+static CODES: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_codes(rules::CODES));
+static VAGUE_WORDS: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_words(rules::VAGUE_WORDS));
+static VAGUE_CODES: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_codes(rules::VAGUE_CODES));
+static OPAQUE_WORDS: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_words(rules::OPAQUE_WORDS));
+
+/// Tells why a target failed, was cancelled, or is about to fail.
+///
+/// `None` for a row without anything to tell: one that succeeded, or that has not ended and gives no reason.
+pub fn classify(result: &TargetResult) -> Option<Cause> {
+    let text = result.reason.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    match (&result.status, text) {
+        (Some(ResultStatus::Succeeded), _) => None,
+        (Some(ResultStatus::Failed), text) => Some(classify_failed(result, text)),
+        (_, Some(text)) => Some(classify_text(text)),
+        (Some(ResultStatus::Cancelled), None) => Some(bare(Code::CauseNotReported)),
+        (_, None) => None,
+    }
 }
-/// x
-pub fn classify(_r: &TargetResult) -> Option<Cause> {
-    Some(Cause { code: Code::Unknown, resource: None, named: vec![] })
+
+/// A failed row has the gate's refusal as its cause, unless its own text tells of another.
+fn classify_failed(result: &TargetResult, text: Option<&str>) -> Cause {
+    let cause = text.map_or_else(|| bare(Code::CauseNotReported), classify_text);
+    if gate_meaning(result) != GateMeaning::Refused {
+        return cause;
+    }
+    let gate_text = result.gate.as_ref().and_then(|gate| gate.reason.as_deref());
+    let says_nothing = matches!(cause.code, Code::CauseNotReported | Code::Unknown);
+    if says_nothing || gate_text.is_some_and(|gate| text.is_some_and(|text| gate::same_text(gate, text))) {
+        return Cause { code: Code::AccountGateFailed, ..cause };
+    }
+    cause
 }
-/// x
-pub fn gate_meaning(_r: &TargetResult) -> GateMeaning {
-    GateMeaning::Absent
+
+/// Tells which cause a whole reason text gives, never cut for display.
+pub fn classify_text(text: &str) -> Cause {
+    let structure = Structure::of(text);
+    let code = code_of(&structure);
+    let named = named::named(code, &structure.words);
+    Cause { code, resource: structure.resource, named }
 }
-/// x
-pub fn mask(t: &str) -> String {
-    t.to_owned()
+
+fn code_of(structure: &Structure) -> Code {
+    let (words, codes) = (&structure.spoken(), &structure.codes);
+    WORDS
+        .first(words)
+        .or_else(|| CODES.first(codes))
+        .or_else(|| VAGUE_WORDS.first(words))
+        .or_else(|| VAGUE_CODES.first(codes))
+        .or_else(|| OPAQUE_WORDS.first(words))
+        .unwrap_or(if structure.is_wordless() { Code::CauseNotReported } else { Code::Unknown })
+}
+
+fn bare(code: Code) -> Cause {
+    Cause { code, resource: None, named: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::{Gate, GateStatus};
+
+    fn code(text: &str) -> &'static str {
+        classify_text(text).code.as_str()
+    }
+
+    fn row(status: &str, reason: Option<&str>) -> TargetResult {
+        TargetResult {
+            status: Some(ResultStatus::from(status)),
+            reason: reason.map(str::to_owned),
+            ..TargetResult::default()
+        }
+    }
+
+    fn refused(reason: Option<&str>, gate: &str) -> Option<&'static str> {
+        let gate = Gate { status: Some(GateStatus::Failed), reason: Some(gate.to_owned()) };
+        classify(&TargetResult { gate: Some(gate), ..row("FAILED", reason) }).map(|cause| cause.code.as_str())
+    }
+
+    #[test]
+    fn statuses_decide_whether_there_is_a_cause() {
+        let told = |status, reason| classify(&row(status, reason)).map(|cause| cause.code.as_str());
+        assert_eq!(told("SUCCEEDED", Some("Rate exceeded")), None);
+        assert_eq!(told("PENDING", None), None);
+        assert_eq!(told("RUNNING", Some("  ")), None);
+        assert_eq!(told("RUNNING", Some("Rate exceeded")), Some("THROTTLING"));
+        assert_eq!(told("FAILED", None), Some("CAUSE_NOT_REPORTED"));
+        assert_eq!(told("FAILED", Some("")), Some("CAUSE_NOT_REPORTED"));
+        assert_eq!(told("FAILED", Some("Zephyr")), Some("UNKNOWN"));
+        assert_eq!(told("CANCELLED", None), Some("CAUSE_NOT_REPORTED"));
+        assert_eq!(told("CANCELLED", Some("Zephyr")), Some("UNKNOWN"));
+        assert_eq!(
+            told("CANCELLED", Some("Cancelled since failure tolerance has exceeded")),
+            Some("FAILURE_TOLERANCE_EXCEEDED")
+        );
+        assert_eq!(told("CANCELLED", Some("Cancelled since the operation was stopped.")), Some("OPERATION_STOPPED"));
+        assert_eq!(told("BLOCKED", Some("Rate exceeded")), Some("THROTTLING"));
+        assert_eq!(told("BLOCKED", None), None);
+        assert_eq!(classify(&TargetResult::default()), None);
+    }
+
+    #[test]
+    fn a_refusing_gate_is_the_cause_of_a_row_that_names_no_other() {
+        assert_eq!(refused(None, "Freeze until Monday"), Some("ACCOUNT_GATE_FAILED"));
+        assert_eq!(refused(Some("AccountGate check failed"), "x"), Some("ACCOUNT_GATE_FAILED"));
+        assert_eq!(refused(Some("Quota exceeded."), "Quota exceeded"), Some("ACCOUNT_GATE_FAILED"));
+        assert_eq!(refused(Some("Zephyr"), "x"), Some("ACCOUNT_GATE_FAILED"));
+        assert_eq!(refused(Some("Rate exceeded"), "x"), Some("THROTTLING"));
+        let role = "Account 1 should have 'A' role with trust relationship to Role 'B'.";
+        assert_eq!(refused(Some(role), role), Some("EXECUTION_ROLE_NOT_ASSUMABLE"));
+    }
+
+    #[test]
+    fn a_gate_that_was_skipped_is_no_cause() {
+        let gate = Gate {
+            status: Some(GateStatus::Skipped),
+            reason: Some("Insufficient permissions to invoke AWSCloudFormationStackSetAccountGate".to_owned()),
+        };
+        let result = TargetResult { gate: Some(gate), ..row("FAILED", None) };
+        assert_eq!(classify(&result).unwrap().code, Code::CauseNotReported);
+    }
+
+    #[test]
+    fn roles_come_before_denials_and_whole_texts_before_roles() {
+        let missing = "Account 123456789012 should have 'AWSControlTowerExecution' role with trust relationship to Role 'service-role/AWSControlTowerStackSetRole'.";
+        let cause = classify_text(missing);
+        assert_eq!(cause.code, Code::ExecutionRoleNotAssumable, "a suspended account gives this text too");
+        assert_eq!(cause.named, ["AWSControlTowerExecution", "service-role/AWSControlTowerStackSetRole"]);
+        let service = "Account 1 should have 'X' role with trust relationship to CloudFormation service.";
+        assert_eq!(code(service), "ADMINISTRATION_ROLE_NOT_ASSUMABLE");
+        let assume = "User: arn:aws:sts::123456789012:assumed-role/Admin/x is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/Exec";
+        assert_eq!(code(assume), "EXECUTION_ROLE_NOT_ASSUMABLE");
+        assert_eq!(
+            code(&format!("{assume} with an explicit deny in a service control policy")),
+            "EXECUTION_ROLE_NOT_ASSUMABLE"
+        );
+        assert_eq!(
+            code(&format!("ResourceLogicalId:X, ResourceType:Y, ResourceStatusReason:{assume}")),
+            "ACCESS_DENIED"
+        );
+    }
+
+    #[test]
+    fn only_a_named_policy_type_blames_the_organization() {
+        let deny = "User: arn:aws:sts::123456789012:assumed-role/A/b is not authorized to perform: iam:CreateRole on resource: arn:aws:iam::123456789012:role/C with an explicit deny";
+        assert_eq!(code(deny), "ACCESS_DENIED");
+        assert_eq!(classify_text(deny).named, ["iam:CreateRole", "arn:aws:iam::<account>:role/C"]);
+        for policy in
+            ["an identity-based policy", "a permissions boundary", "a VPC endpoint policy", "a session policy"]
+        {
+            assert_eq!(code(&format!("{deny} in {policy}")), "ACCESS_DENIED");
+        }
+        for policy in ["service", "resource"] {
+            let text = format!(
+                "Resource handler returned message: \"{deny} in a {policy} control policy (Service: Iam, Status Code: 403, Request ID: x)\" (RequestToken: y, HandlerErrorCode: GeneralServiceException)."
+            );
+            assert_eq!(code(&text), "SCP_EXPLICIT_DENY");
+        }
+    }
+
+    #[test]
+    fn the_states_name_alone_tells_busy_from_broken() {
+        let text = |state: &str| {
+            format!(
+                "Stack:arn:aws:cloudformation:eu-west-1:123456789012:stack/a/b is in {state} state and can not be updated."
+            )
+        };
+        for state in
+            ["ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "ROLLBACK_FAILED"]
+        {
+            assert_eq!(code(&text(state)), "STACK_NOT_UPDATABLE", "{state}");
+        }
+        for state in [
+            "UPDATE_IN_PROGRESS",
+            "ROLLBACK_IN_PROGRESS",
+            "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+            "DELETE_IN_PROGRESS",
+        ] {
+            assert_eq!(code(&text(state)), "STACK_OPERATION_IN_PROGRESS", "{state}");
+        }
+    }
+
+    #[test]
+    fn what_a_custom_resource_or_hook_quotes_is_not_the_cause() {
+        let custom = |inner: &str| {
+            format!("Received response status [FAILED] from custom resource. Message returned: {inner} (RequestId: x).")
+        };
+        for inner in [
+            "Rate exceeded",
+            "User: a is not authorized to perform: s3:GetObject",
+            "X already exists",
+            "not authorized to perform: sts:AssumeRole",
+            "hook(s) failed: [A::B::Hook]",
+        ] {
+            assert_eq!(code(&custom(inner)), "CUSTOM_RESOURCE_FAILED", "{inner}");
+        }
+        assert_eq!(code(&custom("denied with an explicit deny in a service control policy")), "SCP_EXPLICIT_DENY");
+        assert_eq!(code("The following hook(s) failed: [A::B::Hook]: 1 validation error detected"), "HOOK_FAILED");
+        let stream = "2022/06/17/[$LATEST]128be64879a64b03a1bb02f4e84f679f";
+        assert_eq!(
+            classify_text(&custom(&format!("See the details in CloudWatch Log Stream: {stream}"))).named,
+            [stream]
+        );
+    }
+
+    #[test]
+    fn deciding_words_may_stand_at_the_very_end() {
+        let text = format!(
+            "User: x is not authorized to perform: s3:PutObject on resource: \"{}\" with an explicit deny in a service control policy..",
+            "y".repeat(5000)
+        );
+        assert_eq!(code(&text), "SCP_EXPLICIT_DENY");
+    }
+
+    #[test]
+    fn closing_stops_change_nothing() {
+        for end in ["", ".", "..", ").", ")..", "\n"] {
+            assert_eq!(code(&format!("No updates are to be performed{end}")), "NO_CHANGES");
+            assert_eq!(
+                code(&format!("Boo (Service: X, Status Code: 400, HandlerErrorCode: AlreadyExists{end}")),
+                "RESOURCE_ALREADY_EXISTS"
+            );
+        }
+    }
+
+    #[test]
+    fn codes_decide_only_where_the_text_says_nothing() {
+        let handler = |text: &str, code: &str| {
+            format!("Resource handler returned message: \"{text}\" (RequestToken: x, HandlerErrorCode: {code})")
+        };
+        for (word, wanted) in [
+            ("AlreadyExists", "RESOURCE_ALREADY_EXISTS"),
+            ("ServiceLimitExceeded", "SERVICE_QUOTA_EXCEEDED"),
+            ("Throttling", "THROTTLING"),
+            ("NotStabilized", "RESOURCE_NOT_STABILIZED"),
+            ("AccessDenied", "ACCESS_DENIED"),
+            ("InvalidCredentials", "ACCESS_DENIED"),
+            ("InvalidRequest", "RESOURCE_PROPERTY_INVALID"),
+            ("NotUpdatable", "RESOURCE_PROPERTY_INVALID"),
+            ("NotFound", "DEPENDENCY_NOT_FOUND"),
+            ("ServiceInternalError", "AWS_INTERNAL_FAILURE"),
+            ("InternalFailure", "AWS_INTERNAL_FAILURE"),
+            ("NetworkFailure", "AWS_INTERNAL_FAILURE"),
+            ("ResourceConflict", "STACK_OPERATION_IN_PROGRESS"),
+        ] {
+            assert_eq!(code(&handler("null", word)), wanted, "{word}");
+            assert_eq!(code(&handler("X has been taken in this account", word)), "RESOURCE_ALREADY_EXISTS", "{word}");
+        }
+        assert_eq!(code(&handler("null", "GeneralServiceException")), "CAUSE_NOT_REPORTED");
+        assert_eq!(code(&handler("Zephyr", "GeneralServiceException")), "UNKNOWN");
+        assert_eq!(code("Zephyr (Service: X; Status Code: 503; Error Code: Y; Request ID: z)"), "AWS_INTERNAL_FAILURE");
+    }
+
+    #[test]
+    fn names_are_no_words() {
+        for name in [
+            "my-quota-topic",
+            "throttled-forbidden-queue",
+            "QuotaTopic",
+            "/x/access-denied/y",
+            "arn:aws:sns:us-east-1:123456789012:quota",
+        ] {
+            assert_eq!(code(&format!("{name} already exists")), "RESOURCE_ALREADY_EXISTS", "{name}");
+        }
+    }
+
+    #[test]
+    fn resource_is_told_apart_from_the_text() {
+        let cause = classify_text(
+            "ResourceLogicalId:Role, ResourceType:AWS::IAM::Role, ResourceStatusReason:Role X already exists in stack arn:aws:cloudformation:us-east-1:123456789012:stack/S/8f083a20-2c23-11ea-a185-0a6046b66d41.",
+        );
+        assert_eq!(
+            cause.resource.unwrap(),
+            Resource { logical_id: "Role".into(), resource_type: "AWS::IAM::Role".into() }
+        );
+        assert_eq!(cause.named, ["arn:aws:cloudformation:<region>:<account>:stack/S/<uuid>"]);
+    }
 }

@@ -135,22 +135,20 @@ impl Fold {
     }
 
     fn add_gate(&mut self, row: &TargetResult, target: &Target) {
+        let meaning = classify::gate_meaning(row);
+        if matches!(meaning, GateMeaning::NotConfigured | GateMeaning::NotInvokable) {
+            self.gates.ungated.count += 1;
+            self.ungated.insert(target.clone());
+            if self.ungated.len() > UNGATED_KEPT {
+                self.ungated.pop_last();
+            }
+        }
         let gates = &mut self.gates;
-        let field = match classify::gate_meaning(row) {
+        let field = match meaning {
             GateMeaning::Passed => &mut gates.passed,
             GateMeaning::Refused => &mut gates.refused,
-            GateMeaning::NotConfigured | GateMeaning::NotInvokable => {
-                gates.ungated.count += 1;
-                self.ungated.insert(target.clone());
-                if self.ungated.len() > UNGATED_KEPT {
-                    self.ungated.pop_last();
-                }
-                if classify::gate_meaning(row) == GateMeaning::NotConfigured {
-                    &mut gates.not_configured
-                } else {
-                    &mut gates.not_invokable
-                }
-            }
+            GateMeaning::NotConfigured => &mut gates.not_configured,
+            GateMeaning::NotInvokable => &mut gates.not_invokable,
             GateMeaning::NoAction => &mut gates.no_action,
             GateMeaning::NotReached => &mut gates.not_reached,
             GateMeaning::Absent => &mut gates.absent,
@@ -343,7 +341,7 @@ fn completeness(described: &Operation, counts: &Counts, unread: Option<&str>) ->
     if !described.status.is_terminal() {
         why.push(format!("the operation has not ended, its status is {}", described.status.as_str()));
     } else if unsettled > 0 {
-        why.push(format!("the operation ended, but {unsettled} of its targets are still RUNNING or PENDING"));
+        why.push(format!("the operation ended, but of its targets {unsettled} did not: they are RUNNING or PENDING"));
     }
     if let Some(expected) = described.failed_expected.filter(|&expected| expected != counts.failed) {
         why.push(format!("CloudFormation counts {expected} failed targets, {} are listed", counts.failed));

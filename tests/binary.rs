@@ -1,4 +1,5 @@
 //! The built binary under the Runtime API: every file of `events/`, and a start with wrong settings.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 use std::fs;
 use std::path::PathBuf;

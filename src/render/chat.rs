@@ -106,8 +106,9 @@ fn cause(cause: &Cause) -> String {
     if let Some(who) = &cause.who_can_fix {
         text.push_str(&format!("\nWho can fix it: {}", escape(who)));
     }
-    if let Some(sample) = cause.groups.first().and_then(|group| group.sample.as_deref()) {
-        text.push_str(&format!("\n{}", escaped(sample, SAMPLE)));
+    if let Some(group) = cause.groups.first() {
+        let resource = words::resource(group).map(|resource| format!("{resource}: ")).unwrap_or_default();
+        text.push_str(&format!("\n{}", escaped(&format!("{resource}{}", words::sample(group)), SAMPLE)));
     }
     let mut accounts: Vec<&str> = Vec::new();
     for account in cause.groups.iter().flat_map(|group| group.targets.iter()).filter_map(|t| t.account.as_deref()) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words;
-use crate::report::{Cause, Group, Outcome, Report, Target};
+use crate::report::{Cause, Group, Report, Target};
 
 /// Columns, where nothing unbreakable forbids it.
 const COLUMNS: usize = 78;
@@ -16,11 +16,11 @@ const ACCOUNTS_SHOWN: usize = 12;
 /// Sets of Regions listed for one text.
 const REGION_SETS_SHOWN: usize = 4;
 /// Characters of one sample text.
-const SAMPLE: usize = 500;
+const SAMPLE: usize = 600;
 /// Rows of the tables by Region and by organizational unit.
 const TABLE_ROWS: usize = 15;
-/// Bytes of retry commands; a phone is no place for more.
-const COMMANDS: usize = 4_096;
+/// Bytes of retry commands; more is no longer pasted by hand.
+const COMMANDS: usize = 16_384;
 
 /// The body for `email` and `default`.
 pub(super) fn text(report: &Report) -> String {
@@ -61,8 +61,13 @@ impl Page {
 
     /// Text folded at the columns, with `indent` before every line.
     fn folded(&mut self, indent: &str, text: &str) {
-        let options =
-            textwrap::Options::new(COLUMNS).initial_indent(indent).subsequent_indent(indent).break_words(false);
+        let options = textwrap::Options::new(COLUMNS)
+            .initial_indent(indent)
+            .subsequent_indent(indent)
+            // An id or ARN broken at a hyphen can no longer be copied.
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .break_words(false);
         for line in textwrap::wrap(text, options) {
             self.line(&line);
         }
@@ -135,12 +140,12 @@ fn reach(cause: &Cause) -> String {
 }
 
 fn one_group(page: &mut Page, group: &Group, one_of_many: bool) {
-    let sample = match &group.sample {
-        Some(text) => words::shorten(&words::plain(text), SAMPLE).into_owned(),
-        None => "(no reason given)".to_owned(),
-    };
-    let head = if one_of_many { format!("{}: {sample}", words::targets(group.count)) } else { sample };
-    page.folded("   > ", &head);
+    let count = one_of_many.then(|| words::targets(group.count));
+    let head: Vec<String> = [count, words::resource(group)].into_iter().flatten().collect();
+    if !head.is_empty() {
+        page.folded("   ", &format!("{}:", head.join(", ")));
+    }
+    page.folded("   > ", &words::shorten(&words::sample(group), SAMPLE));
     fold_targets(page, &group.targets, group.count);
 }
 
@@ -325,7 +330,7 @@ fn footer(page: &mut Page, report: &Report) {
     if let Some(url) = &operation.console_url {
         page.line(&format!("Stack set: {url}"));
     }
-    if report.outcome != Outcome::Succeeded {
+    if report.counts.failed > 0 || report.completeness.failed_expected.is_some_and(|n| n > 0) {
         page.line(&format!("All failures: {}", operation.results_command));
     }
     page.folded("", &format!("Operation: {}", words::plain(&operation.id)));

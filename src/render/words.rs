@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::report::{Outcome, Report};
+use crate::report::{Group, Outcome, Report};
 
 /// `2000` -> `2,000`.
 pub(super) fn number(n: u64) -> String {
@@ -72,6 +72,21 @@ pub(super) fn shorten_middle(text: &str, max: usize) -> Cow<'_, str> {
     let head: String = text.chars().take(keep.div_ceil(2)).collect();
     let tail: String = text.chars().skip(length - keep / 2).collect();
     Cow::Owned(format!("{head}…{tail}"))
+}
+
+/// A group's sample on one line, without the resource's name that CloudFormation puts before it.
+pub(super) fn sample(group: &Group) -> String {
+    let text = group.sample.as_deref().unwrap_or("(no reason given)");
+    let said = match &group.resource {
+        Some(_) => text.split_once("ResourceStatusReason:").map_or(text, |(_, said)| said),
+        None => text,
+    };
+    plain(said)
+}
+
+/// The resource that failed: `ConfigBucket (AWS::S3::Bucket)`.
+pub(super) fn resource(group: &Group) -> Option<String> {
+    group.resource.as_ref().map(|resource| plain(&format!("{} ({})", resource.logical_id, resource.r#type)))
 }
 
 /// `UPDATE of security-baseline`.

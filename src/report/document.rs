@@ -57,7 +57,7 @@ impl Report {
         let mut problems = Vec::new();
         let mut count = |number: u64, what: &str| {
             if number > 0 {
-                problems.push(format!("{number} targets {what}"));
+                problems.push(format!("{number} {} {what}", if number == 1 { "target" } else { "targets" }));
             }
         };
         count(self.counts.failed, "failed");

@@ -3,6 +3,7 @@
 //! The CLI takes accounts times Regions, so targets are partitioned by their set of Regions.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Cause, Outcome, Retry, Target};
@@ -124,8 +125,10 @@ fn per_region_set(
         notes.push(format!("{unitless} targets without an organizational unit are left out, the API wants one"));
     }
     let join = |words: &BTreeSet<&str>, by: &str| words.iter().copied().collect::<Vec<_>>().join(by);
-    let mut commands: Vec<String> = accounts_of
-        .iter()
+    let mut parts: Vec<_> = accounts_of.iter().collect();
+    parts.sort_by_key(|(regions, (accounts, _))| Reverse(regions.len() * accounts.len()));
+    parts
+        .into_iter()
         .map(|(regions, (accounts, units))| {
             let mut words: Vec<Cow<'_, str>> = if scope.service_managed {
                 vec![
@@ -145,9 +148,7 @@ fn per_region_set(
             words.extend(flag.map(Cow::from));
             command(scope, verb, &words)
         })
-        .collect();
-    commands.sort();
-    commands
+        .collect()
 }
 
 /// The command that lists every failed target with its reason.

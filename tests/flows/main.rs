@@ -1,7 +1,9 @@
 //! The whole flow through the real SDK over HTTP, against the loopback AWS.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 mod events;
 mod notify;
 mod read;
+mod readme;
 mod samples;
 mod support;

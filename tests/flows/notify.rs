@@ -84,12 +84,12 @@ async fn every_kind_of_problem_is_published_with_its_reason() {
         (
             "SUCCEEDED",
             operation("SUCCEEDED", vec![ok(1), Row::failed(&account(2), "eu-west-1", "Internal Failure")]),
-            "1 targets failed",
+            "1 target failed",
         ),
         (
             "SUCCEEDED",
             operation("SUCCEEDED", vec![ok(1), Row::cancelled(&account(2), "eu-west-1", "whatever")]),
-            "1 targets cancelled",
+            "1 target cancelled",
         ),
         ("FAILED", operation("FAILED", vec![]), "the operation is FAILED"),
         ("STOPPED", operation("STOPPED", vec![ok(1)]), "the operation is STOPPED"),
@@ -101,12 +101,12 @@ async fn every_kind_of_problem_is_published_with_its_reason() {
         (
             "SUCCEEDED",
             operation("SUCCEEDED", vec![ok(1), Row::running(&account(2), "eu-west-1")]),
-            "the report is incomplete: the operation ended, but 1 of its targets are still RUNNING or PENDING",
+            "the report is incomplete: the operation ended, but of its targets 1 did not: they are RUNNING or PENDING",
         ),
         (
             "SUCCEEDED",
             operation("SUCCEEDED", vec![ok(1).gate_passed(), ok(2).gate("SKIPPED", NO_GATE)]),
-            "1 targets went on without an account gate",
+            "1 target went on without an account gate",
         ),
     ] {
         let stage = Stage::of(operation).await;

@@ -1,0 +1,177 @@
+//! What an account gate's answer means.
+//!
+//! The gate is the function `AWSCloudFormationStackSetAccountGate` in the target account and Region. Only one
+//! answer stops a target; the others are told apart because two of them let it go on unchecked.
+
+use super::cause::Code;
+use super::classify_text;
+use crate::operation::{GateStatus, TargetResult};
+
+/// What the account gate's answer says of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GateMeaning {
+    /// The gate let the target pass.
+    Passed,
+    /// The gate said no; the target failed for it.
+    Refused,
+    /// There is no gate; the target went on.
+    NotConfigured,
+    /// There is a gate, but it could not be invoked; the target went on unchecked.
+    NotInvokable,
+    /// Nothing was to be done, or could be done, for the target.
+    NoAction,
+    /// CloudFormation got into the account not far enough to ask.
+    NotReached,
+    /// The row carries no answer.
+    Absent,
+    /// An answer that this version does not know.
+    Unrecognized,
+}
+
+impl GateMeaning {
+    /// The public word for the meaning.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "PASSED",
+            Self::Refused => "REFUSED",
+            Self::NotConfigured => "NOT_CONFIGURED",
+            Self::NotInvokable => "NOT_INVOKABLE",
+            Self::NoAction => "NO_ACTION",
+            Self::NotReached => "NOT_REACHED",
+            Self::Absent => "ABSENT",
+            Self::Unrecognized => "UNRECOGNIZED",
+        }
+    }
+}
+
+/// Tells what the account gate's answer means for `result`.
+pub fn gate_meaning(result: &TargetResult) -> GateMeaning {
+    let Some(gate) = &result.gate else {
+        return GateMeaning::Absent;
+    };
+    let reason = gate.reason.as_deref().unwrap_or_default().trim();
+    match &gate.status {
+        None if reason.is_empty() => GateMeaning::Absent,
+        Some(GateStatus::Succeeded) => GateMeaning::Passed,
+        Some(GateStatus::Failed) => failed(result, reason),
+        None | Some(GateStatus::Skipped) => skipped(result, reason),
+        Some(GateStatus::Other(_)) => GateMeaning::Unrecognized,
+    }
+}
+
+fn failed(result: &TargetResult, reason: &str) -> GateMeaning {
+    if never_reached(result, reason) {
+        return GateMeaning::NotReached;
+    }
+    match missing_gate(reason) {
+        // A gate that is not there cannot refuse, and this target did not go on either.
+        Some(_) => GateMeaning::Unrecognized,
+        None => GateMeaning::Refused,
+    }
+}
+
+fn skipped(result: &TargetResult, reason: &str) -> GateMeaning {
+    if let Some(meaning) = missing_gate(reason) {
+        return meaning;
+    }
+    if never_reached(result, reason) || repeats_row(result, reason) {
+        return GateMeaning::NotReached;
+    }
+    let reason = reason.to_ascii_lowercase();
+    // No public text is known for it; these are the words of its documentation.
+    let no_action = ["no action", "not necessary", "not required", "not needed", "not possible", "no updates"];
+    if no_action.iter().any(|words| reason.contains(words)) {
+        return GateMeaning::NoAction;
+    }
+    GateMeaning::Unrecognized
+}
+
+/// The gate's function is not there, or may not be invoked.
+fn missing_gate(reason: &str) -> Option<GateMeaning> {
+    let reason = reason.to_ascii_lowercase();
+    if !reason.contains("accountgate") {
+        return None;
+    }
+    if ["not found", "does not exist", "doesn't exist"].iter().any(|words| reason.contains(words)) {
+        return Some(GateMeaning::NotConfigured);
+    }
+    let denied = ["insufficient permission", "not authorized", "access denied", "permissions to invoke"];
+    denied.iter().any(|words| reason.contains(words)).then_some(GateMeaning::NotInvokable)
+}
+
+/// The reason tells that the account could not be entered at all.
+fn never_reached(result: &TargetResult, reason: &str) -> bool {
+    let code = classify_text(reason).code;
+    matches!(code, Code::ExecutionRoleNotAssumable | Code::AdministrationRoleNotAssumable)
+        || repeats_row(result, reason) && matches!(code, Code::AccountSuspended | Code::RegionNotEnabled)
+}
+
+fn repeats_row(result: &TargetResult, reason: &str) -> bool {
+    !reason.is_empty() && result.reason.as_deref().is_some_and(|row| same_text(row, reason))
+}
+
+/// Whether two reasons say the same; StackSets adds a full stop here and there.
+pub(super) fn same_text(one: &str, other: &str) -> bool {
+    let bare = |text: &'_ str| text.trim().trim_end_matches('.').len();
+    one.trim().get(..bare(one)) == other.trim().get(..bare(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::{Gate, ResultStatus};
+
+    const ROLE: &str =
+        "Account 111122223333 should have 'Execution' role with trust relationship to Role 'Administration'.";
+    const NO_FUNCTION: &str =
+        "Function not found: arn:aws-cn:lambda:cn-north-1:111122223333:function:AWSCloudFormationStackSetAccountGate";
+
+    fn row(status: &str, reason: Option<&str>, gate: Option<(Option<&str>, Option<&str>)>) -> TargetResult {
+        TargetResult {
+            status: Some(ResultStatus::from(status)),
+            reason: reason.map(str::to_owned),
+            gate: gate.map(|(status, reason)| Gate {
+                status: status.map(GateStatus::from),
+                reason: reason.map(str::to_owned),
+            }),
+            ..TargetResult::default()
+        }
+    }
+
+    fn meaning(status: &str, reason: Option<&str>, gate: (Option<&str>, Option<&str>)) -> GateMeaning {
+        gate_meaning(&row(status, reason, Some(gate)))
+    }
+
+    #[test]
+    fn each_meaning_is_told() {
+        let (skipped, failed) = (Some("SKIPPED"), Some("FAILED"));
+        assert_eq!(meaning("SUCCEEDED", None, (Some("SUCCEEDED"), None)), GateMeaning::Passed);
+        assert_eq!(meaning("FAILED", None, (failed, Some("Freeze until Monday"))), GateMeaning::Refused);
+        assert_eq!(meaning("FAILED", Some("Freeze"), (failed, Some("Freeze."))), GateMeaning::Refused);
+        assert_eq!(meaning("SUCCEEDED", None, (skipped, Some(NO_FUNCTION))), GateMeaning::NotConfigured);
+        let older = "AWSCloudFormationStackSetAccountGate function not found.";
+        assert_eq!(meaning("SUCCEEDED", None, (skipped, Some(older))), GateMeaning::NotConfigured);
+        let denied = "Insufficient permissions to invoke AWSCloudFormationStackSetAccountGate";
+        assert_eq!(meaning("FAILED", Some("x"), (skipped, Some(denied))), GateMeaning::NotInvokable);
+        assert_eq!(meaning("SUCCEEDED", None, (skipped, Some("No action necessary"))), GateMeaning::NoAction);
+        assert_eq!(gate_meaning(&row("CANCELLED", None, None)), GateMeaning::Absent);
+        assert_eq!(meaning("PENDING", None, (None, None)), GateMeaning::Absent);
+    }
+
+    #[test]
+    fn a_gate_behind_a_closed_door_was_not_reached() {
+        for status in ["SKIPPED", "FAILED"] {
+            assert_eq!(meaning("FAILED", Some(ROLE), (Some(status), Some(ROLE))), GateMeaning::NotReached);
+            assert_eq!(meaning("FAILED", None, (Some(status), Some(ROLE))), GateMeaning::NotReached);
+        }
+        assert_eq!(meaning("FAILED", Some("Odd."), (Some("SKIPPED"), Some("Odd"))), GateMeaning::NotReached);
+    }
+
+    #[test]
+    fn what_is_unknown_or_contradicts_itself_is_unrecognized() {
+        assert_eq!(meaning("FAILED", None, (Some("FAILED"), Some(NO_FUNCTION))), GateMeaning::Unrecognized);
+        assert_eq!(meaning("SUCCEEDED", None, (Some("SKIPPED"), None)), GateMeaning::Unrecognized);
+        assert_eq!(meaning("SUCCEEDED", None, (Some("SKIPPED"), Some("Ünlesbar"))), GateMeaning::Unrecognized);
+        assert_eq!(meaning("SUCCEEDED", None, (Some("DEFERRED"), None)), GateMeaning::Unrecognized);
+    }
+}

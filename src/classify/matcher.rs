@@ -1,0 +1,134 @@
+//! Finds the first rule of a table that fits a text, in one pass over the text.
+
+use std::collections::HashMap;
+
+use aho_corasick::AhoCorasick;
+
+use super::cause::Code;
+use super::rules::Rule;
+
+/// A table of rules, made ready to search.
+pub(super) struct Matcher {
+    /// `None` only if the table could not be built; then no rule fits anything.
+    automaton: Option<AhoCorasick>,
+    /// For each pattern, whether it must begin where a word does.
+    starts_word: Vec<bool>,
+    /// Whether a pattern must end where a word does, or be continued in lower case.
+    ends_word: bool,
+    /// The rules in order, their words as numbers of the automaton's patterns.
+    rules: Vec<Numbered>,
+}
+
+struct Numbered {
+    code: Code,
+    /// Each group needs one of its words in the text.
+    groups: Vec<Vec<usize>>,
+    /// None of these may be in the text.
+    unless: Vec<usize>,
+}
+
+impl Matcher {
+    /// For a table of words: they stand where words of the text do.
+    pub(super) fn of_words(table: &'static [Rule]) -> Self {
+        Self::new(table, true)
+    }
+
+    /// For a table of codes: they may stand inside another.
+    pub(super) fn of_codes(table: &'static [Rule]) -> Self {
+        Self::new(table, false)
+    }
+
+    fn new(table: &'static [Rule], whole_words: bool) -> Self {
+        let mut words = Words::default();
+        let rules = table
+            .iter()
+            .map(|rule| Numbered {
+                code: rule.code,
+                groups: rule
+                    .groups()
+                    .into_iter()
+                    .filter(|group| !group.is_empty())
+                    .map(|group| words.numbers(group))
+                    .collect(),
+                unless: words.numbers(rule.unless),
+            })
+            .collect();
+        let starts_word =
+            words.all.iter().map(|word| whole_words && word.starts_with(|c: char| c.is_ascii_alphanumeric())).collect();
+        let bare = words.all.iter().map(|word| word.trim_start_matches('*'));
+        let automaton = AhoCorasick::builder().ascii_case_insensitive(true).build(bare).ok();
+        Self { automaton, starts_word, ends_word: whole_words, rules }
+    }
+
+    /// The code of the first rule that fits `text`.
+    pub(super) fn first(&self, text: &str) -> Option<Code> {
+        let automaton = self.automaton.as_ref()?;
+        let mut seen = Seen::for_words(automaton.patterns_len());
+        for found in automaton.find_overlapping_iter(text) {
+            let number = found.pattern().as_usize();
+            let starts_word = self.starts_word.get(number).copied().unwrap_or_default();
+            if (!starts_word || begins_word(text, found.start())) && (!self.ends_word || ends_word(text, found.end())) {
+                seen.add(number);
+            }
+        }
+        let fits = |rule: &&Numbered| rule.groups.iter().all(|group| seen.any(group)) && !seen.any(&rule.unless);
+        self.rules.iter().find(fits).map(|rule| rule.code)
+    }
+}
+
+/// Whether no letter or digit stands right before `at`.
+fn begins_word(text: &str, at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| text.as_bytes().get(at));
+    !before.is_some_and(u8::is_ascii_alphanumeric)
+}
+
+/// Whether what was found up to `at` is a whole word, or goes on in lower case as plurals do.
+///
+/// `quota` is in "quotas", but not in `QuotaTopic`, which is somebody's name for a thing.
+fn ends_word(text: &str, at: usize) -> bool {
+    let bytes = text.as_bytes();
+    if !at.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric) {
+        return true;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let continued = rest.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+    !rest.get(continued).is_some_and(u8::is_ascii_alphanumeric)
+}
+
+/// Distinct words of a table, each with a number.
+#[derive(Default)]
+struct Words {
+    all: Vec<&'static str>,
+    number: HashMap<&'static str, usize>,
+}
+
+impl Words {
+    fn numbers(&mut self, group: &[&'static str]) -> Vec<usize> {
+        let number = |word: &&'static str| {
+            *self.number.entry(word).or_insert_with(|| {
+                self.all.push(word);
+                self.all.len() - 1
+            })
+        };
+        group.iter().map(number).collect()
+    }
+}
+
+/// Which words a text holds.
+struct Seen(Vec<u64>);
+
+impl Seen {
+    fn for_words(count: usize) -> Self {
+        Self(vec![0; count.div_ceil(64)])
+    }
+
+    fn add(&mut self, number: usize) {
+        if let Some(bits) = self.0.get_mut(number / 64) {
+            *bits |= 1 << (number % 64);
+        }
+    }
+
+    fn any(&self, group: &[usize]) -> bool {
+        group.iter().any(|number| self.0.get(number / 64).is_some_and(|bits| bits >> (number % 64) & 1 == 1))
+    }
+}

@@ -1,0 +1,56 @@
+//! The README's messages are real ones.
+
+use std::fs;
+use std::path::PathBuf;
+
+use aws_sdk_cloudformation::config::{Credentials, Region};
+use sandbox::{Aws, demo};
+use serde_json::Value;
+use stackset_notifier::aws;
+use stackset_notifier::config::Config;
+use stackset_notifier::handler::Notifier;
+
+/// Fails when a message no longer reads as the README shows it; with `README_UPDATE` set, it
+/// writes what it reads like now.
+#[tokio::test]
+async fn the_readme_shows_what_subscribers_get() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let event = fs::read_to_string(root.join("events/operation-succeeded-with-failures.json")).unwrap();
+    let aws = Aws::start(demo::scenario()).await;
+    let sdk = aws::loader()
+        .endpoint_url(aws.url())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("AKIDTEST", "secret", None, None, "test"))
+        .load()
+        .await;
+    let config = Config::from_lookup(|name| Ok((name == "TOPIC_ARN").then(|| demo::TOPIC_ARN.to_owned()))).unwrap();
+    let event: Value = serde_json::from_str(&event).unwrap();
+    Notifier::new(config, &sdk).handle(&event, demo::FUNCTION_ARN).await.unwrap();
+    let message = aws.published().remove(0);
+    let chat: Value = serde_json::from_str(&message.body("https").unwrap()).unwrap();
+    let mail = format!("Subject: {}\n\n{}", message.subject.unwrap(), message_text(&aws));
+    let talk = format!("{}\n\n{}", text(&chat, "title"), text(&chat, "description"));
+
+    let path = root.join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let wanted = with_section(&with_section(&readme, "mail", &mail), "chat", &talk);
+    if std::env::var_os("README_UPDATE").is_some() {
+        fs::write(&path, &wanted).unwrap();
+    }
+    assert!(wanted == fs::read_to_string(&path).unwrap(), "run README_UPDATE=1 cargo test the_readme");
+}
+
+fn message_text(aws: &Aws) -> String {
+    aws.published().remove(0).body("email").unwrap()
+}
+
+fn text<'a>(chat: &'a Value, field: &str) -> &'a str {
+    chat["content"][field].as_str().unwrap()
+}
+
+fn with_section(readme: &str, name: &str, body: &str) -> String {
+    let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let (before, rest) = readme.split_once(&open).expect("the README has the section");
+    let (_, after) = rest.split_once(&close).expect("the section ends");
+    format!("{before}{open}```text\n{}\n```\n{close}{after}", body.trim_end())
+}
