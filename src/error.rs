@@ -1,4 +1,4 @@
-//! What can go wrong, by step; every text reads "could not <do> <what>: <cause>".
+//! What can go wrong, by step; every text reads `could not <do> <what>: <cause>`.
 
 use std::fmt;
 

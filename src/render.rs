@@ -78,16 +78,19 @@ fn to_json(report: &Report, value: &impl Serialize) -> Result<String, Error> {
 }
 
 fn attributes(report: &Report) -> Vec<Attribute> {
-    let text = |name, value: &str| Attribute { name, data_type: "String", value: value.to_owned() };
-    let mut list = vec![
-        text("schemaVersion", report.schema_version),
-        text("outcome", report.outcome.as_str()),
-        text("stackSetName", &report.stack_set.name),
-    ];
-    if let Some(action) = &report.operation.action {
-        list.push(text("action", action));
-    }
-    // SNS refuses an empty value, and an empty array matches no filter anyway.
+    let mut list = Vec::new();
+    let mut text = |name, value: &str| {
+        // SNS refuses an empty value.
+        let value = words::plain(value);
+        if !value.is_empty() {
+            list.push(Attribute { name, data_type: "String", value });
+        }
+    };
+    text("schemaVersion", report.schema_version);
+    text("outcome", report.outcome.as_str());
+    text("stackSetName", &report.stack_set.name);
+    text("action", report.operation.action.as_deref().unwrap_or_default());
+    // An empty array matches no filter, so it is left out too.
     if !report.causes.is_empty() {
         let codes: Vec<&str> = report.causes.iter().map(|cause| cause.code).collect();
         list.push(Attribute { name: "causes", data_type: "String.Array", value: json!(codes).to_string() });

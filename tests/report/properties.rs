@@ -1,0 +1,134 @@
+//! What holds for any rows.
+
+use proptest::prelude::*;
+use serde_json::Value;
+use stackset_notifier::operation::{CallAs, Operation, OperationRef, TargetResult};
+use stackset_notifier::render::{self, MESSAGE_LIMIT, Message};
+use stackset_notifier::report::{About, ExpectGate, Fold, Report};
+
+use crate::rows::{names, operation, rows};
+use crate::schema;
+
+fn report(rows: &[TargetResult], named: &OperationRef, described: &Operation, expect_gate: ExpectGate) -> Report {
+    let mut fold = Fold::new();
+    rows.iter().cloned().for_each(|row| fold.add(row));
+    fold.finish(&About { operation: named, call_as: CallAs::Myself, described, expect_gate, unread: None })
+}
+
+fn json(report: &Report) -> String {
+    serde_json::to_string(report).unwrap()
+}
+
+fn check_message(message: &Message) {
+    assert!(message.size() <= MESSAGE_LIMIT, "{} bytes", message.size());
+    assert!((1..=99).contains(&message.subject.chars().count()), "{:?}", message.subject);
+    assert!(message.subject.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{:?}", message.subject);
+    assert!(!message.subject.starts_with(' '));
+    let bodies: Value = serde_json::from_str(&message.body).unwrap();
+    assert!(bodies["default"].is_string());
+    for protocol in ["sqs", "lambda", "http"] {
+        schema::check(&serde_json::from_str(bodies[protocol].as_str().unwrap()).unwrap());
+    }
+    check_chat(&serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap());
+    for attribute in &message.attributes {
+        assert!(!attribute.value.is_empty(), "{attribute:?}");
+    }
+}
+
+/// The schema and limits of Amazon Q Developer's custom notifications.
+fn check_chat(chat: &Value) {
+    assert_eq!((chat["version"].as_str(), chat["source"].as_str()), (Some("1.0"), Some("custom")));
+    let content = &chat["content"];
+    assert_eq!(content["textType"], "client-markdown");
+    let within = |text: &Value, limit: usize| {
+        let length = text.as_str().unwrap().chars().count();
+        assert!((1..=limit).contains(&length), "{length} of {limit}: {text}");
+    };
+    within(&content["title"], 250);
+    within(&content["description"], 8_000);
+    content["nextSteps"].as_array().unwrap().iter().for_each(|step| within(step, 350));
+    content["keywords"].as_array().unwrap().iter().for_each(|word| within(word, 75));
+    assert!(chat["metadata"]["threadId"].is_string());
+    assert!(chat["metadata"]["additionalContext"].as_object().unwrap().values().all(Value::is_string));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sums_hold_and_the_document_is_valid(rows in rows(60), named in names(), described in operation()) {
+        let report = report(&rows, &named, &described, ExpectGate::Always);
+        let document: Value = serde_json::from_str(&json(&report)).unwrap();
+        schema::check(&document);
+        prop_assert_eq!(report.counts.total, rows.len() as u64);
+    }
+
+    #[test]
+    fn the_order_of_rows_changes_no_byte(
+        (rows, shuffled) in rows(60).prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
+        named in names(),
+        described in operation(),
+    ) {
+        let [a, b] = [&rows, &shuffled].map(|rows| report(rows, &named, &described, ExpectGate::Auto));
+        prop_assert_eq!(json(&a), json(&b));
+    }
+
+    #[test]
+    fn every_message_is_within_every_limit(rows in rows(60), named in names(), described in operation()) {
+        let report = report(&rows, &named, &described, ExpectGate::Auto);
+        check_message(&render::message(&report).unwrap());
+    }
+}
+
+proptest! {
+    // Each case renders megabytes.
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn large_messages_too(seed in rows(15), times in 1..400_usize, named in names(), described in operation()) {
+        // The same few rows for very many accounts, each with its own text, more than fits.
+        let rows: Vec<TargetResult> = (0..times)
+            .flat_map(|i| seed.iter().cloned().map(move |mut row| {
+                row.account = Some(format!("{:012}", 300_000_000_000 + i as u64));
+                row.reason = row.reason.map(|text| format!("{text} step {}", "abcdefghij".repeat(i % 50)));
+                row
+            }))
+            .collect();
+        let report = report(&rows, &named, &described, ExpectGate::Always);
+        check_message(&render::message(&report).unwrap());
+    }
+}
+
+#[test]
+fn a_hundred_thousand_failures_fill_the_message() {
+    let rows: Vec<TargetResult> = (0..100_000)
+        .map(|i| TargetResult {
+            account: Some(format!("{:012}", 300_000_000_000_u64 + i / 4)),
+            region: Some(["eu-west-1", "us-east-1", "ap-south-1", "me-south-1"][(i % 4) as usize].to_owned()),
+            status: Some("FAILED".into()),
+            reason: Some(format!("cause number {} nobody knows", ["one", "two", "three"][(i % 3) as usize])),
+            ..TargetResult::default()
+        })
+        .collect();
+    let named = OperationRef {
+        stack_set: stackset_notifier::operation::StackSetRef::from_arn(
+            "arn:aws:cloudformation:eu-central-1:111111111111:stackset/base:1b2c",
+        )
+        .unwrap(),
+        operation_id: "op".to_owned(),
+    };
+    let described = Operation {
+        action: Some("UPDATE".to_owned()),
+        status: "FAILED".into(),
+        status_reason: None,
+        failed_expected: Some(100_000),
+        started_at: None,
+        ended_at: None,
+        organizational_units: vec![],
+        retain_stacks: None,
+        drift: None,
+    };
+    let message = render::message(&report(&rows, &named, &described, ExpectGate::Auto)).unwrap();
+    check_message(&message);
+    assert!(message.size() > MESSAGE_LIMIT * 9 / 10, "{} bytes used", message.size());
+}

@@ -1,0 +1,91 @@
+//! The JSON Schema of the document, as a check that every test can call.
+
+use std::sync::LazyLock;
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+static STRICT: LazyLock<Validator> = LazyLock::new(|| {
+    let text = include_str!("../../docs/report.schema.json");
+    let mut schema: Value = serde_json::from_str(text).unwrap();
+    close(&mut schema);
+    jsonschema::draft202012::new(&schema).unwrap()
+});
+
+/// The schema lets later versions add keys; what this version writes must all be described.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            map.values_mut().for_each(close);
+            if map.contains_key("properties") && map.get("type") == Some(&json!("object")) {
+                map.insert("additionalProperties".to_owned(), json!(false));
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(close),
+        _ => {}
+    }
+}
+
+/// Fails unless the document is valid and holds no key that the schema does not describe.
+pub(crate) fn check(document: &Value) {
+    let errors: Vec<String> =
+        STRICT.iter_errors(document).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    sums(document);
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap()
+}
+
+fn listed(holder: &Value) -> u64 {
+    holder["targets"].as_array().unwrap().len() as u64 + number(&holder["targetsOmitted"])
+}
+
+/// What must agree in every document, however it was shortened.
+fn sums(document: &Value) {
+    let counts = &document["counts"];
+    let words = ["succeeded", "failed", "cancelled", "running", "pending", "other"];
+    let total: u64 = words.iter().map(|word| number(&counts[*word])).sum();
+    assert_eq!(total, number(&counts["total"]));
+    assert_eq!(total, number(&document["completeness"]["resultsRead"]));
+    let others: u64 = counts["otherStatuses"].as_object().unwrap().values().map(number).sum();
+    assert_eq!(others, number(&counts["other"]));
+
+    let mut told = 0;
+    for cause in document["causes"].as_array().unwrap() {
+        let groups = cause["groups"].as_array().unwrap();
+        for group in groups {
+            assert_eq!(number(&group["count"]), listed(group));
+        }
+        let grouped: u64 = groups.iter().map(|group| number(&group["count"])).sum();
+        assert_eq!(number(&cause["count"]), grouped + number(&cause["groupsOmitted"]["count"]));
+        assert!(number(&cause["accounts"]) <= number(&cause["count"]));
+        told += number(&cause["count"]);
+    }
+    let failed = number(&counts["failed"]);
+    let unsettled = number(&counts["running"]) + number(&counts["pending"]) + number(&counts["other"]);
+    assert!((failed..=failed + unsettled).contains(&told), "{told} causes told of {failed} failed");
+
+    let collateral = &document["collateral"];
+    let kinds = ["failureToleranceExceeded", "operationStopped", "other"];
+    let cancelled: u64 = kinds.iter().map(|kind| number(&collateral[*kind])).sum();
+    assert_eq!(cancelled, number(&counts["cancelled"]));
+    assert_eq!(cancelled, listed(collateral));
+    let reasons: u64 = collateral["reasons"].as_array().unwrap().iter().map(|reason| number(&reason["count"])).sum();
+    assert_eq!(number(&collateral["other"]), reasons + number(&collateral["reasonsOmitted"]["count"]));
+
+    let gate = &document["accountGate"];
+    let meanings =
+        ["passed", "refused", "notConfigured", "notInvokable", "noAction", "notReached", "absent", "unrecognized"];
+    assert_eq!(total, meanings.iter().map(|meaning| number(&gate[*meaning])).sum::<u64>());
+    assert_eq!(number(&gate["ungated"]["count"]), listed(&gate["ungated"]));
+
+    for (list, omitted) in [("byRegion", None), ("byOrganizationalUnit", Some("byOrganizationalUnitOmitted"))] {
+        let rows = document[list].as_array().unwrap().iter().chain(omitted.map(|key| &document[key]));
+        let sum: u64 = rows
+            .map(|row| ["succeeded", "failed", "cancelled", "other"].map(|w| number(&row[w])).iter().sum::<u64>())
+            .sum();
+        assert_eq!(sum, total, "{list}");
+    }
+}
