@@ -1,7 +1,7 @@
 //! One result -> its cause and its gate's meaning. Pure: no SDK, no clock, no environment.
 //!
-//! CloudFormation gives reasons as text only, written by dozens of services. The [structure] of a text is
-//! taken off first; the [rules] then look for words, and for error codes where the words say nothing.
+//! CloudFormation gives reasons as text only, written by dozens of services. The structure of a text is
+//! taken off first; the rules then look for words, and for error codes where the words say nothing.
 //! A text that no rule knows is `UNKNOWN`, one that says nothing is `CAUSE_NOT_REPORTED`: better no cause
 //! than a wrong one.
 
@@ -16,7 +16,7 @@ mod structure;
 use std::sync::LazyLock;
 
 pub use cause::{Cause, Code, Resource};
-pub use gate::{GateMeaning, gate_meaning};
+pub use gate::{GateMeaning, gate_meaning, gate_meaning_by};
 pub use mask::mask;
 
 use crate::operation::{ResultStatus, TargetResult};
@@ -33,28 +33,40 @@ static OPAQUE_WORDS: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_words(rule
 ///
 /// `None` for a row without anything to tell: one that succeeded, or that has not ended and gives no reason.
 pub fn classify(result: &TargetResult) -> Option<Cause> {
-    let text = result.reason.as_deref().map(str::trim).filter(|text| !text.is_empty());
-    match (&result.status, text) {
+    let said = reason(result).map(classify_text);
+    let code = decide(result, said.as_ref().map(|cause| cause.code), gate_meaning(result))?;
+    Some(match said {
+        Some(cause) => Cause { code, ..cause },
+        None => Cause { code, resource: None, named: Vec::new() },
+    })
+}
+
+/// The code of a row whose text alone says `said` and whose gate says `gate`.
+///
+/// The same as [`classify`] for those who have classified the text already.
+pub fn decide(result: &TargetResult, said: Option<Code>, gate: GateMeaning) -> Option<Code> {
+    match (&result.status, said) {
         (Some(ResultStatus::Succeeded), _) => None,
-        (Some(ResultStatus::Failed), text) => Some(classify_failed(result, text)),
-        (_, Some(text)) => Some(classify_text(text)),
-        (Some(ResultStatus::Cancelled), None) => Some(bare(Code::CauseNotReported)),
+        (Some(ResultStatus::Failed), said) => Some(decide_failed(result, said, gate)),
+        (_, Some(said)) => Some(said),
+        (Some(ResultStatus::Cancelled), None) => Some(Code::CauseNotReported),
         (_, None) => None,
     }
 }
 
 /// A failed row has the gate's refusal as its cause, unless its own text tells of another.
-fn classify_failed(result: &TargetResult, text: Option<&str>) -> Cause {
-    let cause = text.map_or_else(|| bare(Code::CauseNotReported), classify_text);
-    if gate_meaning(result) != GateMeaning::Refused {
-        return cause;
+fn decide_failed(result: &TargetResult, said: Option<Code>, gate: GateMeaning) -> Code {
+    let code = said.unwrap_or(Code::CauseNotReported);
+    if gate != GateMeaning::Refused {
+        return code;
     }
-    let gate_text = result.gate.as_ref().and_then(|gate| gate.reason.as_deref());
-    let says_nothing = matches!(cause.code, Code::CauseNotReported | Code::Unknown);
-    if says_nothing || gate_text.is_some_and(|gate| text.is_some_and(|text| gate::same_text(gate, text))) {
-        return Cause { code: Code::AccountGateFailed, ..cause };
-    }
-    cause
+    let says_nothing = matches!(code, Code::CauseNotReported | Code::Unknown);
+    if says_nothing || gate::repeats_row(result) { Code::AccountGateFailed } else { code }
+}
+
+/// The row's text, if it has one.
+pub fn reason(result: &TargetResult) -> Option<&str> {
+    result.reason.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// Tells which cause a whole reason text gives, never cut for display.
@@ -63,6 +75,13 @@ pub fn classify_text(text: &str) -> Cause {
     let code = code_of(&structure);
     let named = named::named(code, &structure.words);
     Cause { code, resource: structure.resource, named }
+}
+
+/// Builds the tables, which else the first reason would wait for: some 10 ms, best spent while starting.
+pub fn warm_up() {
+    for table in [&WORDS, &CODES, &VAGUE_WORDS, &VAGUE_CODES, &OPAQUE_WORDS] {
+        LazyLock::force(table);
+    }
 }
 
 fn code_of(structure: &Structure) -> Code {
@@ -74,10 +93,6 @@ fn code_of(structure: &Structure) -> Code {
         .or_else(|| VAGUE_CODES.first(codes))
         .or_else(|| OPAQUE_WORDS.first(words))
         .unwrap_or(if structure.is_wordless() { Code::CauseNotReported } else { Code::Unknown })
-}
-
-fn bare(code: Code) -> Cause {
-    Cause { code, resource: None, named: Vec::new() }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::operation::CallAs;
+use crate::report::ExpectGate;
 
 /// When a report is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Config {
     pub call_as: CallAsSetting,
     /// Which reports are published (`NOTIFY_ON`).
     pub notify_on: NotifyOn,
+    /// Whether account gates are in use (`EXPECT_ACCOUNT_GATE`).
+    pub expect_gate: ExpectGate,
 }
 
 /// A standard SNS topic.
@@ -80,6 +83,11 @@ impl Config {
                 "NOTIFY_ON",
                 setting("NOTIFY_ON")?,
                 &[("problems", NotifyOn::Problems), ("always", NotifyOn::Always)],
+            )?,
+            expect_gate: choice(
+                "EXPECT_ACCOUNT_GATE",
+                setting("EXPECT_ACCOUNT_GATE")?,
+                &[("auto", ExpectGate::Auto), ("always", ExpectGate::Always), ("never", ExpectGate::Never)],
             )?,
         })
     }
@@ -138,6 +146,7 @@ mod tests {
         assert_eq!(config.topic.region, "cn-north-1");
         assert_eq!(config.call_as, CallAsSetting::Auto);
         assert_eq!(config.notify_on, NotifyOn::Problems);
+        assert_eq!(config.expect_gate, ExpectGate::Auto);
     }
 
     #[test]
@@ -145,6 +154,9 @@ mod tests {
         let config = read(&[TOPIC, ("CALL_AS", "DELEGATED_ADMIN"), ("NOTIFY_ON", "always")]).unwrap();
         assert_eq!(config.call_as, CallAsSetting::Fixed(CallAs::DelegatedAdmin));
         assert_eq!(config.notify_on, NotifyOn::Always);
+        for (word, meaning) in [("always", ExpectGate::Always), ("never", ExpectGate::Never)] {
+            assert_eq!(read(&[TOPIC, ("EXPECT_ACCOUNT_GATE", word)]).unwrap().expect_gate, meaning);
+        }
         assert_eq!(read(&[TOPIC, ("CALL_AS", "SELF")]).unwrap().call_as, CallAsSetting::Fixed(CallAs::Myself));
     }
 
@@ -174,6 +186,10 @@ mod tests {
             (
                 vec![TOPIC, ("NOTIFY_ON", "never")],
                 "could not read the setting NOTIFY_ON: it is \"never\", allowed are problems, always",
+            ),
+            (
+                vec![TOPIC, ("EXPECT_ACCOUNT_GATE", "yes")],
+                "could not read the setting EXPECT_ACCOUNT_GATE: it is \"yes\", allowed are auto, always, never",
             ),
         ] {
             let error = read(&vars).unwrap_err();

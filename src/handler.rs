@@ -13,7 +13,7 @@ use crate::operation::CallAs;
 use crate::publish::Publisher;
 use crate::read::Reader;
 use crate::render;
-use crate::report::{About, Counts, ExpectGate, Fold, Outcome, Report};
+use crate::report::{About, Counts, Fold, Outcome, Report};
 
 /// The whole function, built once at init.
 #[derive(Debug, Clone)]
@@ -98,7 +98,7 @@ impl Notifier {
             operation: &operation,
             call_as,
             described: &described,
-            expect_gate: ExpectGate::Auto,
+            expect_gate: self.config.expect_gate,
             unread: None,
         });
         let problems = report.problems();

@@ -47,27 +47,44 @@ impl Tally {
 /// Rows with one cause and one masked text.
 #[derive(Debug)]
 struct GroupFold {
-    resource: Option<Resource>,
-    named: Vec<String>,
     /// The text of the first target in order, so that the order of arrival does not matter.
     sample: Option<(Target, String)>,
     targets: Vec<Target>,
 }
 
+/// What a text says, known by its masked form: texts of one form all say the same.
+#[derive(Debug, Default)]
+struct Sayings(HashMap<Arc<str>, Code>);
+
+impl Sayings {
+    /// The masked text and its code. Masking is cheap, classifying is not: rows that differ in ids only
+    /// are classified once.
+    fn of(&mut self, text: &str) -> (Arc<str>, Code) {
+        let pattern = classify::mask(text);
+        if let Some((known, code)) = self.0.get_key_value(pattern.as_str()) {
+            return (Arc::clone(known), *code);
+        }
+        let (pattern, code) = (Arc::<str>::from(pattern), classify::classify_text(text).code);
+        self.0.insert(Arc::clone(&pattern), code);
+        (pattern, code)
+    }
+}
+
 /// Rows folded so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Fold {
     names: HashSet<Arc<str>>,
+    sayings: Sayings,
     counts: Counts,
     by_region: BTreeMap<Option<Arc<str>>, Tally>,
     by_unit: BTreeMap<Option<Arc<str>>, Tally>,
     gates: AccountGate,
     ungated: BTreeSet<Target>,
-    groups: HashMap<(Code, Option<String>), GroupFold>,
+    groups: HashMap<(Code, Option<Arc<str>>), GroupFold>,
     tolerance_exceeded: u64,
     stopped: u64,
     cancelled: Vec<Target>,
-    collateral_reasons: BTreeMap<Option<String>, (Target, Option<String>, u64)>,
+    collateral_reasons: BTreeMap<Option<Arc<str>>, (Target, Option<String>, u64)>,
 }
 
 /// What the operator says of account gates.
@@ -82,28 +99,10 @@ pub enum ExpectGate {
     Never,
 }
 
-impl Default for Fold {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Fold {
     /// An empty fold.
     pub fn new() -> Self {
-        Self {
-            names: HashSet::new(),
-            counts: Counts::default(),
-            by_region: BTreeMap::new(),
-            by_unit: BTreeMap::new(),
-            gates: AccountGate::default(),
-            ungated: BTreeSet::new(),
-            groups: HashMap::new(),
-            tolerance_exceeded: 0,
-            stopped: 0,
-            cancelled: Vec::new(),
-            collateral_reasons: BTreeMap::new(),
-        }
+        Self::default()
     }
 
     /// Takes one row in.
@@ -116,11 +115,17 @@ impl Fold {
         self.counts.count(row.status.as_ref());
         self.by_region.entry(target.region.clone()).or_default().count(row.status.as_ref());
         self.by_unit.entry(target.organizational_unit_id.clone()).or_default().count(row.status.as_ref());
-        self.add_gate(&row, &target);
-        match row.status {
-            Some(ResultStatus::Succeeded) => {}
-            Some(ResultStatus::Cancelled) => self.add_collateral(row, target),
-            _ => self.add_cause(row, target),
+        let gate = classify::gate_meaning_by(&row, |text| self.sayings.of(text).1);
+        self.add_gate(gate, &target);
+        if row.status == Some(ResultStatus::Succeeded) {
+            return;
+        }
+        let (pattern, said) = classify::reason(&row).map(|text| self.sayings.of(text)).unzip();
+        let code = classify::decide(&row, said, gate);
+        match (&row.status, code) {
+            (Some(ResultStatus::Cancelled), code) => self.add_collateral(row.reason, pattern, code, target),
+            (_, Some(code)) => self.add_cause(row.reason, pattern, code, target),
+            (_, None) => {}
         }
     }
 
@@ -134,8 +139,7 @@ impl Fold {
         Some(fresh)
     }
 
-    fn add_gate(&mut self, row: &TargetResult, target: &Target) {
-        let meaning = classify::gate_meaning(row);
+    fn add_gate(&mut self, meaning: GateMeaning, target: &Target) {
         if matches!(meaning, GateMeaning::NotConfigured | GateMeaning::NotInvokable) {
             self.gates.ungated.count += 1;
             self.ungated.insert(target.clone());
@@ -157,45 +161,28 @@ impl Fold {
         *field += 1;
     }
 
-    fn add_cause(&mut self, row: TargetResult, target: Target) {
-        let Some(cause) = classify::classify(&row) else {
-            return;
-        };
-        let pattern = row.reason.as_deref().map(classify::mask);
-        let group = self.groups.entry((cause.code, pattern)).or_insert_with(|| GroupFold {
-            resource: None,
-            named: Vec::new(),
-            sample: None,
-            targets: Vec::new(),
-        });
-        let is_first = match (&group.sample, &row.reason) {
-            (None, _) => true,
-            (Some(known), Some(text)) => (&target, text) < (&known.0, &known.1),
-            _ => false,
-        };
-        if is_first {
-            group.sample = row.reason.map(|text| (target.clone(), text));
-            group.resource = cause
-                .resource
-                .map(|resource| Resource { logical_id: resource.logical_id, r#type: resource.resource_type });
-            group.named = cause.named;
+    fn add_cause(&mut self, text: Option<String>, pattern: Option<Arc<str>>, code: Code, target: Target) {
+        let group =
+            self.groups.entry((code, pattern)).or_insert_with(|| GroupFold { sample: None, targets: Vec::new() });
+        if let Some(text) = text {
+            let first = group.sample.as_ref().is_none_or(|known| (&target, &text) < (&known.0, &known.1));
+            if first {
+                group.sample = Some((target.clone(), text));
+            }
         }
         group.targets.push(target);
     }
 
-    fn add_collateral(&mut self, row: TargetResult, target: Target) {
-        let code = classify::classify(&row).map(|cause| cause.code);
+    fn add_collateral(&mut self, text: Option<String>, pattern: Option<Arc<str>>, code: Option<Code>, target: Target) {
         match code {
             Some(Code::FailureToleranceExceeded) => self.tolerance_exceeded += 1,
             Some(Code::OperationStopped) => self.stopped += 1,
             _ => {
-                let pattern = row.reason.as_deref().map(classify::mask);
-                let entry =
-                    self.collateral_reasons.entry(pattern).or_insert_with(|| (target.clone(), row.reason.clone(), 0));
+                let entry = self.collateral_reasons.entry(pattern).or_insert_with(|| (target.clone(), text.clone(), 0));
                 entry.2 += 1;
-                if (&target, &row.reason) < (&entry.0, &entry.1) {
+                if (&target, &text) < (&entry.0, &entry.1) {
                     entry.0 = target.clone();
-                    entry.1 = row.reason;
+                    entry.1 = text;
                 }
             }
         }
@@ -354,15 +341,24 @@ fn completeness(described: &Operation, counts: &Counts, unread: Option<&str>) ->
     }
 }
 
-fn collateral_reasons(reasons: BTreeMap<Option<String>, (Target, Option<String>, u64)>) -> Vec<CollateralReason> {
-    let mut list: Vec<CollateralReason> =
-        reasons.into_iter().map(|(pattern, (_, sample, count))| CollateralReason { pattern, sample, count }).collect();
+fn collateral_reasons(reasons: BTreeMap<Option<Arc<str>>, (Target, Option<String>, u64)>) -> Vec<CollateralReason> {
+    let mut list: Vec<CollateralReason> = reasons
+        .into_iter()
+        .map(|(pattern, (_, sample, count))| CollateralReason { pattern: pattern.map(text), sample, count })
+        .collect();
     list.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.pattern.cmp(&b.pattern)));
     list
 }
 
-fn causes(groups: HashMap<(Code, Option<String>), GroupFold>, service_managed: bool) -> Vec<Cause> {
-    let mut by_code: BTreeMap<Code, Vec<(Option<String>, GroupFold)>> = BTreeMap::new();
+/// A group by its masked text.
+type Patterned = (Option<Arc<str>>, GroupFold);
+
+fn text(shared: Arc<str>) -> String {
+    shared.as_ref().to_owned()
+}
+
+fn causes(groups: HashMap<(Code, Option<Arc<str>>), GroupFold>, service_managed: bool) -> Vec<Cause> {
+    let mut by_code: BTreeMap<Code, Vec<Patterned>> = BTreeMap::new();
     for ((code, pattern), group) in groups {
         by_code.entry(code).or_default().push((pattern, group));
     }
@@ -372,40 +368,42 @@ fn causes(groups: HashMap<(Code, Option<String>), GroupFold>, service_managed: b
     causes
 }
 
-fn cause(code: Code, mut groups: Vec<(Option<String>, GroupFold)>, service_managed: bool) -> Cause {
+fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause {
     groups.sort_by(|a, b| b.1.targets.len().cmp(&a.1.targets.len()).then_with(|| a.0.cmp(&b.0)));
     let targets = || groups.iter().flat_map(|(_, group)| &group.targets);
     let accounts = targets().filter_map(|target| target.account.as_ref()).collect::<HashSet<_>>().len() as u64;
     let regions = targets().filter_map(|target| target.region.as_ref()).collect::<HashSet<_>>().len() as u64;
     let count = targets().count() as u64;
     let mut named: Vec<String> = Vec::new();
-    for name in groups.iter().flat_map(|(_, group)| &group.named) {
-        if !named.contains(name) {
-            named.push(name.clone());
-        }
-    }
+    let mut known = HashSet::new();
+    let groups = groups
+        .into_iter()
+        .map(|(pattern, mut group)| {
+            group.targets.sort();
+            let sample = group.sample.map(|(_, text)| text);
+            let said = sample.as_deref().map(classify::classify_text);
+            let (resource, names) = said.map(|said| (said.resource, said.named)).unwrap_or_default();
+            named.extend(names.into_iter().filter(|name| known.insert(name.clone())));
+            Group {
+                pattern: pattern.map(text),
+                sample,
+                count: group.targets.len() as u64,
+                resource: resource
+                    .map(|resource| Resource { logical_id: resource.logical_id, r#type: resource.resource_type }),
+                targets: group.targets.into(),
+                targets_omitted: 0,
+            }
+        })
+        .collect();
     Cause {
         code: code.as_str(),
         count,
         accounts,
         regions,
-        who_can_fix: Some(code.who_can_fix(!service_managed)),
+        who_can_fix: code.who_can_fix(!service_managed),
         retry_helps: code.retry_helps(),
         next_step: Some(code.next_step(&named)),
-        groups: groups
-            .into_iter()
-            .map(|(pattern, mut group)| {
-                group.targets.sort();
-                Group {
-                    pattern,
-                    sample: group.sample.map(|(_, text)| text),
-                    count: group.targets.len() as u64,
-                    resource: group.resource,
-                    targets: group.targets.into(),
-                    targets_omitted: 0,
-                }
-            })
-            .collect(),
+        groups,
         groups_omitted: GroupsOmitted::default(),
     }
 }

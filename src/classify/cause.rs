@@ -40,7 +40,7 @@ macro_rules! codes {
 
 /// What a person can do about a cause.
 struct Advice {
-    /// Who can fix it.
+    /// Who can fix it; empty where there is nobody to name.
     fix: &'static str,
     /// Who can fix it instead where the stack set is self-managed.
     self_managed: Option<&'static str>,
@@ -243,19 +243,19 @@ codes! {
     }
     /// Nothing to update.
     NoChanges = "NO_CHANGES" {
-        fix: "nobody",
+        fix: "",
         retry: None,
         next: "Nothing needs to be done; the stack is already as wanted.",
     }
     /// The text names no cause, or there is none.
     CauseNotReported = "CAUSE_NOT_REPORTED" {
-        fix: "not known",
+        fix: "",
         retry: None,
         next: "Read the stack's events in that account{}.",
     }
     /// A text that no rule knows.
     Unknown = "UNKNOWN" {
-        fix: "not known",
+        fix: "",
         retry: None,
         next: "Read the text of the failed targets.",
     }
@@ -268,9 +268,12 @@ const NAME_LENGTH: usize = 100;
 
 impl Code {
     /// Who can fix it; `self_managed` tells that the stack set uses roles made by hand in each account.
-    pub fn who_can_fix(self, self_managed: bool) -> &'static str {
+    ///
+    /// `None` where that cannot be known or nothing is to be fixed.
+    pub fn who_can_fix(self, self_managed: bool) -> Option<&'static str> {
         let advice = self.advice();
-        advice.self_managed.filter(|_| self_managed).unwrap_or(advice.fix)
+        let who = advice.self_managed.filter(|_| self_managed).unwrap_or(advice.fix);
+        Some(who).filter(|who| !who.is_empty())
     }
 
     /// Whether retrying unchanged helps: `yes`, `no` or `sometimes`; `None` where it is no question.
@@ -339,7 +342,7 @@ mod tests {
         for code in Code::ALL {
             let step = code.next_step::<&str>(&[]);
             assert!(step.ends_with('.') && !step.contains("{}") && !step.contains("  "), "{step}");
-            assert!(!code.who_can_fix(true).is_empty());
+            assert_eq!(code.who_can_fix(true).is_none(), code.retry_helps().is_none(), "{}", code.as_str());
             assert!(matches!(code.retry_helps(), None | Some("yes" | "no" | "sometimes")));
         }
     }
@@ -361,7 +364,7 @@ mod tests {
     #[test]
     fn self_managed_roles_are_the_account_owners() {
         let code = Code::ExecutionRoleNotAssumable;
-        assert_eq!((code.who_can_fix(true), code.who_can_fix(false)), ("account owner", "platform team"));
-        assert_eq!(Code::Throttling.who_can_fix(true), "nobody");
+        assert_eq!((code.who_can_fix(true), code.who_can_fix(false)), (Some("account owner"), Some("platform team")));
+        assert_eq!(Code::Throttling.who_can_fix(true), Some("nobody"));
     }
 }

@@ -46,6 +46,11 @@ impl GateMeaning {
 
 /// Tells what the account gate's answer means for `result`.
 pub fn gate_meaning(result: &TargetResult) -> GateMeaning {
+    gate_meaning_by(result, |text| classify_text(text).code)
+}
+
+/// The same as [`gate_meaning`], for those who remember what a text says.
+pub fn gate_meaning_by(result: &TargetResult, says: impl FnOnce(&str) -> Code) -> GateMeaning {
     let Some(gate) = &result.gate else {
         return GateMeaning::Absent;
     };
@@ -53,14 +58,14 @@ pub fn gate_meaning(result: &TargetResult) -> GateMeaning {
     match &gate.status {
         None if reason.is_empty() => GateMeaning::Absent,
         Some(GateStatus::Succeeded) => GateMeaning::Passed,
-        Some(GateStatus::Failed) => failed(result, reason),
-        None | Some(GateStatus::Skipped) => skipped(result, reason),
+        Some(GateStatus::Failed) => failed(result, reason, says),
+        None | Some(GateStatus::Skipped) => skipped(result, reason, says),
         Some(GateStatus::Other(_)) => GateMeaning::Unrecognized,
     }
 }
 
-fn failed(result: &TargetResult, reason: &str) -> GateMeaning {
-    if never_reached(result, reason) {
+fn failed(result: &TargetResult, reason: &str, says: impl FnOnce(&str) -> Code) -> GateMeaning {
+    if never_reached(result, says(reason)) {
         return GateMeaning::NotReached;
     }
     match missing_gate(reason) {
@@ -70,11 +75,11 @@ fn failed(result: &TargetResult, reason: &str) -> GateMeaning {
     }
 }
 
-fn skipped(result: &TargetResult, reason: &str) -> GateMeaning {
+fn skipped(result: &TargetResult, reason: &str, says: impl FnOnce(&str) -> Code) -> GateMeaning {
     if let Some(meaning) = missing_gate(reason) {
         return meaning;
     }
-    if never_reached(result, reason) || repeats_row(result, reason) {
+    if repeats_row(result) || never_reached(result, says(reason)) {
         return GateMeaning::NotReached;
     }
     let reason = reason.to_ascii_lowercase();
@@ -99,19 +104,20 @@ fn missing_gate(reason: &str) -> Option<GateMeaning> {
     denied.iter().any(|words| reason.contains(words)).then_some(GateMeaning::NotInvokable)
 }
 
-/// The reason tells that the account could not be entered at all.
-fn never_reached(result: &TargetResult, reason: &str) -> bool {
-    let code = classify_text(reason).code;
+/// The gate's reason says `code`, which tells that the account could not be entered at all.
+fn never_reached(result: &TargetResult, code: Code) -> bool {
     matches!(code, Code::ExecutionRoleNotAssumable | Code::AdministrationRoleNotAssumable)
-        || repeats_row(result, reason) && matches!(code, Code::AccountSuspended | Code::RegionNotEnabled)
+        || matches!(code, Code::AccountSuspended | Code::RegionNotEnabled) && repeats_row(result)
 }
 
-fn repeats_row(result: &TargetResult, reason: &str) -> bool {
-    !reason.is_empty() && result.reason.as_deref().is_some_and(|row| same_text(row, reason))
+/// The gate's reason is the row's own.
+pub(super) fn repeats_row(result: &TargetResult) -> bool {
+    let gate = result.gate.as_ref().and_then(|gate| gate.reason.as_deref()).filter(|reason| !reason.trim().is_empty());
+    gate.zip(result.reason.as_deref()).is_some_and(|(gate, row)| same_text(gate, row))
 }
 
 /// Whether two reasons say the same; StackSets adds a full stop here and there.
-pub(super) fn same_text(one: &str, other: &str) -> bool {
+fn same_text(one: &str, other: &str) -> bool {
     let bare = |text: &'_ str| text.trim().trim_end_matches('.').len();
     one.trim().get(..bare(one)) == other.trim().get(..bare(other))
 }

@@ -245,12 +245,13 @@ fn starts_with(text: &[u8], wanted: &str) -> Option<usize> {
     text.starts_with(wanted.as_bytes()).then_some(wanted.len())
 }
 
-/// Ids of one word: accounts, numbers, hexadecimal ids, principals, and numbers at the end of a word.
+/// Ids of one word: accounts, also at the end of a word, numbers, hexadecimal ids and principals.
 fn word(text: &[u8]) -> Option<Form> {
     let len = word_len(text);
     let word = text.get(..len).filter(|_| ends_word(text, len))?;
     let digits = word.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    if digits >= 6 && (digits == len || !word.iter().all(u8::is_ascii_hexdigit)) {
+    // Inside a longer word only an account is masked: a logical id may well end in some digits.
+    if (digits >= 6 && digits == len) || (digits == 12 && !word.iter().all(u8::is_ascii_hexdigit)) {
         let placeholder = if digits == 12 { "<account>" } else { "<n>" };
         return Some(Form { len, kept: len - digits, placeholder });
     }
@@ -322,7 +323,7 @@ mod tests {
             ("tf-acc-test-7055553958409005411-Execution", "tf-acc-test-<n>-Execution"),
             ("1234567890", "<n>"),
             ("port 65535, 400, 12345", "port 65535, 400, 12345"),
-            ("x1234567y", "x1234567y"),
+            ("x1234567y Role1234567", "x1234567y Role1234567"),
         ]);
     }
 

@@ -64,7 +64,7 @@ impl Matcher {
     pub(super) fn first(&self, text: &str) -> Option<Code> {
         let automaton = self.automaton.as_ref()?;
         let mut seen = Seen::for_words(automaton.patterns_len());
-        for found in automaton.find_overlapping_iter(text) {
+        for found in automaton.find_overlapping_iter(&text.to_ascii_lowercase()) {
             let number = found.pattern().as_usize();
             let starts_word = self.starts_word.get(number).copied().unwrap_or_default();
             if (!starts_word || begins_word(text, found.start())) && (!self.ends_word || ends_word(text, found.end())) {

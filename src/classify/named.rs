@@ -61,9 +61,9 @@ static PLACES: &[Place] = &[
     place(DENIED, "control policy: ", TOKEN),
     place(DENIED, "permissions boundary: ", TOKEN),
     place(DENIED, "s3 bucket: ", TOKEN),
-    place(&[RegionNotEnabled], "Region ", TOKEN),
-    place(&[RegionNotEnabled], "region ", " .,;'\"()"),
-    place(&[KmsKeyUnusable], "arn:aws:kms:", TOKEN),
+    // Region me-south-1 is not enabled; in this region
+    place(&[RegionNotEnabled], "egion ", " .,;'\"()"),
+    place(&[KmsKeyUnusable], "arn:", " ,;\"'()"),
     place(&[KmsKeyUnusable], "key '", "'"),
     place(&[KmsKeyUnusable], "Arn '", "'"),
     // The maximum number of VPC endpoints has been reached.
@@ -78,7 +78,7 @@ static PLACES: &[Place] = &[
     place(&[CustomResourceFailed], "Log Stream: ", TOKEN),
     place(&[ResourceAlreadyExists], "in stack ", TOKEN),
     place(&[ResourceAlreadyExists], "role name ", TOKEN),
-    place(&[ResourceAlreadyExists, StackNotUpdatable], "Stack [", "]"),
+    place(&[ResourceAlreadyExists], "Stack [", "]"),
     place(&[DependencyNotFound], "No export named ", TOKEN),
     place(&[TemplateInvalid], "Transform ", TOKEN),
     place(&[TemplateInvalid], "undefined resource ", TOKEN),
@@ -87,20 +87,43 @@ static PLACES: &[Place] = &[
     place(QUOTED, " '", "'").each(),
 ];
 
+/// Places that guess: quotes and brackets stand around names of all kinds.
+fn guesses(place: &Place) -> bool {
+    place.after.starts_with([' ', '['])
+}
+
+/// Said of the thing that is in the way, or missing, right behind its name.
+const SAID_OF: &[(Code, &[&str])] = &[
+    (ResourceAlreadyExists, &[" already exist"]),
+    (DependencyNotFound, &[" does not exist", " cannot be found", " was not found", " not found"]),
+];
+
+/// Words that stand where a name is looked for and are none.
+const NO_NAMES: &[&str] = &["role", "user", "policy", "for", "is", "in", "stack", "arn", "the", "resource", "on"];
+
 /// What `words` names, in the order of the table, each once.
 pub(super) fn named(code: Code, words: &str) -> Vec<String> {
-    let mut names = Vec::new();
+    let words = words.strip_prefix(super::structure::FROM_RESOURCE).unwrap_or(words);
+    let mut names: Vec<String> = Vec::new();
     for place in PLACES.iter().filter(|place| place.codes.contains(&code)) {
-        if place.after.starts_with([' ', '[']) && !names.is_empty() {
-            // Brackets and quotes are a guess, for texts that no better place knows.
+        if guesses(place) && !names.is_empty() {
             continue;
         }
-        for name in found(place, words.strip_prefix(super::structure::FROM_RESOURCE).unwrap_or(words)) {
-            let name = if code == CustomResourceFailed { name.to_owned() } else { mask(name) };
+        for name in found(place, words) {
+            // A masked log stream could not be opened, a masked Region not be enabled; and an
+            // organization's policy is the same for all its accounts.
+            let raw = matches!(code, CustomResourceFailed | RegionNotEnabled) || name.contains(":organizations:");
+            if code == RegionNotEnabled && mask(name) == name {
+                continue;
+            }
+            let name = if raw { name.to_owned() } else { mask(name) };
             if !names.contains(&name) {
                 names.push(name);
             }
         }
+    }
+    if names.is_empty() {
+        names.extend(said_of(code, words).map(mask));
     }
     names
 }
@@ -109,16 +132,76 @@ fn found<'a>(place: &'static Place, words: &'a str) -> impl Iterator<Item = &'a 
     let mut rest = words;
     std::iter::from_fn(move || {
         loop {
-            let (_, after) = rest.split_once(place.after)?;
-            let end = after.find(|c| place.until.contains(c)).unwrap_or(after.len());
-            let (name, next) = after.split_at_checked(end)?;
-            // The closing quote belongs to this name and opens no other.
+            let at = rest.find(place.after)?;
+            let after = rest.get(at + place.after.len()..)?;
+            let start = after.trim_start_matches('"');
+            let end = start.find(|c| place.until.contains(c)).unwrap_or(start.len());
+            let (name, next) = start.split_at_checked(end)?;
+            // What ends this name, a closing quote perhaps, begins no other.
+            let found = if place.after.starts_with("arn:") { rest.get(at..rest.len() - next.len())? } else { name };
             rest = next.strip_prefix(|c| place.until.contains(c)).unwrap_or(next);
-            let name = name.trim_matches([' ', '.', ',', ':', ';', '\'', '"', '*']);
-            if (2..=200).contains(&name.len()) {
+            let found = found.split(" has ").next().and_then(|name| name.split(" is ").next()).unwrap_or(found);
+            if let Some(name) = name_in(found) {
                 return Some(name);
             }
         }
     })
     .take(place.most)
+}
+
+/// The name in what was found, if it is one.
+fn name_in(found: &str) -> Option<&str> {
+    let name = found.trim_matches([' ', '.', ',', ':', ';', '\'', '"', '[', ']']);
+    let is_name = name.len() <= 200 && name.contains(char::is_alphanumeric) && !NO_NAMES.contains(&name);
+    is_name.then_some(name)
+}
+
+/// The word before ` already exists` and the like, if it looks like a name and not like a noun.
+fn said_of(code: Code, words: &str) -> Option<&str> {
+    let (_, phrases) = SAID_OF.iter().find(|(of, _)| *of == code)?;
+    let before = phrases.iter().find_map(|phrase| words.split_once(phrase)).map(|(before, _)| before)?;
+    let name = name_in(before.rsplit(' ').next()?)?;
+    name.contains(|c: char| !c.is_ascii_lowercase()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_where_services_put_them() {
+        for (code, words, wanted) in [
+            (
+                AccessDenied,
+                "X is not authorized to perform: iam:GetRole on resource: role Y because",
+                &["iam:GetRole", "Y"][..],
+            ),
+            (
+                AccessDenied,
+                "not authorized to perform: s3:Get on resource: \"arn:aws:s3:::b/*\" with",
+                &["s3:Get", "arn:aws:s3:::b/*"],
+            ),
+            (AccessDenied, "API: s3:PutBucketPolicy Access Denied", &["s3:PutBucketPolicy"]),
+            (ServiceQuotaExceeded, "The maximum number of VPC endpoints has been reached.", &["VPC endpoints"]),
+            (ServiceQuotaExceeded, "Cannot exceed quota for PolicySize: 6144", &["PolicySize"]),
+            (
+                KmsKeyUnusable,
+                "arn:aws:kms:eu-west-1:123456789012:key/a is disabled",
+                &["arn:aws:kms:<region>:<account>:key/a"],
+            ),
+            (ResourceAlreadyExists, "A policy called MyPolicy already exists. No", &["MyPolicy"]),
+            (ResourceAlreadyExists, "a detector already exists", &[]),
+            (DependencyNotFound, "No export named 'A' found", &["A"]),
+            (DependencyNotFound, "Unable to fetch parameters [/a/b] from", &["/a/b"]),
+            (DeleteBlocked, "Export A cannot be deleted as it is in use by B and C", &["A", "B"]),
+            (HookFailed, "The following hook(s) failed: [A::B::Hook]", &["A::B::Hook"]),
+            (RegionNotEnabled, "Region me-south-1 is not enabled", &["me-south-1"]),
+            (RegionNotEnabled, "STS is not activated in this region for account:1", &[]),
+            (ParameterInvalid, "Parameters: [A, B] must have values", &["A, B"]),
+            (StackNotUpdatable, "Stack:arn:aws:x is in", &["arn:aws:x"]),
+            (Throttling, "Rate exceeded for 'x'", &[]),
+        ] {
+            assert_eq!(named(code, words), wanted, "{words}");
+        }
+    }
 }

@@ -144,7 +144,7 @@ fn split_metadata(text: &str) -> Option<(&str, &str, &str)> {
                     let code = rest.trim_start();
                     let end = code.find(|c: char| !c.is_alphanumeric()).unwrap_or(code.len());
                     let after = code.get(end..)?;
-                    (from.strip_suffix(after)?, after)
+                    from.split_at_checked(from.len() - after.len())?
                 }
                 None => continue,
             },

@@ -1,0 +1,171 @@
+//! Real reasons and the causes a person found in them.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may fail on odd data, and print")]
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use stackset_notifier::classify::{Code, GateMeaning, classify, classify_text, gate_meaning};
+use stackset_notifier::operation::{Gate, GateStatus, ResultStatus, TargetResult};
+
+const CORPUS: &str = include_str!("corpus/reasons.jsonl");
+/// `CODE|text`: more wordings of services, to see that a rule helps more than the line it was made for.
+const WORDINGS: &str = include_str!("corpus/wordings.txt");
+/// More real reasons, in the corpus's form.
+const MORE: &str = include_str!("corpus/more-reasons.jsonl");
+const KNOWN_MISSES: &str = include_str!("corpus/known-misses.md");
+/// Tells of a gate, not of a row.
+const GATE_TEXT: &str = "GATE_SKIPPED";
+
+struct Line {
+    text: String,
+    field: String,
+    status: Option<String>,
+    gate_status: Option<String>,
+    category: String,
+}
+
+fn corpus() -> Vec<Line> {
+    parse(CORPUS)
+}
+
+fn parse(jsonl: &str) -> Vec<Line> {
+    let line = |line: &str| {
+        let value: Value = serde_json::from_str(line).unwrap();
+        let get = |key: &str| value[key].as_str().map(str::to_owned);
+        Line {
+            text: get("text").unwrap(),
+            field: get("field").unwrap(),
+            status: get("status"),
+            gate_status: get("gate_status"),
+            category: get("category").unwrap(),
+        }
+    };
+    jsonl.lines().map(line).collect()
+}
+
+fn wrapped(text: &str) -> String {
+    format!("ResourceLogicalId:Thing, ResourceType:AWS::Some::Type, ResourceStatusReason:{text}.")
+}
+
+/// Prints what went wrong and asserts that little did, and nothing unheard of.
+fn judge(title: &str, lines: &[(String, String)]) {
+    let mut misses: BTreeMap<(String, &str), Vec<&str>> = BTreeMap::new();
+    for (text, category) in lines {
+        let code = classify_text(text).code.as_str();
+        if code != category {
+            misses.entry((category.clone(), code)).or_default().push(text);
+        }
+    }
+    let missed: usize = misses.values().map(Vec::len).sum();
+    println!("{title}: {} of {} right", lines.len() - missed, lines.len());
+    for ((wanted, got), texts) in &misses {
+        println!("  {wanted} -> {got}: {}", texts.len());
+        for text in texts {
+            println!("    {text}");
+        }
+    }
+    assert!(missed * 100 <= lines.len() * 3, "{title}: {missed} misses");
+    for text in misses.values().flatten() {
+        assert!(KNOWN_MISSES.contains(*text), "{title}: a miss that known-misses.md does not tell of: {text}");
+    }
+}
+
+#[test]
+fn reasons_as_they_stand() {
+    let lines = corpus().into_iter().filter(|line| line.category != GATE_TEXT);
+    judge("raw", &lines.map(|line| (line.text, line.category)).collect::<Vec<_>>());
+}
+
+/// The corpus may have grown beside the project since its copy was taken.
+#[test]
+fn reasons_beside_the_project() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/reasons.jsonl");
+    if let Ok(text) = std::fs::read_to_string(path) {
+        let lines = parse(&text).into_iter().filter(|line| line.category != GATE_TEXT);
+        judge("beside", &lines.map(|line| (line.text, line.category)).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_no_service_says_has_no_cause() {
+    for text in [
+        "Baseline probe answered 17 where 23 was expected; see the vendor's manual, page 4.",
+        "The gateway cannot reach its upstream.",
+        "Widget 7 must be painted before noon",
+        "Zephyr",
+        "\u{4e00}\u{4e8c}\u{4e09}",
+    ] {
+        let code = classify_text(text).code;
+        assert!(matches!(code, Code::Unknown | Code::CauseNotReported), "{text}: {}", code.as_str());
+    }
+}
+
+#[test]
+fn more_reasons() {
+    let lines = parse(MORE).into_iter().filter(|line| line.category != GATE_TEXT);
+    judge("more", &lines.map(|line| (line.text, line.category)).collect::<Vec<_>>());
+    let lines = parse(MORE).into_iter().filter(|line| line.field == "e");
+    judge("more, wrapped", &lines.map(|line| (wrapped(&line.text), line.category)).collect::<Vec<_>>());
+}
+
+#[test]
+fn resource_reasons_as_a_result_carries_them() {
+    let lines = corpus().into_iter().filter(|line| line.field == "e");
+    judge("wrapped", &lines.map(|line| (wrapped(&line.text), line.category)).collect::<Vec<_>>());
+}
+
+#[test]
+fn other_wordings_of_services() {
+    let line = |line: &str| line.split_once('|').map(|(code, text)| (text.to_owned(), code.to_owned()));
+    judge("wordings", &WORDINGS.lines().filter_map(line).collect::<Vec<_>>());
+}
+
+#[test]
+fn wrapping_names_the_resource_and_changes_no_code() {
+    for line in corpus().into_iter().filter(|line| line.field == "e") {
+        let (raw, whole) = (classify_text(&line.text), classify_text(&wrapped(&line.text)));
+        assert_eq!((raw.code, &raw.named), (whole.code, &whole.named), "{}", line.text);
+        assert_eq!(whole.resource.unwrap().logical_id, "Thing");
+    }
+}
+
+#[test]
+fn rows_get_the_cause_of_their_text() {
+    for line in corpus() {
+        let row = TargetResult {
+            status: line.status.as_deref().map(ResultStatus::from),
+            reason: Some(line.text.clone()),
+            gate: line.gate_status.as_deref().map(|status| Gate {
+                status: Some(GateStatus::from(status)),
+                reason: Some("Function not found: AWSCloudFormationStackSetAccountGate".to_owned()),
+            }),
+            ..TargetResult::default()
+        };
+        let wanted = (row.status != Some(ResultStatus::Succeeded)).then(|| classify_text(&line.text));
+        assert_eq!(classify(&row), wanted, "{}", line.text);
+    }
+}
+
+#[test]
+fn gate_texts_have_their_meaning() {
+    for line in corpus().into_iter().filter(|line| line.category == GATE_TEXT) {
+        let row = TargetResult {
+            gate: Some(Gate {
+                status: line.gate_status.as_deref().map(GateStatus::from),
+                reason: Some(line.text.clone()),
+            }),
+            ..TargetResult::default()
+        };
+        let wanted =
+            if line.text.contains("not found") { GateMeaning::NotConfigured } else { GateMeaning::NotInvokable };
+        assert_eq!(gate_meaning(&row), wanted, "{}", line.text);
+    }
+}
+
+#[test]
+fn every_category_is_a_code() {
+    for line in corpus().into_iter().filter(|line| line.category != GATE_TEXT) {
+        assert!(Code::ALL.iter().any(|code| code.as_str() == line.category), "{}", line.category);
+    }
+}
