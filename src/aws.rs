@@ -1,12 +1,12 @@
 //! The AWS clients' common ground: HTTPS stack, time-outs, retries, and an error's cause in words.
 
-use std::fmt::Write as _;
+use std::error::Error;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_sdk_cloudformation::config::retry::RetryConfig;
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
-use aws_sdk_cloudformation::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::RequestId;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
@@ -31,28 +31,33 @@ pub fn loader() -> ConfigLoader {
                 .operation_timeout(OPERATION_TIMEOUT)
                 .build(),
         )
-        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+        .retry_config(retries())
+}
+
+/// How often and how a call is tried again.
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS)
 }
 
 /// Why a call failed, in one line: AWS's code, message and request id, or what kept the call from
 /// an answer.
-pub fn cause<E, R>(error: &SdkError<E, R>) -> String
+pub fn cause<E>(error: &SdkError<E>) -> String
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
-    SdkError<E, R>: RequestId,
+    E: ProvideErrorMetadata + Error + 'static,
+    SdkError<E>: RequestId,
 {
-    if let SdkError::ServiceError(service) = error {
-        let meta = service.err().meta();
-        let mut text = meta.code().unwrap_or("error without a code").to_owned();
-        // Writing to a String cannot fail.
-        let _ = write!(text, ": {}", meta.message().unwrap_or("no message"));
-        if let Some(id) = error.request_id() {
-            let _ = write!(text, " (request id {id})");
-        }
-        return text;
+    let SdkError::ServiceError(service) = error else {
+        return chain(error);
+    };
+    let meta = service.err().meta();
+    let mut text = match (meta.code(), meta.message()) {
+        (Some(code), message) => format!("{code}: {}", message.unwrap_or("no message")),
+        (None, _) => format!("HTTP status {} with an answer that is not AWS's", service.raw().status().as_u16()),
+    };
+    if let Some(id) = error.request_id() {
+        text.push_str(&format!(" (request id {id})"));
     }
-    one_line(&DisplayErrorContext(error).to_string())
+    one_line(&text)
 }
 
 /// AWS's error code, where the service answered with one.
@@ -66,8 +71,20 @@ where
     }
 }
 
-/// The chain of causes, without the dump of internals that `DisplayErrorContext` puts behind it.
-fn one_line(chain: &str) -> String {
-    let readable = chain.split_once(" (").map_or(chain, |(head, _)| head);
-    readable.split_whitespace().collect::<Vec<_>>().join(" ")
+/// What each error of the chain says, outermost first; what says nothing new is left out.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut told: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = one_line(&error.to_string());
+        if !told.iter().any(|known| known.contains(&text)) {
+            told.push(text);
+        }
+        next = error.source();
+    }
+    told.join(": ")
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -56,7 +56,11 @@ pub fn decide(result: &TargetResult, said: Option<Code>, gate: GateMeaning) -> O
 
 /// A failed row has the gate's refusal as its cause, unless its own text tells of another.
 fn decide_failed(result: &TargetResult, said: Option<Code>, gate: GateMeaning) -> Code {
-    let code = said.unwrap_or(Code::CauseNotReported);
+    let code = match said {
+        // What cancels others is no cause of its own, on a row that failed.
+        None | Some(Code::FailureToleranceExceeded | Code::OperationStopped) => Code::CauseNotReported,
+        Some(code) => code,
+    };
     if gate != GateMeaning::Refused {
         return code;
     }
@@ -134,6 +138,7 @@ mod tests {
             Some("FAILURE_TOLERANCE_EXCEEDED")
         );
         assert_eq!(told("CANCELLED", Some("Cancelled since the operation was stopped.")), Some("OPERATION_STOPPED"));
+        assert_eq!(told("FAILED", Some("Cancelled since failure tolerance has exceeded")), Some("CAUSE_NOT_REPORTED"));
         assert_eq!(told("BLOCKED", Some("Rate exceeded")), Some("THROTTLING"));
         assert_eq!(told("BLOCKED", None), None);
         assert_eq!(classify(&TargetResult::default()), None);

@@ -53,9 +53,9 @@ impl Config {
         Self::from_lookup(|name| match std::env::var(name) {
             Ok(value) => Ok(Some(value)),
             Err(std::env::VarError::NotPresent) => Ok(None),
-            Err(std::env::VarError::NotUnicode(_)) => {
-                Err(Error::Config(format!("could not read the setting {name}: it is not UTF-8")))
-            }
+            Err(std::env::VarError::NotUnicode(_)) => Err(Error::Config(format!(
+                "could not read the setting {name}: its value is not UTF-8, allowed is UTF-8 text"
+            ))),
         })
     }
 

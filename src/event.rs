@@ -10,8 +10,19 @@ use crate::operation::{CallAs, OperationRef, OperationStatus, StackSetRef};
 pub enum Task {
     /// Report this operation.
     Report(Request),
-    /// Nothing to do, and why.
-    Ignore(String),
+    /// Nothing to do.
+    Ignore {
+        /// Why.
+        why: String,
+        /// The operation, where the event names one.
+        operation: Option<OperationRef>,
+    },
+}
+
+impl Task {
+    fn ignore(why: impl Into<String>) -> Self {
+        Self::Ignore { why: why.into(), operation: None }
+    }
 }
 
 /// One operation to report.
@@ -21,6 +32,8 @@ pub struct Request {
     pub operation: OperationRef,
     /// Capacity to read in, where the request says so itself.
     pub call_as: Option<CallAs>,
+    /// Whether a person asks, who wants an answer in any case.
+    pub by_hand: bool,
 }
 
 /// Where the function itself lives, from the ARN it was invoked by.
@@ -56,32 +69,35 @@ const OPERATION_CHANGE: &str = "CloudFormation StackSet Operation Status Change"
 /// [`Error::Event`] naming the field, when a terminal operation event or a manual request does not
 /// tell which operation it means.
 pub fn parse(payload: &Value, home: &Home) -> Result<Task, Error> {
-    if payload.get("stackSetName").is_some() || payload.get("operationId").is_some() {
+    if payload.get("stackSetName").is_some() && payload.get("detail-type").is_none() {
         return manual(payload, home).map(Task::Report);
     }
     let (Some(detail_type), Some(source)) = (text(payload, "/detail-type"), text(payload, "/source")) else {
-        return Ok(Task::Ignore(
-            "neither an EventBridge event nor a manual request with stackSetName and operationId".to_owned(),
-        ));
+        return Ok(Task::ignore("neither an EventBridge event nor a manual request with stackSetName and operationId"));
     };
     match (source, detail_type) {
         ("aws.cloudformation", OPERATION_CHANGE) => operation_change(payload),
         ("aws.cloudformation", other) => {
-            Ok(Task::Ignore(format!("event {other:?} tells of something else than a stack set operation")))
+            Ok(Task::ignore(format!("event {other:?} tells of something else than a stack set operation")))
         }
-        (source, other) => Ok(Task::Ignore(format!("event {other:?} of {source:?} is not for this function"))),
+        (source, other) => Ok(Task::ignore(format!("event {other:?} of {source:?} is not for this function"))),
     }
 }
 
 fn operation_change(payload: &Value) -> Result<Task, Error> {
     let status = required(payload, "/detail/status-details/status")?;
     if !OperationStatus::from(status).is_terminal() {
-        return Ok(Task::Ignore(format!("operation status {status:?} is not an end")));
+        let named = text(payload, "/detail/stack-set-arn").and_then(|arn| StackSetRef::from_arn(arn).ok());
+        let operation = named.zip(text(payload, "/detail/stack-set-operation-id"));
+        return Ok(Task::Ignore {
+            why: format!("operation status {status:?} is not an end"),
+            operation: operation.map(|(stack_set, id)| OperationRef { stack_set, operation_id: id.to_owned() }),
+        });
     }
     let arn = required(payload, "/detail/stack-set-arn")?;
     let stack_set = StackSetRef::from_arn(arn).map_err(|why| wrong("/detail/stack-set-arn", &why))?;
     let operation_id = required(payload, "/detail/stack-set-operation-id")?.to_owned();
-    Ok(Task::Report(Request { operation: OperationRef { stack_set, operation_id }, call_as: None }))
+    Ok(Task::Report(Request { operation: OperationRef { stack_set, operation_id }, call_as: None, by_hand: false }))
 }
 
 fn manual(payload: &Value, home: &Home) -> Result<Request, Error> {
@@ -108,7 +124,7 @@ fn manual(payload: &Value, home: &Home) -> Result<Request, Error> {
         Some(Value::String(word)) if word == "DELEGATED_ADMIN" => Some(CallAs::DelegatedAdmin),
         Some(_) => return Err(wrong("/callAs", "allowed are SELF and DELEGATED_ADMIN")),
     };
-    Ok(Request { operation: OperationRef { stack_set, operation_id }, call_as })
+    Ok(Request { operation: OperationRef { stack_set, operation_id }, call_as, by_hand: true })
 }
 
 fn text<'a>(payload: &'a Value, pointer: &str) -> Option<&'a str> {
@@ -215,7 +231,10 @@ mod tests {
     fn manual_requests_that_are_wrong() {
         for (body, text) in [
             (json!({"stackSetName": "b"}), "could not read the field operationId of the event: it is missing"),
-            (json!({"operationId": "o"}), "could not read the field stackSetName of the event: it is missing"),
+            (
+                json!({"stackSetName": "", "operationId": "o"}),
+                "could not read the field stackSetName of the event: it is empty",
+            ),
             (
                 json!({"stackSetName": "b", "operationId": "o", "callAs": "self"}),
                 "could not read the field callAs of the event: allowed are SELF and DELEGATED_ADMIN",

@@ -9,7 +9,7 @@ use tracing::info;
 use crate::config::{CallAsSetting, Config, NotifyOn};
 use crate::error::Error;
 use crate::event::{self, Home, Request, Task};
-use crate::operation::CallAs;
+use crate::operation::{CallAs, OperationRef};
 use crate::publish::Publisher;
 use crate::read::Reader;
 use crate::render;
@@ -78,7 +78,7 @@ impl Notifier {
     pub async fn handle(&self, payload: &Value, function_arn: &str) -> Result<Reply, Error> {
         let home = Home::from_function_arn(function_arn);
         let done = match event::parse(payload, &home)? {
-            Task::Ignore(why) => Done::ignored(why),
+            Task::Ignore { why, operation } => Done::ignored(why, operation.as_ref()),
             Task::Report(request) => self.report(request, &home).await?,
         };
         Ok(Reply { operations: vec![done] })
@@ -86,6 +86,7 @@ impl Notifier {
 
     async fn report(&self, request: Request, home: &Home) -> Result<Done, Error> {
         let call_as = self.call_as(&request, home);
+        let by_hand = request.by_hand;
         let mut operation = request.operation;
         let (described, id) = self.reader.describe(&operation, call_as).await?;
         operation.stack_set.id = operation.stack_set.id.or(id);
@@ -103,13 +104,17 @@ impl Notifier {
         });
         let problems = report.problems();
         let mut done = Done::about(&report, read.pages);
-        if problems.is_empty() && self.config.notify_on == NotifyOn::Problems {
+        if problems.is_empty() && self.config.notify_on == NotifyOn::Problems && !by_hand {
             done.why = "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned();
         } else {
             let message = render::message(&report)?;
             done.message_id = Some(self.publisher.publish(&message).await?);
             done.action = Action::Published;
-            done.why = if problems.is_empty() { "NOTIFY_ON is always".to_owned() } else { problems.join("; ") };
+            done.why = match problems.is_empty() {
+                false => problems.join("; "),
+                true if by_hand => "asked for by hand".to_owned(),
+                true => "NOTIFY_ON is always".to_owned(),
+            };
         }
         info!(
             stack_set = %operation.stack_set,
@@ -132,18 +137,24 @@ impl Notifier {
         match (request.call_as, self.config.call_as) {
             (Some(asked), _) => asked,
             (None, CallAsSetting::Fixed(fixed)) => fixed,
-            (None, CallAsSetting::Auto) if owner.is_some_and(|owner| *owner != home.account) => CallAs::DelegatedAdmin,
+            (None, CallAsSetting::Auto)
+                if !home.account.is_empty() && owner.is_some_and(|owner| *owner != home.account) =>
+            {
+                CallAs::DelegatedAdmin
+            }
             (None, CallAsSetting::Auto) => CallAs::Myself,
         }
     }
 }
 
 impl Done {
-    fn ignored(why: String) -> Self {
-        info!(reason = why, "event ignored");
+    fn ignored(why: String, operation: Option<&OperationRef>) -> Self {
+        let stack_set = operation.map(|operation| operation.stack_set.api_name());
+        let operation_id = operation.map(|operation| operation.operation_id.clone());
+        info!(stack_set, operation = operation_id, reason = why, "event ignored");
         Self {
-            stack_set: None,
-            operation_id: None,
+            stack_set,
+            operation_id,
             outcome: None,
             action: Action::Ignored,
             message_id: None,

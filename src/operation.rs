@@ -194,9 +194,9 @@ pub struct Operation {
     pub status_reason: Option<String>,
     /// Number of failed targets by CloudFormation's own, strongly consistent count.
     pub failed_expected: Option<u64>,
-    /// Start, in seconds since the Unix epoch.
+    /// Start, in milliseconds since the Unix epoch.
     pub started_at: Option<i64>,
-    /// End, in seconds since the Unix epoch.
+    /// End, in milliseconds since the Unix epoch.
     pub ended_at: Option<i64>,
     /// Organizational units or accounts the operation was aimed at; empty when self-managed.
     pub organizational_units: Vec<String>,

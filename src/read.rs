@@ -2,6 +2,8 @@
 //!
 //! SDK types end here.
 
+mod whole;
+
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -22,6 +24,9 @@ use crate::operation::{
 /// ([MaxResults](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStackSetOperationResults.html)).
 const PAGE_SIZE: i32 = 100;
 
+/// Empty pages in a row that are taken; more would be a chain without an end.
+const EMPTY_PAGES: u32 = 50;
+
 /// Reads operations of stack sets.
 #[derive(Debug, Clone)]
 pub struct Reader {
@@ -41,7 +46,8 @@ pub struct Pages {
 impl Reader {
     /// A reader over the shared settings; build it once, it holds the connections.
     pub fn new(config: &SdkConfig) -> Self {
-        Self { client: Client::new(config), region: config.region().map(ToString::to_string) }
+        let checked = aws_sdk_cloudformation::config::Builder::from(config).interceptor(whole::WholeAnswers).build();
+        Self { client: Client::from_conf(checked), region: config.region().map(ToString::to_string) }
     }
 
     /// Describes an operation; the answer is strongly consistent.
@@ -68,7 +74,7 @@ impl Reader {
             .await
             .map_err(|error| failure(what, operation, call_as, &error))?;
         let Some(told) = answer.stack_set_operation else {
-            return Err(Error::Read(format!("{} : the answer is empty", subject(what, operation, call_as))));
+            return Err(Error::Read(format!("{}: the answer is empty", subject(what, operation, call_as))));
         };
         let id = told.stack_set_id().and_then(|id| id.rsplit_once(':')).map(|(_, id)| id.to_owned());
         Ok((from_sdk_operation(told), id))
@@ -89,6 +95,7 @@ impl Reader {
         let mut read = Pages::default();
         let mut token: Option<String> = None;
         let mut seen = HashSet::new();
+        let mut empty_in_a_row = 0;
         loop {
             let page = self
                 .client
@@ -104,13 +111,17 @@ impl Reader {
                 .await
                 .map_err(|error| failure(what, operation, call_as, &error))?;
             let rows: Vec<TargetResult> = page.summaries.unwrap_or_default().into_iter().map(from_sdk_row).collect();
+            let page_is_empty = rows.is_empty();
             read.pages += 1;
             read.rows += rows.len() as u64;
             fold(rows);
             let Some(next) = page.next_token else {
                 return Ok(read);
             };
-            let broken = if next.is_empty() {
+            empty_in_a_row = if page_is_empty { empty_in_a_row + 1 } else { 0 };
+            let broken = if empty_in_a_row >= EMPTY_PAGES {
+                Some("after many pages without rows yet another")
+            } else if next.is_empty() {
                 Some("an empty")
             } else if !seen.insert(fingerprint(&next)) {
                 Some("an already used")
@@ -164,11 +175,10 @@ fn subject(what: &str, operation: &OperationRef, call_as: CallAs) -> String {
     )
 }
 
-fn failure<E, R>(what: &str, operation: &OperationRef, call_as: CallAs, error: &SdkError<E, R>) -> Error
+fn failure<E>(what: &str, operation: &OperationRef, call_as: CallAs, error: &SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
-    SdkError<E, R>: RequestId,
+    SdkError<E>: RequestId,
 {
     let mut text = format!("{}: {}", subject(what, operation, call_as), aws::cause(error));
     let other = match call_as {
@@ -207,8 +217,8 @@ fn from_sdk_operation(told: types::StackSetOperation) -> Operation {
         failed_expected: count(
             told.status_details().and_then(types::StackSetOperationStatusDetails::failed_stack_instances_count),
         ),
-        started_at: told.creation_timestamp().map(aws_sdk_cloudformation::primitives::DateTime::secs),
-        ended_at: told.end_timestamp().map(aws_sdk_cloudformation::primitives::DateTime::secs),
+        started_at: told.creation_timestamp().and_then(millis),
+        ended_at: told.end_timestamp().and_then(millis),
         organizational_units: told
             .deployment_targets()
             .map(|targets| targets.organizational_unit_ids().to_vec())
@@ -224,6 +234,10 @@ fn from_sdk_operation(told: types::StackSetOperation) -> Operation {
         }),
         status_reason: told.status_reason,
     }
+}
+
+fn millis(time: &aws_sdk_cloudformation::primitives::DateTime) -> Option<i64> {
+    time.to_millis().ok()
 }
 
 fn from_sdk_row(row: types::StackSetOperationResultSummary) -> TargetResult {

@@ -5,87 +5,22 @@
 //! same report.
 
 mod document;
+mod fold;
 mod retry;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 pub use document::{
-    AccountGate, Cause, Collateral, CollateralReason, Completeness, Counts, DriftSummary, Group, GroupsOmitted,
-    OperationSummary, OrganizationalUnitSummary, OrganizationalUnitsOmitted, Outcome, RegionSummary, Report, Resource,
-    Retry, SCHEMA_VERSION, StackSetSummary, Target, Ungated,
+    AccountGate, Cause, Collateral, Completeness, Counts, DriftSummary, Group, GroupsOmitted, OperationSummary,
+    OrganizationalUnitSummary, OtherReason, Outcome, Reason, RegionSummary, Report, Resource, Retry, SCHEMA_VERSION,
+    StackSetSummary, TalliesOmitted, Tally, Target, Ungated,
 };
+pub use fold::Fold;
 
-use crate::classify::{self, Code, GateMeaning};
-use crate::operation::{CallAs, Operation, OperationRef, OperationStatus, ResultStatus, TargetResult};
-
-/// Ungated targets that are kept by name; more are only counted. No message can list more, and an
-/// organization without gates would otherwise make memory grow with every success.
-const UNGATED_KEPT: usize = 4096;
-
-/// Sums of one Region or organizational unit.
-#[derive(Debug, Default)]
-struct Tally {
-    succeeded: u64,
-    failed: u64,
-    cancelled: u64,
-    other: u64,
-}
-
-impl Tally {
-    fn count(&mut self, status: Option<&ResultStatus>) {
-        let field = match status {
-            Some(ResultStatus::Succeeded) => &mut self.succeeded,
-            Some(ResultStatus::Failed) => &mut self.failed,
-            Some(ResultStatus::Cancelled) => &mut self.cancelled,
-            _ => &mut self.other,
-        };
-        *field += 1;
-    }
-}
-
-/// Rows with one cause and one masked text.
-#[derive(Debug)]
-struct GroupFold {
-    /// The text of the first target in order, so that the order of arrival does not matter.
-    sample: Option<(Target, String)>,
-    targets: Vec<Target>,
-}
-
-/// What a text says, known by its masked form: texts of one form all say the same.
-#[derive(Debug, Default)]
-struct Sayings(HashMap<Arc<str>, Code>);
-
-impl Sayings {
-    /// The masked text and its code. Masking is cheap, classifying is not: rows that differ in ids only
-    /// are classified once.
-    fn of(&mut self, text: &str) -> (Arc<str>, Code) {
-        let pattern = classify::mask(text);
-        if let Some((known, code)) = self.0.get_key_value(pattern.as_str()) {
-            return (Arc::clone(known), *code);
-        }
-        let (pattern, code) = (Arc::<str>::from(pattern), classify::classify_text(text).code);
-        self.0.insert(Arc::clone(&pattern), code);
-        (pattern, code)
-    }
-}
-
-/// Rows folded so far.
-#[derive(Debug, Default)]
-pub struct Fold {
-    names: HashSet<Arc<str>>,
-    sayings: Sayings,
-    counts: Counts,
-    by_region: BTreeMap<Option<Arc<str>>, Tally>,
-    by_unit: BTreeMap<Option<Arc<str>>, Tally>,
-    gates: AccountGate,
-    ungated: BTreeSet<Target>,
-    groups: HashMap<(Code, Option<Arc<str>>), GroupFold>,
-    tolerance_exceeded: u64,
-    stopped: u64,
-    cancelled: Vec<Target>,
-    collateral_reasons: BTreeMap<Option<Arc<str>>, (Target, Option<String>, u64)>,
-}
+use crate::classify::{self, Code};
+use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
+use fold::GroupFold;
 
 /// What the operator says of account gates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -100,95 +35,6 @@ pub enum ExpectGate {
 }
 
 impl Fold {
-    /// An empty fold.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Takes one row in.
-    pub fn add(&mut self, row: TargetResult) {
-        let target = Target {
-            account: self.intern(row.account.as_deref()),
-            region: self.intern(row.region.as_deref()),
-            organizational_unit_id: self.intern(row.organizational_unit_id.as_deref()),
-        };
-        self.counts.count(row.status.as_ref());
-        self.by_region.entry(target.region.clone()).or_default().count(row.status.as_ref());
-        self.by_unit.entry(target.organizational_unit_id.clone()).or_default().count(row.status.as_ref());
-        let gate = classify::gate_meaning_by(&row, |text| self.sayings.of(text).1);
-        self.add_gate(gate, &target);
-        if row.status == Some(ResultStatus::Succeeded) {
-            return;
-        }
-        let (pattern, said) = classify::reason(&row).map(|text| self.sayings.of(text)).unzip();
-        let code = classify::decide(&row, said, gate);
-        match (&row.status, code) {
-            (Some(ResultStatus::Cancelled), code) => self.add_collateral(row.reason, pattern, code, target),
-            (_, Some(code)) => self.add_cause(row.reason, pattern, code, target),
-            (_, None) => {}
-        }
-    }
-
-    fn intern(&mut self, text: Option<&str>) -> Option<Arc<str>> {
-        let text = text?;
-        if let Some(known) = self.names.get(text) {
-            return Some(Arc::clone(known));
-        }
-        let fresh: Arc<str> = Arc::from(text);
-        self.names.insert(Arc::clone(&fresh));
-        Some(fresh)
-    }
-
-    fn add_gate(&mut self, meaning: GateMeaning, target: &Target) {
-        if matches!(meaning, GateMeaning::NotConfigured | GateMeaning::NotInvokable) {
-            self.gates.ungated.count += 1;
-            self.ungated.insert(target.clone());
-            if self.ungated.len() > UNGATED_KEPT {
-                self.ungated.pop_last();
-            }
-        }
-        let gates = &mut self.gates;
-        let field = match meaning {
-            GateMeaning::Passed => &mut gates.passed,
-            GateMeaning::Refused => &mut gates.refused,
-            GateMeaning::NotConfigured => &mut gates.not_configured,
-            GateMeaning::NotInvokable => &mut gates.not_invokable,
-            GateMeaning::NoAction => &mut gates.no_action,
-            GateMeaning::NotReached => &mut gates.not_reached,
-            GateMeaning::Absent => &mut gates.absent,
-            GateMeaning::Unrecognized => &mut gates.unrecognized,
-        };
-        *field += 1;
-    }
-
-    fn add_cause(&mut self, text: Option<String>, pattern: Option<Arc<str>>, code: Code, target: Target) {
-        let group =
-            self.groups.entry((code, pattern)).or_insert_with(|| GroupFold { sample: None, targets: Vec::new() });
-        if let Some(text) = text {
-            let first = group.sample.as_ref().is_none_or(|known| (&target, &text) < (&known.0, &known.1));
-            if first {
-                group.sample = Some((target.clone(), text));
-            }
-        }
-        group.targets.push(target);
-    }
-
-    fn add_collateral(&mut self, text: Option<String>, pattern: Option<Arc<str>>, code: Option<Code>, target: Target) {
-        match code {
-            Some(Code::FailureToleranceExceeded) => self.tolerance_exceeded += 1,
-            Some(Code::OperationStopped) => self.stopped += 1,
-            _ => {
-                let entry = self.collateral_reasons.entry(pattern).or_insert_with(|| (target.clone(), text.clone(), 0));
-                entry.2 += 1;
-                if (&target, &text) < (&entry.0, &entry.1) {
-                    entry.0 = target.clone();
-                    entry.1 = text;
-                }
-            }
-        }
-        self.cancelled.push(target);
-    }
-
     /// Makes the report of everything taken in.
     pub fn finish(self, about: &About<'_>) -> Report {
         let About { operation: named, call_as, described, expect_gate, .. } = about;
@@ -219,6 +65,7 @@ impl Fold {
             service_managed,
             causes: &causes,
             cancelled: &cancelled,
+            unsettled: &self.unsettled,
         });
         Report {
             schema_version: SCHEMA_VERSION,
@@ -238,7 +85,8 @@ impl Fold {
                 duration_seconds: described
                     .ended_at
                     .zip(described.started_at)
-                    .and_then(|(end, start)| u64::try_from(end.checked_sub(start)?).ok()),
+                    .and_then(|(end, start)| u64::try_from(end.checked_sub(start)?).ok())
+                    .map(|millis| (millis + 500) / 1_000),
                 console_url: document::console_url(named, service_managed),
                 results_command: retry::list_failed(named, *call_as),
             },
@@ -246,6 +94,8 @@ impl Fold {
             completeness,
             counts: self.counts,
             causes,
+            other_reasons: other_reasons(self.other_reasons),
+            other_reasons_omitted: GroupsOmitted::default(),
             collateral: Collateral {
                 failure_tolerance_exceeded: self.tolerance_exceeded,
                 operation_stopped: self.stopped,
@@ -266,29 +116,14 @@ impl Fold {
                     total: drift.total,
                 },
             ),
-            by_region: self
-                .by_region
-                .into_iter()
-                .map(|(region, tally)| RegionSummary {
-                    region,
-                    succeeded: tally.succeeded,
-                    failed: tally.failed,
-                    cancelled: tally.cancelled,
-                    other: tally.other,
-                })
-                .collect(),
+            by_region: self.by_region.into_iter().map(|(region, tally)| RegionSummary { region, tally }).collect(),
+            by_region_omitted: TalliesOmitted::default(),
             by_organizational_unit: self
                 .by_unit
                 .into_iter()
-                .map(|(organizational_unit_id, tally)| OrganizationalUnitSummary {
-                    organizational_unit_id,
-                    succeeded: tally.succeeded,
-                    failed: tally.failed,
-                    cancelled: tally.cancelled,
-                    other: tally.other,
-                })
+                .map(|(organizational_unit_id, tally)| OrganizationalUnitSummary { organizational_unit_id, tally })
                 .collect(),
-            by_organizational_unit_omitted: OrganizationalUnitsOmitted::default(),
+            by_organizational_unit_omitted: TalliesOmitted::default(),
             retry,
         }
     }
@@ -341,12 +176,26 @@ fn completeness(described: &Operation, counts: &Counts, unread: Option<&str>) ->
     }
 }
 
-fn collateral_reasons(reasons: BTreeMap<Option<Arc<str>>, (Target, Option<String>, u64)>) -> Vec<CollateralReason> {
-    let mut list: Vec<CollateralReason> = reasons
-        .into_iter()
-        .map(|(pattern, (_, sample, count))| CollateralReason { pattern: pattern.map(text), sample, count })
-        .collect();
+fn collateral_reasons(texts: BTreeMap<Option<Arc<str>>, fold::Text>) -> Vec<Reason> {
+    let reason = |(pattern, known): (Option<Arc<str>>, fold::Text)| Reason {
+        pattern: pattern.map(text),
+        sample: known.sample.and_then(|sample| sample.text),
+        count: known.count,
+    };
+    let mut list: Vec<Reason> = texts.into_iter().map(reason).collect();
     list.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.pattern.cmp(&b.pattern)));
+    list
+}
+
+fn other_reasons(texts: BTreeMap<(String, Option<Arc<str>>), fold::Text>) -> Vec<OtherReason> {
+    let reason = |((status, pattern), known): ((String, Option<Arc<str>>), fold::Text)| OtherReason {
+        status,
+        pattern: pattern.map(text),
+        sample: known.sample.and_then(|sample| sample.text),
+        count: known.count,
+    };
+    let mut list: Vec<OtherReason> = texts.into_iter().map(reason).collect();
+    list.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| (&a.status, &a.pattern).cmp(&(&b.status, &b.pattern))));
     list
 }
 
@@ -380,13 +229,14 @@ fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause
         .into_iter()
         .map(|(pattern, mut group)| {
             group.targets.sort();
-            let sample = group.sample.map(|(_, text)| text);
+            let (sample, gate_reason) = group.sample.map(|sample| (sample.text, sample.gate)).unwrap_or_default();
             let said = sample.as_deref().map(classify::classify_text);
             let (resource, names) = said.map(|said| (said.resource, said.named)).unwrap_or_default();
             named.extend(names.into_iter().filter(|name| known.insert(name.clone())));
             Group {
                 pattern: pattern.map(text),
                 sample,
+                gate_reason,
                 count: group.targets.len() as u64,
                 resource: resource
                     .map(|resource| Resource { logical_id: resource.logical_id, r#type: resource.resource_type }),

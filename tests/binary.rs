@@ -1,6 +1,9 @@
 //! The built binary under the Runtime API: every file of `events/`, and a start with wrong settings.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
+#[path = "support/schema.rs"]
+mod schema;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -98,10 +101,57 @@ async fn every_event_file_gets_its_reply_and_its_message() {
                 assert!(subject.starts_with(start), "{file}: {subject}");
                 let document: Value = serde_json::from_str(&published[0].body("lambda").unwrap()).unwrap();
                 assert_eq!(document["counts"], done["counts"]);
+                schema::check(&document);
                 assert_eq!(document["outcome"], outcome);
             }
         }
     }
+}
+
+#[tokio::test]
+async fn the_bad_day_is_told_to_the_last_number() {
+    let aws = Aws::start(demo::scenario()).await;
+    let runtime = Runtime::start().await;
+    let _function = start(&runtime, &aws);
+    invoke(&runtime, &event("operation-failed.json")).await;
+    let document: Value = serde_json::from_str(&aws.published()[0].body("sqs").unwrap()).unwrap();
+    assert_eq!(
+        document["counts"],
+        json!({"total": 2000, "succeeded": 1501, "failed": 179, "cancelled": 320, "running": 0, "pending": 0, "other": 0,
+            "otherStatuses": {}})
+    );
+    let causes: Vec<(&str, u64)> = document["causes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cause| (cause["code"].as_str().unwrap(), cause["count"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(
+        causes,
+        [
+            ("REGION_NOT_ENABLED", 59),
+            ("SCP_EXPLICIT_DENY", 24),
+            ("EXECUTION_ROLE_NOT_ASSUMABLE", 34),
+            ("SERVICE_QUOTA_EXCEEDED", 20),
+            ("ACCESS_DENIED", 21),
+            ("RESOURCE_ALREADY_EXISTS", 5),
+            ("THROTTLING", 4),
+            ("ACCOUNT_GATE_FAILED", 10),
+            ("CAUSE_NOT_REPORTED", 1),
+            ("UNKNOWN", 1),
+        ]
+    );
+    let groups: Vec<usize> =
+        document["causes"].as_array().unwrap().iter().map(|cause| cause["groups"].as_array().unwrap().len()).collect();
+    assert_eq!(groups, [1; 10], "texts that differ in ids only are one group");
+    let gate = &document["accountGate"];
+    let said =
+        ["passed", "refused", "notConfigured", "notInvokable", "noAction", "notReached", "absent", "unrecognized"]
+            .map(|meaning| gate[meaning].as_u64().unwrap());
+    assert_eq!(said.iter().sum::<u64>(), 2000);
+    assert!(said[..7].iter().all(|count| *count > 0) && said[7] == 0, "{said:?}");
+    assert_eq!(document["collateral"]["failureToleranceExceeded"], 320);
+    assert_eq!(aws.requests_of("ListStackSetOperationResults").len(), 20);
 }
 
 #[tokio::test]

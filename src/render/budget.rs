@@ -4,11 +4,15 @@
 //! and organizational units become a counted remainder. Counts never change.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Message, words};
 use crate::error::Error;
-use crate::report::{GroupsOmitted, OrganizationalUnitsOmitted, Report, Target};
+use crate::report::{
+    Cause, Collateral, Counts, Group, GroupsOmitted, OperationSummary, OtherReason, Reason, Report, Resource,
+    TalliesOmitted, Tally, Target,
+};
 
 /// What a shortened report may hold, apart from targets.
 #[derive(Clone, Copy)]
@@ -17,20 +21,20 @@ struct Shape {
     groups: usize,
     /// Characters of one text.
     text: usize,
-    /// Organizational units.
-    units: usize,
+    /// Organizational units, Regions, unknown statuses.
+    names: usize,
     /// Bytes of all retry commands together.
     commands: usize,
 }
 
 /// From the roomiest to the tightest; the first that leaves room for a target a group is taken.
 const SHAPES: [Shape; 6] = [
-    Shape { groups: 400, text: usize::MAX, units: 300, commands: 16_384 },
-    Shape { groups: 400, text: 1_000, units: 300, commands: 16_384 },
-    Shape { groups: 300, text: 300, units: 100, commands: 8_192 },
-    Shape { groups: 100, text: 300, units: 50, commands: 4_096 },
-    Shape { groups: 40, text: 200, units: 20, commands: 1_024 },
-    Shape { groups: 5, text: 100, units: 5, commands: 0 },
+    Shape { groups: 400, text: 8_192, names: 300, commands: 24_576 },
+    Shape { groups: 400, text: 1_000, names: 300, commands: 24_576 },
+    Shape { groups: 300, text: 300, names: 100, commands: 8_192 },
+    Shape { groups: 100, text: 300, names: 50, commands: 4_096 },
+    Shape { groups: 40, text: 200, names: 20, commands: 1_024 },
+    Shape { groups: 5, text: 100, names: 5, commands: 0 },
 ];
 
 /// A target takes at least this much in the three copies of the document, so that more than the
@@ -93,88 +97,158 @@ fn targets_in(report: &Report) -> usize {
 
 /// The report in a shape, with all its targets still (they are shared, not copied).
 fn framed(report: &Report, shape: Shape) -> Report {
-    let mut frame = report.clone();
-    let mut sizes: Vec<u64> = frame.causes.iter().flat_map(|cause| &cause.groups).map(|group| group.count).collect();
+    let mut sizes: Vec<u64> = report.causes.iter().flat_map(|cause| &cause.groups).map(|group| group.count).collect();
     sizes.sort_unstable_by_key(|&size| Reverse(size));
-    // Every cause keeps its largest group, however small.
-    let (keep_from, mut ties) = match sizes.get(shape.groups) {
+    // Groups of at least this size stay, and so many of the next smaller size.
+    let (least, mut ties) = match sizes.get(shape.groups) {
         Some(&size) => (size + 1, shape.groups - sizes.partition_point(|&s| s > size)),
         None => (0, 0),
     };
-    for cause in &mut frame.causes {
-        let mut omitted = GroupsOmitted::default();
-        let mut first = true;
-        cause.groups.retain(|group| {
-            let tie = group.count + 1 == keep_from && ties > 0;
-            let keep = group.count >= keep_from || tie || first;
-            if tie && !first {
-                ties -= 1;
+    let causes = report
+        .causes
+        .iter()
+        .map(|cause| {
+            let mut omitted = GroupsOmitted::default();
+            let mut groups = Vec::new();
+            for group in &cause.groups {
+                let tie = group.count + 1 == least && ties > 0;
+                // Every cause keeps its largest group, however small.
+                if group.count >= least || tie || groups.is_empty() {
+                    ties -= usize::from(tie);
+                    groups.push(short_group(group, shape.text));
+                } else {
+                    omitted.groups += 1;
+                    omitted.count += group.count;
+                }
             }
-            first = false;
-            if !keep {
-                omitted.groups += 1;
-                omitted.count += group.count;
+            Cause {
+                groups,
+                groups_omitted: omitted,
+                next_step: cut(&cause.next_step, shape.text),
+                who_can_fix: cause.who_can_fix,
+                retry_helps: cause.retry_helps,
+                ..*cause
             }
-            keep
-        });
-        cause.groups_omitted = omitted;
-        for group in &mut cause.groups {
-            cut(&mut group.pattern, shape.text);
-            cut(&mut group.sample, shape.text);
-        }
-        cut(&mut cause.next_step, shape.text);
-    }
-    let reasons = &mut frame.collateral.reasons;
-    for gone in reasons.drain(shape.groups.min(reasons.len())..) {
-        frame.collateral.reasons_omitted.groups += 1;
-        frame.collateral.reasons_omitted.count += gone.count;
-    }
-    for reason in &mut frame.collateral.reasons {
-        cut(&mut reason.pattern, shape.text);
-        cut(&mut reason.sample, shape.text);
-    }
-    cut(&mut frame.operation.status_reason, shape.text);
-    shorten_units(&mut frame, shape.units);
+        })
+        .collect();
+    let (reasons, reasons_omitted) = first(&report.collateral.reasons, shape.groups, |reason| reason.count);
+    let (other_reasons, other_reasons_omitted) = first(&report.other_reasons, shape.groups, |reason| reason.count);
+    let (by_region, by_region_omitted) = most_trouble(&report.by_region, shape.names, |row| row.tally);
+    let (by_organizational_unit, by_organizational_unit_omitted) =
+        most_trouble(&report.by_organizational_unit, shape.names, |row| row.tally);
+    let mut counts = report.counts.clone();
+    shorten_statuses(&mut counts, shape.names);
+    let mut frame = Report {
+        causes,
+        counts,
+        other_reasons: other_reasons
+            .iter()
+            .map(|reason| OtherReason {
+                status: words::shorten(&reason.status, shape.text).into_owned(),
+                pattern: cut(&reason.pattern, shape.text),
+                sample: cut(&reason.sample, shape.text),
+                count: reason.count,
+            })
+            .collect(),
+        other_reasons_omitted,
+        collateral: Collateral {
+            reasons: reasons
+                .iter()
+                .map(|reason| Reason {
+                    pattern: cut(&reason.pattern, shape.text),
+                    sample: cut(&reason.sample, shape.text),
+                    count: reason.count,
+                })
+                .collect(),
+            reasons_omitted,
+            targets: Arc::clone(&report.collateral.targets),
+            ..report.collateral
+        },
+        operation: OperationSummary {
+            status_reason: cut(&report.operation.status_reason, shape.text),
+            ..report.operation.clone()
+        },
+        by_region,
+        by_region_omitted,
+        by_organizational_unit,
+        by_organizational_unit_omitted,
+        stack_set: report.stack_set.clone(),
+        completeness: report.completeness.clone(),
+        account_gate: report.account_gate.clone(),
+        drift: report.drift.clone(),
+        retry: report.retry.clone(),
+        schema_version: report.schema_version,
+        outcome: report.outcome,
+    };
     shorten_commands(&mut frame, shape.commands);
     frame
 }
 
-fn cut(text: &mut Option<String>, max: usize) {
-    if let Some(long) = text.as_ref().filter(|text| text.len() > max) {
-        *text = Some(words::shorten(long, max).into_owned());
+fn short_group(group: &Group, text: usize) -> Group {
+    let name = |name: &str| words::shorten(name, text).into_owned();
+    Group {
+        pattern: cut(&group.pattern, text),
+        sample: cut(&group.sample, text),
+        gate_reason: cut(&group.gate_reason, text),
+        resource: group
+            .resource
+            .as_ref()
+            .map(|resource| Resource { logical_id: name(&resource.logical_id), r#type: name(&resource.r#type) }),
+        targets: Arc::clone(&group.targets),
+        ..*group
     }
 }
 
-/// Keeps the units with most trouble.
-fn shorten_units(frame: &mut Report, keep: usize) {
-    if frame.by_organizational_unit.len() <= keep {
+fn cut(text: &Option<String>, max: usize) -> Option<String> {
+    text.as_ref().map(|text| words::shorten(text, max).into_owned())
+}
+
+/// The first so many of a list that is ordered by size, and what the rest holds.
+fn first<T>(list: &[T], keep: usize, count: impl Fn(&T) -> u64) -> (&[T], GroupsOmitted) {
+    let (kept, gone) = list.split_at(keep.min(list.len()));
+    (kept, GroupsOmitted { groups: gone.len() as u64, count: gone.iter().map(count).sum() })
+}
+
+/// Keeps the Regions or units with most trouble, in their order.
+fn most_trouble<T: Clone>(all: &[T], keep: usize, tally: impl Fn(&T) -> Tally) -> (Vec<T>, TalliesOmitted) {
+    let mut by_trouble: Vec<usize> = (0..all.len()).collect();
+    by_trouble.sort_by_key(|&i| Reverse(all.get(i).map(|row| tally(row).trouble())));
+    let kept: HashSet<usize> = by_trouble.into_iter().take(keep).collect();
+    let mut gone = TalliesOmitted::default();
+    let mut list = Vec::with_capacity(kept.len());
+    for (i, row) in all.iter().enumerate() {
+        if kept.contains(&i) {
+            list.push(row.clone());
+        } else {
+            gone.names += 1;
+            gone.tally += tally(row);
+        }
+    }
+    (list, gone)
+}
+
+/// Statuses that are not known are few, unless something is very wrong; their sum stays exact.
+fn shorten_statuses(counts: &mut Counts, keep: usize) {
+    if counts.other_statuses.len() <= keep {
         return;
     }
-    let mut units = std::mem::take(&mut frame.by_organizational_unit);
-    units.sort_by_key(|unit| Reverse(unit.failed + unit.cancelled));
-    let mut gone = OrganizationalUnitsOmitted::default();
-    for unit in units.drain(keep..) {
-        gone.units += 1;
-        gone.succeeded += unit.succeeded;
-        gone.failed += unit.failed;
-        gone.cancelled += unit.cancelled;
-        gone.other += unit.other;
-    }
-    units.sort_by(|a, b| a.organizational_unit_id.cmp(&b.organizational_unit_id));
-    frame.by_organizational_unit = units;
-    frame.by_organizational_unit_omitted = gone;
+    let mut all: Vec<(String, u64)> = std::mem::take(&mut counts.other_statuses).into_iter().collect();
+    all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let rest: u64 = all.drain(keep..).map(|(_, count)| count).sum();
+    counts.other_statuses = all.into_iter().collect();
+    *counts.other_statuses.entry("(others)".to_owned()).or_default() += rest;
 }
 
 /// Keeps whole commands only: half a command would retry the wrong targets.
 fn shorten_commands(frame: &mut Report, bytes: usize) {
     let mut room = bytes;
     let before = frame.retry.commands.len();
-    frame.retry.commands.retain(|command| {
-        let fits = command.len() <= room;
-        if fits {
-            room -= command.len();
+    frame.retry.commands.retain(|command| match room.checked_sub(command.len()) {
+        Some(left) => {
+            room = left;
+            true
         }
-        fits
+        None => false,
     });
     let gone = before - frame.retry.commands.len();
     if gone > 0 {

@@ -19,6 +19,8 @@ const NEXT_STEP: usize = 350;
 const KEYWORD: usize = 75;
 /// Causes told; a chat window is small.
 const CAUSES_SHOWN: usize = 8;
+/// Retry commands shown.
+const COMMANDS_SHOWN: usize = 3;
 /// Accounts named of one cause.
 const ACCOUNTS_SHOWN: usize = 5;
 /// Characters of one sample text.
@@ -56,6 +58,9 @@ fn description(report: &Report) -> String {
         let reason = report.completeness.reason.as_deref().unwrap_or("the reason is not known");
         blocks.push(format!("*INCOMPLETE*: {}", escaped(reason, SAMPLE)));
     }
+    if let Some(reason) = &report.operation.status_reason {
+        blocks.push(format!("CloudFormation says: {}", escaped(reason, SAMPLE)));
+    }
     blocks.extend(report.causes.iter().take(CAUSES_SHOWN).map(cause));
     let more = report.causes.len().saturating_sub(CAUSES_SHOWN);
     if more > 0 {
@@ -86,8 +91,20 @@ fn description(report: &Report) -> String {
     if ungated > 0 {
         blocks.push(format!("{} went on without an account gate's consent", words::targets(ungated)));
     }
+    let others = report.counts.other;
+    if others > 0 {
+        let names: Vec<&str> = report.counts.other_statuses.keys().take(ACCOUNTS_SHOWN).map(String::as_str).collect();
+        blocks.push(format!(
+            "{} with a status that is not known: {}",
+            words::targets(others),
+            escaped(&names.join(", "), SAMPLE)
+        ));
+    }
+    if let Some(note) = &report.retry.note {
+        blocks.push(format!("Before a retry: {}", escaped(note, SAMPLE)));
+    }
     if blocks.is_empty() {
-        blocks.push("Nothing to do.".to_owned());
+        blocks.push(if report.problems().is_empty() { "Nothing to do." } else { "No target tells why." }.to_owned());
     }
     if let Some(url) = &report.operation.console_url {
         blocks.push(escape(url));
@@ -109,6 +126,9 @@ fn cause(cause: &Cause) -> String {
     if let Some(group) = cause.groups.first() {
         let resource = words::resource(group).map(|resource| format!("{resource}: ")).unwrap_or_default();
         text.push_str(&format!("\n{}", escaped(&format!("{resource}{}", words::sample(group)), SAMPLE)));
+        if let Some(reason) = &group.gate_reason {
+            text.push_str(&format!("\nThe gate said: {}", escaped(reason, SAMPLE)));
+        }
     }
     let mut accounts: Vec<&str> = Vec::new();
     for account in cause.groups.iter().flat_map(|group| group.targets.iter()).filter_map(|t| t.account.as_deref()) {
@@ -136,20 +156,18 @@ fn next_steps(report: &Report) -> Vec<String> {
         .map(|step| escaped(&step, NEXT_STEP))
         .collect();
     // A command that does not fit whole would retry the wrong targets.
-    let fitting: Vec<String> = report
-        .retry
-        .commands
-        .iter()
-        .map(|command| escape(command))
-        .filter(|c| c.chars().count() <= NEXT_STEP)
-        .collect();
-    let too_long = (report.retry.commands.len() - fitting.len()) as u64 + report.retry.commands_omitted;
-    steps.extend(fitting.into_iter().take(3));
-    if too_long > 0 {
-        steps.push(format!(
-            "{} in the mail and in the JSON report",
-            words::count(too_long, "retry command too long for chat is", "retry commands too long for chat are")
-        ));
+    let fitting =
+        report.retry.commands.iter().map(|command| escape(command)).filter(|c| c.chars().count() <= NEXT_STEP);
+    let before = steps.len();
+    steps.extend(fitting.take(COMMANDS_SHOWN));
+    let in_mail = report.retry.commands.len() - (steps.len() - before);
+    if in_mail > 0 {
+        let what = words::count(in_mail as u64, "more retry command is", "more retry commands are");
+        steps.push(format!("{what} in the JSON report, and in the mail as far as there is room"));
+    }
+    if report.retry.commands_omitted > 0 {
+        let what = words::count(report.retry.commands_omitted, "retry command was", "retry commands were");
+        steps.push(format!("{what} left out for size everywhere"));
     }
     steps
 }

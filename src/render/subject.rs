@@ -7,17 +7,30 @@ use crate::report::Report;
 /// ([Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)).
 const LIMIT: usize = 99;
 
+/// Characters of the name that a form must leave room for.
+const NAME_LEAST: usize = 16;
+
 /// What happened, to which stack set, how bad: `FAILED: UPDATE of baseline, 3 of 40 targets failed`.
 ///
 /// The name is shortened in its middle before the numbers are lost. SNS takes only printable ASCII
 /// here, and a subject is not encrypted, so there is no account id in it.
 pub(super) fn subject(report: &Report) -> String {
     let incomplete = if report.completeness.complete { "" } else { " (incomplete)" };
-    let tail = format!(", {}{incomplete}", words::how_bad(report));
     let action = report.operation.action.as_deref().map_or_else(|| "operation".to_owned(), words::plain);
-    let head = format!("{}: {} of ", report.outcome.as_str(), words::shorten_middle(&action, 24));
+    let action = words::shorten_middle(&action, 24);
     let name = words::plain(&report.stack_set.name);
-    let room = LIMIT.saturating_sub(head.chars().count() + tail.chars().count());
-    let line = format!("{head}{}{tail}", words::shorten_middle(&name, room)).replace('…', "~");
+    let (outcome, counts) = (report.outcome.as_str(), &report.counts);
+    let bad = words::how_bad(report);
+    let short = format!("{} failed of {}", words::number(counts.failed), words::number(counts.total));
+    // From the fullest to the barest; the first that leaves enough of the name is taken.
+    let forms = [
+        (format!("{outcome}: {action} of "), format!(", {bad}{incomplete}")),
+        (format!("{outcome}: "), format!(", {bad}{incomplete}")),
+        (format!("{outcome}: "), format!(", {short}{incomplete}")),
+    ];
+    let room = |(head, tail): &(String, String)| LIMIT.saturating_sub(head.chars().count() + tail.chars().count());
+    let enough = name.chars().count().min(NAME_LEAST);
+    let form = forms.iter().find(|form| room(form) >= enough).unwrap_or(&forms[2]);
+    let line = format!("{}{}{}", form.0, words::shorten_middle(&name, room(form)), form.1).replace('…', "~");
     line.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(LIMIT).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words;
-use crate::report::{Cause, Group, Report, Target};
+use crate::report::{Cause, Group, Report, Tally, Target};
 
 /// Columns, where nothing unbreakable forbids it.
 const COLUMNS: usize = 78;
@@ -35,6 +35,7 @@ pub(super) fn text(report: &Report) -> String {
     }
     causes(&mut page, report);
     collateral(&mut page, report);
+    others(&mut page, report);
     drift(&mut page, report);
     gates(&mut page, report);
     tables(&mut page, report);
@@ -146,12 +147,16 @@ fn one_group(page: &mut Page, group: &Group, one_of_many: bool) {
         page.folded("   ", &format!("{}:", head.join(", ")));
     }
     page.folded("   > ", &words::shorten(&words::sample(group), SAMPLE));
+    if let Some(reason) = &group.gate_reason {
+        page.folded("   ", &format!("The gate said: {}", words::shorten(&words::plain(reason), SAMPLE)));
+    }
     fold_targets(page, &group.targets, group.count);
 }
 
 /// Accounts by the set of Regions they failed in, largest set of accounts first.
 fn fold_targets(page: &mut Page, targets: &[Target], count: u64) {
     const UNNAMED: &str = "(not named)";
+    let targets = whole_accounts(targets, count);
     let mut regions_of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for target in targets {
         let account = target.account.as_deref().unwrap_or(UNNAMED);
@@ -180,6 +185,17 @@ fn fold_targets(page: &mut Page, targets: &[Target], count: u64) {
     }
 }
 
+/// Where the list was cut for size, the last account's Regions may not all be there: it goes too.
+fn whole_accounts(targets: &[Target], count: u64) -> &[Target] {
+    match targets.last() {
+        Some(last) if (targets.len() as u64) < count => {
+            let whole = targets.partition_point(|target| target.account < last.account);
+            targets.get(..whole).filter(|whole| !whole.is_empty()).unwrap_or(targets)
+        }
+        _ => targets,
+    }
+}
+
 fn collateral(page: &mut Page, report: &Report) {
     let cancelled = &report.collateral;
     if cancelled.count() == 0 {
@@ -194,8 +210,33 @@ fn collateral(page: &mut Page, report: &Report) {
         why.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{} {why}", words::targets(*n))).collect();
     page.paragraph("", &format!("Cancelled, never begun: {}.", parts.join(", ")));
     for reason in cancelled.reasons.iter().take(GROUPS_SHOWN) {
-        let sample = reason.sample.as_deref().map_or_else(|| "(no reason given)".to_owned(), words::plain);
-        page.folded("   > ", &format!("{}: {}", words::targets(reason.count), words::shorten(&sample, SAMPLE)));
+        one_text(page, None, reason.sample.as_deref(), reason.count);
+    }
+    let hidden = cancelled.reasons.len().saturating_sub(GROUPS_SHOWN) as u64 + cancelled.reasons_omitted.groups;
+    and_more_texts(page, hidden);
+}
+
+fn others(page: &mut Page, report: &Report) {
+    if report.counts.other == 0 {
+        return;
+    }
+    page.paragraph("", &format!("A status that is not known: {}.", words::targets(report.counts.other)));
+    for reason in report.other_reasons.iter().take(GROUPS_SHOWN) {
+        one_text(page, Some(&reason.status), reason.sample.as_deref(), reason.count);
+    }
+    let hidden = report.other_reasons.len().saturating_sub(GROUPS_SHOWN) as u64 + report.other_reasons_omitted.groups;
+    and_more_texts(page, hidden);
+}
+
+fn one_text(page: &mut Page, status: Option<&str>, sample: Option<&str>, count: u64) {
+    let status = status.map(|status| format!(" {}", words::plain(status))).unwrap_or_default();
+    let sample = sample.map_or_else(|| "(no reason given)".to_owned(), words::plain);
+    page.folded("   > ", &format!("{}{status}: {}", words::targets(count), words::shorten(&sample, SAMPLE)));
+}
+
+fn and_more_texts(page: &mut Page, hidden: u64) {
+    if hidden > 0 {
+        page.line(&format!("   and {}", words::count(hidden, "more text", "more texts")));
     }
 }
 
@@ -212,11 +253,11 @@ fn drift(page: &mut Page, report: &Report) {
     .iter()
     .filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| format!("{} {word}", words::number(n))))
     .collect();
-    let status = drift.status.as_deref().unwrap_or("not told");
-    let total = drift
-        .total
-        .map_or_else(String::new, |n| format!(" of {}", words::count(n, "stack instance", "stack instances")));
-    page.paragraph("", &format!("Drift: {}{total}: {}.", words::plain(status), parts.join(", ")));
+    let status = drift.status.as_deref().unwrap_or("result not told");
+    let total =
+        drift.total.map_or_else(String::new, |n| format!(", {}", words::count(n, "stack instance", "stack instances")));
+    let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+    page.paragraph("", &format!("Drift: {}{total}{parts}.", words::plain(status)));
 }
 
 fn gates(page: &mut Page, report: &Report) {
@@ -239,62 +280,54 @@ fn gates(page: &mut Page, report: &Report) {
 }
 
 fn tables(page: &mut Page, report: &Report) {
-    let regions: Vec<Row> = report
-        .by_region
-        .iter()
-        .map(|r| Row::new(r.region.as_deref(), r.succeeded, r.failed, r.cancelled, r.other))
-        .collect();
-    table(page, "By Region", regions);
-    let units: Vec<Row> = report
-        .by_organizational_unit
-        .iter()
-        .map(|u| Row::new(u.organizational_unit_id.as_deref(), u.succeeded, u.failed, u.cancelled, u.other))
-        .collect();
-    table(page, "By organizational unit", units);
+    let regions = report.by_region.iter().map(|row| Row::new(row.region.as_deref(), row.tally)).collect();
+    table(page, "By Region", regions, report.by_region_omitted.names);
+    let units =
+        report.by_organizational_unit.iter().map(|row| Row::new(row.organizational_unit_id.as_deref(), row.tally));
+    table(page, "By organizational unit", units.collect(), report.by_organizational_unit_omitted.names);
 }
 
 struct Row {
     name: String,
-    numbers: [u64; 4],
+    tally: Tally,
 }
 
 impl Row {
-    fn new(name: Option<&str>, succeeded: u64, failed: u64, cancelled: u64, other: u64) -> Self {
+    fn new(name: Option<&str>, tally: Tally) -> Self {
         let name = words::plain(name.unwrap_or("(none)"));
-        Self { name: words::shorten_middle(&name, 36).into_owned(), numbers: [succeeded, failed, cancelled, other] }
-    }
-
-    fn trouble(&self) -> u64 {
-        self.numbers[1] + self.numbers[2]
-    }
-
-    fn total(&self) -> u64 {
-        self.numbers.iter().sum()
+        Self { name: words::shorten_middle(&name, 36).into_owned(), tally }
     }
 }
 
+/// A column's head and its number in a row.
+type Column = (&'static str, fn(&Tally) -> u64);
+
 /// A table only where it tells something: more than one row, with trouble that is uneven.
-fn table(page: &mut Page, title: &str, mut rows: Vec<Row>) {
-    let uneven = rows.windows(2).any(|pair| match pair {
-        [a, b] => u128::from(a.trouble()) * u128::from(b.total()) != u128::from(b.trouble()) * u128::from(a.total()),
-        _ => false,
-    });
+fn table(page: &mut Page, title: &str, mut rows: Vec<Row>, omitted: u64) {
+    let share = |a: &Row, b: &Row| u128::from(a.tally.trouble()) * u128::from(b.tally.total());
+    let uneven = rows.windows(2).any(|pair| matches!(pair, [a, b] if share(a, b) != share(b, a)));
     if !uneven {
         return;
     }
-    rows.sort_by(|a, b| b.trouble().cmp(&a.trouble()).then_with(|| a.name.cmp(&b.name)));
+    rows.sort_by(|a, b| b.tally.trouble().cmp(&a.tally.trouble()).then_with(|| a.name.cmp(&b.name)));
     let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(title.chars().count());
-    let heads = ["succeeded", "failed", "cancelled", "other"];
-    let used: Vec<usize> = (0..heads.len()).filter(|&i| rows.iter().any(|row| row.numbers[i] > 0)).collect();
+    let columns: [Column; 4] = [
+        ("succeeded", |tally| tally.succeeded),
+        ("failed", |tally| tally.failed),
+        ("cancelled", |tally| tally.cancelled),
+        ("other", |tally| tally.other),
+    ];
+    let used: Vec<_> = columns.iter().filter(|(_, of)| rows.iter().any(|row| of(&row.tally) > 0)).collect();
     page.gap();
-    let line = |name: &str, cells: Vec<String>| format!("{name:<width$}{}", cells.concat());
-    page.line(&line(title, used.iter().map(|&i| format!("{:>11}", heads[i])).collect()));
+    let heads: String = used.iter().map(|(head, _)| format!("{head:>11}")).collect();
+    page.line(&format!("{title:<width$}{heads}"));
     for row in rows.iter().take(TABLE_ROWS) {
-        page.line(&line(&row.name, used.iter().map(|&i| format!("{:>11}", words::number(row.numbers[i]))).collect()));
+        let cells: String = used.iter().map(|(_, of)| format!("{:>11}", words::number(of(&row.tally)))).collect();
+        page.line(&format!("{:<width$}{cells}", row.name));
     }
-    let more = rows.len().saturating_sub(TABLE_ROWS);
+    let more = rows.len().saturating_sub(TABLE_ROWS) as u64 + omitted;
     if more > 0 {
-        page.line(&format!("and {more} more"));
+        page.line(&format!("and {} more", words::number(more)));
     }
 }
 
@@ -303,7 +336,13 @@ fn retry(page: &mut Page, report: &Report) {
     if retry.commands.is_empty() && retry.note.is_none() {
         return;
     }
-    page.paragraph("", "To retry exactly what failed or was cancelled:");
+    page.paragraph(
+        "",
+        match (retry.commands.is_empty(), retry.commands_omitted) {
+            (true, 0) => "There is no command to retry with.",
+            _ => "To retry exactly what failed or was cancelled:",
+        },
+    );
     if let Some(note) = &retry.note {
         page.folded("", &format!("Note: {note}."));
     }

@@ -35,6 +35,10 @@ pub struct Report {
     pub counts: Counts,
     /// Why targets failed, most accounts first; never collateral.
     pub causes: Vec<Cause>,
+    /// Texts of targets with a status that is not known.
+    pub other_reasons: Vec<OtherReason>,
+    /// Texts left out for size.
+    pub other_reasons_omitted: GroupsOmitted,
     /// Targets that were cancelled.
     pub collateral: Collateral,
     /// What account gates said.
@@ -43,10 +47,12 @@ pub struct Report {
     pub drift: Option<DriftSummary>,
     /// Targets by Region.
     pub by_region: Vec<RegionSummary>,
+    /// Regions left out for size.
+    pub by_region_omitted: TalliesOmitted,
     /// Targets by organizational unit, `null` for those of none.
     pub by_organizational_unit: Vec<OrganizationalUnitSummary>,
     /// Organizational units left out for size.
-    pub by_organizational_unit_omitted: OrganizationalUnitsOmitted,
+    pub by_organizational_unit_omitted: TalliesOmitted,
     /// How to try the failed and cancelled targets again.
     pub retry: Retry,
 }
@@ -62,6 +68,7 @@ impl Report {
         };
         count(self.counts.failed, "failed");
         count(self.counts.cancelled, "cancelled");
+        count(self.counts.other, "have a status that is not known");
         count(self.account_gate.ungated.count, "went on without an account gate");
         if matches!(self.outcome, Outcome::Failed | Outcome::Stopped) {
             problems.push(format!("the operation is {}", self.outcome.as_str()));
@@ -247,6 +254,8 @@ pub struct Group {
     pub pattern: Option<String>,
     /// The text of the first target.
     pub sample: Option<String>,
+    /// What the first target's account gate said, where the gate is the cause.
+    pub gate_reason: Option<String>,
     /// Targets.
     pub count: u64,
     /// The resource that the text names.
@@ -278,7 +287,7 @@ pub struct Collateral {
     /// Cancelled with another text, or none.
     pub other: u64,
     /// The texts of `other`.
-    pub reasons: Vec<CollateralReason>,
+    pub reasons: Vec<Reason>,
     /// Texts left out for size.
     pub reasons_omitted: GroupsOmitted,
     /// All cancelled targets.
@@ -296,7 +305,20 @@ impl Collateral {
 
 /// A text on cancelled targets that says neither of the usual two things.
 #[derive(Debug, Clone, Serialize)]
-pub struct CollateralReason {
+pub struct Reason {
+    /// The text with what differs masked.
+    pub pattern: Option<String>,
+    /// The text of the first target.
+    pub sample: Option<String>,
+    /// Targets.
+    pub count: u64,
+}
+
+/// A text on targets with a status that this version does not know.
+#[derive(Debug, Clone, Serialize)]
+pub struct OtherReason {
+    /// The status; empty where the row has none.
+    pub status: String,
     /// The text with what differs masked.
     pub pattern: Option<String>,
     /// The text of the first target.
@@ -359,11 +381,9 @@ pub struct DriftSummary {
     pub total: Option<u64>,
 }
 
-/// One Region's targets by status.
-#[derive(Debug, Clone, Serialize)]
-pub struct RegionSummary {
-    /// Region.
-    pub region: Option<Arc<str>>,
+/// Targets of one Region or organizational unit by status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
     /// SUCCEEDED.
     pub succeeded: u64,
     /// FAILED.
@@ -372,6 +392,47 @@ pub struct RegionSummary {
     pub cancelled: u64,
     /// Any other.
     pub other: u64,
+}
+
+impl Tally {
+    pub(super) fn count(&mut self, status: Option<&ResultStatus>) {
+        let field = match status {
+            Some(ResultStatus::Succeeded) => &mut self.succeeded,
+            Some(ResultStatus::Failed) => &mut self.failed,
+            Some(ResultStatus::Cancelled) => &mut self.cancelled,
+            _ => &mut self.other,
+        };
+        *field += 1;
+    }
+
+    /// Targets that failed or were cancelled.
+    pub fn trouble(&self) -> u64 {
+        self.failed + self.cancelled
+    }
+
+    /// All targets.
+    pub fn total(&self) -> u64 {
+        self.succeeded + self.failed + self.cancelled + self.other
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, more: Self) {
+        self.succeeded += more.succeeded;
+        self.failed += more.failed;
+        self.cancelled += more.cancelled;
+        self.other += more.other;
+    }
+}
+
+/// One Region's targets by status.
+#[derive(Debug, Clone, Serialize)]
+pub struct RegionSummary {
+    /// Region.
+    pub region: Option<Arc<str>>,
+    /// Its targets.
+    #[serde(flatten)]
+    pub tally: Tally,
 }
 
 /// One organizational unit's targets by status.
@@ -380,29 +441,19 @@ pub struct RegionSummary {
 pub struct OrganizationalUnitSummary {
     /// Organizational unit; `null` for targets of none.
     pub organizational_unit_id: Option<Arc<str>>,
-    /// SUCCEEDED.
-    pub succeeded: u64,
-    /// FAILED.
-    pub failed: u64,
-    /// CANCELLED.
-    pub cancelled: u64,
-    /// Any other.
-    pub other: u64,
+    /// Its targets.
+    #[serde(flatten)]
+    pub tally: Tally,
 }
 
-/// Targets of the organizational units left out for size.
+/// Targets of the Regions or organizational units left out for size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct OrganizationalUnitsOmitted {
-    /// How many units.
-    pub units: u64,
-    /// SUCCEEDED.
-    pub succeeded: u64,
-    /// FAILED.
-    pub failed: u64,
-    /// CANCELLED.
-    pub cancelled: u64,
-    /// Any other.
-    pub other: u64,
+pub struct TalliesOmitted {
+    /// How many Regions or units.
+    pub names: u64,
+    /// Their targets.
+    #[serde(flatten)]
+    pub tally: Tally,
 }
 
 /// How to try the failed and cancelled targets again.
@@ -418,8 +469,8 @@ pub struct Retry {
 }
 
 /// RFC 3339 UTC, to the second; `None` for a time that no calendar holds.
-pub(super) fn rfc3339(epoch_seconds: i64) -> Option<String> {
-    OffsetDateTime::from_unix_timestamp(epoch_seconds).ok()?.format(&Rfc3339).ok()
+pub(super) fn rfc3339(epoch_millis: i64) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(epoch_millis.div_euclid(1_000)).ok()?.format(&Rfc3339).ok()
 }
 
 /// Link to the stack set in the console of its partition; `None` where its host or the stack set's

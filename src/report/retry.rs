@@ -4,11 +4,14 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::document::{Cause, Outcome, Retry, Target};
 use crate::classify::Code;
 use crate::operation::{CallAs, Operation, OperationRef};
+
+/// Accounts in one command: more is hard to handle, and a message holds whole commands only.
+const ACCOUNTS_PER_COMMAND: usize = 200;
 
 /// What the plan is made from.
 pub(super) struct Scope<'a> {
@@ -19,6 +22,8 @@ pub(super) struct Scope<'a> {
     pub(super) service_managed: bool,
     pub(super) causes: &'a [Cause],
     pub(super) cancelled: &'a [Target],
+    /// Targets of `causes` that have not failed yet.
+    pub(super) unsettled: &'a HashSet<Target>,
 }
 
 /// Makes the commands and says what must come before them.
@@ -43,12 +48,12 @@ pub(super) fn plan(scope: &Scope<'_>) -> Retry {
         },
         (Some("DETECT_DRIFT"), _) => vec![command(scope, "detect-stack-set-drift", &[])],
         (action, _) => {
-            notes.push(format!("no command is known for the action {}", action.unwrap_or("that is not told")));
+            notes.push(format!("no command is known for the action {}", action.unwrap_or("(not told)")));
             Vec::new()
         }
     };
     if scope.outcome == Outcome::InProgress && !commands.is_empty() {
-        notes.push("wait until the operation has ended: a stack set takes one operation at a time");
+        notes.push("wait until the operation has ended");
     }
     Retry { commands, commands_omitted: 0, note: notes.finish() }
 }
@@ -68,13 +73,15 @@ impl Notes {
 }
 
 fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> BTreeSet<&'a Target> {
-    let mut again: BTreeSet<&Target> = scope.cancelled.iter().collect();
+    let mut again: Vec<&Target> = scope.cancelled.iter().collect();
     let mut fix_first = Vec::new();
     for cause in scope.causes {
         // The fix for a suspended account is to drop its stack instances, and a target without
         // changes did not fail: the same operation on them makes no sense, now or later.
         if cause.code == Code::AccountSuspended.as_str() {
-            notes.push(format!("{} targets in suspended accounts are left out", cause.count));
+            let what =
+                if cause.count == 1 { "target in a suspended account is" } else { "targets in suspended accounts are" };
+            notes.push(format!("{} {what} left out", cause.count));
             continue;
         }
         if cause.code == Code::NoChanges.as_str() {
@@ -83,7 +90,8 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> BTreeSet<&'a Ta
         if cause.retry_helps == Some("no") {
             fix_first.push(format!("{} ({})", cause.code, cause.count));
         }
-        again.extend(cause.groups.iter().flat_map(|group| group.targets.iter()));
+        let targets = cause.groups.iter().flat_map(|group| group.targets.iter());
+        again.extend(targets.filter(|target| !scope.unsettled.contains(*target)));
     }
     if !fix_first.is_empty() {
         notes.0.insert(0, format!("fix first, a retry alone does not help: {}", fix_first.join(", ")));
@@ -91,10 +99,19 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> BTreeSet<&'a Ta
     let named = again.len();
     again.retain(|target| target.account.is_some() && target.region.is_some());
     if again.len() < named {
-        notes.push(format!("{} targets without an account or Region are left out", named - again.len()));
+        let (subject, are_left_out) = targets(named - again.len());
+        notes.push(format!("{subject} without an account or Region {are_left_out}"));
     }
-    again
+    again.into_iter().collect()
 }
+
+/// `1 target`, `is left out`; `2 targets`, `are left out`.
+fn targets(n: usize) -> (String, &'static str) {
+    if n == 1 { ("1 target".to_owned(), "is left out") } else { (format!("{n} targets"), "are left out") }
+}
+
+/// An account and its organizational unit.
+type Account<'a> = (&'a str, Option<&'a str>);
 
 fn per_region_set(
     scope: &Scope<'_>,
@@ -103,7 +120,7 @@ fn per_region_set(
     again: &BTreeSet<&Target>,
     notes: &mut Notes,
 ) -> Vec<String> {
-    let mut regions_of: BTreeMap<(&str, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
+    let mut regions_of: BTreeMap<Account<'_>, BTreeSet<&str>> = BTreeMap::new();
     for target in again {
         if let (Some(account), Some(region)) = (&target.account, &target.region) {
             let unit = target.organizational_unit_id.as_deref();
@@ -111,44 +128,55 @@ fn per_region_set(
         }
     }
     let mut unitless = 0;
-    let mut accounts_of: BTreeMap<BTreeSet<&str>, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
+    let mut accounts_of: BTreeMap<BTreeSet<&str>, Vec<Account<'_>>> = BTreeMap::new();
     for ((account, unit), regions) in regions_of {
         if scope.service_managed && unit.is_none() {
             unitless += regions.len();
             continue;
         }
-        let (accounts, units) = accounts_of.entry(regions).or_default();
-        accounts.insert(account);
-        units.extend(unit);
+        accounts_of.entry(regions).or_default().push((account, unit));
     }
     if unitless > 0 {
-        notes.push(format!("{unitless} targets without an organizational unit are left out, the API wants one"));
+        let (subject, are_left_out) = targets(unitless);
+        notes.push(format!("{subject} without an organizational unit {are_left_out}, the API wants one"));
     }
-    let join = |words: &BTreeSet<&str>, by: &str| words.iter().copied().collect::<Vec<_>>().join(by);
-    let mut parts: Vec<_> = accounts_of.iter().collect();
-    parts.sort_by_key(|(regions, (accounts, _))| Reverse(regions.len() * accounts.len()));
-    parts
-        .into_iter()
-        .map(|(regions, (accounts, units))| {
-            let mut words: Vec<Cow<'_, str>> = if scope.service_managed {
-                vec![
-                    "--deployment-targets".into(),
-                    format!(
-                        "Accounts={},OrganizationalUnitIds={},AccountFilterType=INTERSECTION",
-                        join(accounts, ","),
-                        join(units, ",")
-                    )
-                    .into(),
-                ]
-            } else {
-                std::iter::once("--accounts".into()).chain(accounts.iter().map(|&account| account.into())).collect()
-            };
-            words.push("--regions".into());
-            words.extend(regions.iter().map(|&region| Cow::from(region)));
-            words.extend(flag.map(Cow::from));
-            command(scope, verb, &words)
-        })
-        .collect()
+    let mut parts: Vec<(&BTreeSet<&str>, &[Account<'_>])> = accounts_of
+        .iter()
+        .flat_map(|(regions, accounts)| accounts.chunks(ACCOUNTS_PER_COMMAND).map(move |chunk| (regions, chunk)))
+        .collect();
+    parts.sort_by_key(|(regions, accounts)| Reverse(regions.len() * accounts.len()));
+    if parts.len() > 1 {
+        notes.push("run one command after the other: a stack set takes one operation at a time");
+    }
+    parts.into_iter().map(|(regions, accounts)| part(scope, verb, flag, regions, accounts)).collect()
+}
+
+fn part(
+    scope: &Scope<'_>,
+    verb: &str,
+    flag: Option<&str>,
+    regions: &BTreeSet<&str>,
+    accounts: &[Account<'_>],
+) -> String {
+    let names: Vec<&str> = accounts.iter().map(|(account, _)| *account).collect();
+    let mut words: Vec<Cow<'_, str>> = Vec::new();
+    if scope.service_managed {
+        let units: BTreeSet<&str> = accounts.iter().filter_map(|(_, unit)| *unit).collect();
+        let units: Vec<&str> = units.into_iter().collect();
+        let targets = format!(
+            "Accounts={},OrganizationalUnitIds={},AccountFilterType=INTERSECTION",
+            names.join(","),
+            units.join(",")
+        );
+        words.extend(["--deployment-targets".into(), targets.into()]);
+    } else {
+        words.push("--accounts".into());
+        words.extend(names.into_iter().map(Cow::from));
+    }
+    words.push("--regions".into());
+    words.extend(regions.iter().map(|&region| Cow::from(region)));
+    words.extend(flag.map(Cow::from));
+    command(scope, verb, &words)
 }
 
 /// The command that lists every failed target with its reason.

@@ -77,13 +77,36 @@ async fn what_is_ignored_says_why_and_asks_aws_nothing() {
         ),
     ];
     let neither = "neither an EventBridge event nor a manual request with stackSetName and operationId";
-    let foreign = [json!({}), json!(null), json!([1, 2]), json!("text"), json!(7), json!({"Records": []})];
+    let foreign = [
+        json!({"operationId": "o"}),
+        json!({}),
+        json!(null),
+        json!([1, 2]),
+        json!("text"),
+        json!(7),
+        json!({"Records": []}),
+    ];
     let stage = Stage::of(failed_once()).await;
     for (event, why) in cases.into_iter().chain(foreign.into_iter().map(|event| (event, neither))) {
         let done = stage.invoke(&event).await.unwrap();
         assert_eq!((&done["action"], &done["why"]), (&json!("ignored"), &json!(why)), "{event}");
     }
     assert!(stage.aws.requests().is_empty());
+    let done = stage.invoke(&event(&arn, OPERATION, "RUNNING")).await.unwrap();
+    assert_eq!((&done["stackSet"], &done["operationId"]), (&json!(stack_set().id()), &json!(OPERATION)));
+}
+
+#[tokio::test]
+async fn a_manual_request_is_answered_also_when_all_is_well() {
+    let stage = Stage::of(operation("SUCCEEDED", vec![Row::succeeded(&account(1), "eu-west-1")])).await;
+    let done = stage.invoke(&json!({"stackSetName": "baseline", "operationId": OPERATION})).await.unwrap();
+    assert_eq!((&done["action"], &done["why"]), (&json!("published"), &json!("asked for by hand")));
+}
+
+#[tokio::test]
+async fn a_function_that_does_not_know_its_account_reads_as_the_owner() {
+    let stage = Stage::of(failed_once()).await.function("not an arn");
+    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "published");
 }
 
 #[tokio::test]

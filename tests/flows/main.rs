@@ -1,6 +1,9 @@
 //! The whole flow through the real SDK over HTTP, against the loopback AWS.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
+#[path = "../support/schema.rs"]
+mod schema;
+
 mod events;
 mod notify;
 mod read;

@@ -150,6 +150,21 @@ async fn every_field_of_a_row_may_be_missing_and_unknown_words_are_counted_by_na
 }
 
 #[tokio::test]
+async fn a_status_that_is_not_known_is_a_problem_and_its_text_is_kept_but_it_is_no_cause() {
+    let rows = vec![
+        Row::succeeded(&account(1), "eu-west-1"),
+        Row::new(&account(2), "eu-west-1", "FAILED_HARD").reason("Access Denied"),
+    ];
+    let document = Stage::of(operation("SUCCEEDED", rows)).await.report("SUCCEEDED").await;
+    assert_eq!(document["causes"], json!([]));
+    assert_eq!(
+        document["otherReasons"],
+        json!([{"status": "FAILED_HARD", "pattern": "Access Denied", "sample": "Access Denied", "count": 1}])
+    );
+    assert_eq!(document["retry"]["commands"], json!([]));
+}
+
+#[tokio::test]
 async fn what_is_not_found_names_the_set_the_operation_the_capacity_and_what_to_try() {
     for (action, code) in [
         (DESCRIBE, "StackSetNotFoundException"),
@@ -183,6 +198,7 @@ async fn what_is_not_found_names_the_set_the_operation_the_capacity_and_what_to_
         ));
         let text = Stage::new(scenario).await.ended("FAILED").await.unwrap_err().to_string();
         assert!(text.contains("could not describe operation op-1 of stack set baseline:"), "{text}");
+        assert!(text.contains(" as SELF in eu-central-1: "), "{text}");
         assert!(text.contains(&format!("{code}: Operation op-1 not found (request id ")), "{text}");
         assert!(text.ends_with("; check the operation id, old operations are no longer listed"), "{text}");
     }
@@ -235,15 +251,50 @@ async fn passing_faults_lose_no_page_and_count_none_twice() {
         FaultKind::LostAnswer,
         FaultKind::ResetMidBody,
         FaultKind::NotXml,
+        FaultKind::CutXml,
+        FaultKind::MalformedXml,
     ] {
-        let scenario = Scenario::new()
-            .stack_set(stack_set().operation(with_rows(350)))
-            .fault(Fault::on(RESULTS, kind.clone()).page(2).once());
-        let stage = Stage::new(scenario).await;
-        let document = stage.report("FAILED").await;
-        assert_eq!(document["counts"]["total"], 350, "{kind:?}");
-        assert_eq!(document["counts"]["failed"], 35, "{kind:?}");
-        assert_eq!(document["completeness"]["complete"], true);
-        assert_eq!(stage.aws.faults_fired().len(), 1);
+        for page in [1, 2, 4] {
+            let scenario = Scenario::new()
+                .stack_set(stack_set().operation(with_rows(350)))
+                .fault(Fault::on(RESULTS, kind.clone()).page(page).once());
+            let stage = Stage::new(scenario).await;
+            let document = stage.report("FAILED").await;
+            assert_eq!(document["counts"]["total"], 350, "{kind:?} on page {page}");
+            assert_eq!(document["counts"]["failed"], 35, "{kind:?} on page {page}");
+            assert_eq!(document["completeness"]["complete"], true);
+            assert_eq!(stage.aws.faults_fired().len(), 1);
+            assert_eq!(stage.aws.requests_of(RESULTS).len(), 5, "four pages, and one of them again");
+        }
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_never_whole_is_an_error_not_a_short_report() {
+    for (action, kind) in
+        [(RESULTS, FaultKind::CutXml), (RESULTS, FaultKind::MalformedXml), (DESCRIBE, FaultKind::CutXml)]
+    {
+        let scenario =
+            Scenario::new().stack_set(stack_set().operation(with_rows(350))).fault(Fault::on(action, kind.clone()));
+        let stage = Stage::new(scenario).await;
+        let text = stage.ended("FAILED").await.unwrap_err().to_string();
+        assert!(text.contains("the answer's XML stops before its end or its tags do not match"), "{kind:?}: {text}");
+        assert!(stage.aws.published().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_answers_for_aws_is_told_of() {
+    let scenario =
+        Scenario::new().stack_set(stack_set().operation(with_rows(1))).fault(Fault::on(DESCRIBE, FaultKind::NotXml));
+    let text = Stage::new(scenario).await.ended("FAILED").await.unwrap_err().to_string();
+    assert!(text.contains(": HTTP status 502 with an answer that is not AWS's"), "{text}");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_be_reached_is_told_of() {
+    let stage = Stage::at("http://127.0.0.1:9", Scenario::new()).await;
+    let text = stage.ended("FAILED").await.unwrap_err().to_string();
+    assert!(text.contains("Connection refused"), "{text}");
+    assert!(text.contains("could not describe operation op-1"), "{text}");
 }

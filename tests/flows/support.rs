@@ -1,5 +1,7 @@
 //! A notifier wired to a loopback AWS.
 
+use std::time::Duration;
+
 use aws_sdk_cloudformation::config::{Credentials, Region};
 use sandbox::{Aws, Operation, Published, Row, Scenario, StackSet};
 use serde_json::{Value, json};
@@ -28,8 +30,20 @@ impl Stage {
     /// A stage whose function has these settings besides the topic.
     pub(crate) async fn with(scenario: Scenario, settings: &[(&str, &str)]) -> Self {
         let aws = Aws::start(scenario.topic(TOPIC)).await;
+        let url = aws.url();
+        Self::wired(aws, &url, settings).await
+    }
+
+    /// A stage whose function looks for AWS at another address.
+    pub(crate) async fn at(url: &str, scenario: Scenario) -> Self {
+        Self::wired(Aws::start(scenario).await, url, &[]).await
+    }
+
+    async fn wired(aws: Aws, url: &str, settings: &[(&str, &str)]) -> Self {
         let sdk = aws::loader()
-            .endpoint_url(aws.url())
+            .endpoint_url(url)
+            // The same number of attempts as in production, without its long pauses.
+            .retry_config(aws::retries().with_initial_backoff(Duration::from_millis(5)))
             .region(Region::new(REGION))
             .credentials_provider(Credentials::new("AKIDTEST", "secret", None, None, "test"))
             .load()
@@ -80,7 +94,9 @@ impl Stage {
     }
 
     pub(crate) fn document(&self) -> Value {
-        serde_json::from_str(&self.published().body("sqs").unwrap()).unwrap()
+        let document = serde_json::from_str(&self.published().body("sqs").unwrap()).unwrap();
+        crate::schema::check(&document);
+        document
     }
 
     pub(crate) fn actions(&self) -> Vec<String> {

@@ -5,5 +5,9 @@
 #[path = "../support/schema.rs"]
 mod schema;
 
+mod folding;
+mod make;
+mod messages;
 mod properties;
+mod retry;
 mod rows;

@@ -2,18 +2,13 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use stackset_notifier::operation::{CallAs, Operation, OperationRef, TargetResult};
+use stackset_notifier::operation::TargetResult;
 use stackset_notifier::render::{self, MESSAGE_LIMIT, Message};
-use stackset_notifier::report::{About, ExpectGate, Fold, Report};
+use stackset_notifier::report::{ExpectGate, Report};
 
+use crate::make::{described, named, report};
 use crate::rows::{names, operation, rows};
 use crate::schema;
-
-fn report(rows: &[TargetResult], named: &OperationRef, described: &Operation, expect_gate: ExpectGate) -> Report {
-    let mut fold = Fold::new();
-    rows.iter().cloned().for_each(|row| fold.add(row));
-    fold.finish(&About { operation: named, call_as: CallAs::Myself, described, expect_gate, unread: None })
-}
 
 fn json(report: &Report) -> String {
     serde_json::to_string(report).unwrap()
@@ -110,25 +105,8 @@ fn a_hundred_thousand_failures_fill_the_message() {
             ..TargetResult::default()
         })
         .collect();
-    let named = OperationRef {
-        stack_set: stackset_notifier::operation::StackSetRef::from_arn(
-            "arn:aws:cloudformation:eu-central-1:111111111111:stackset/base:1b2c",
-        )
-        .unwrap(),
-        operation_id: "op".to_owned(),
-    };
-    let described = Operation {
-        action: Some("UPDATE".to_owned()),
-        status: "FAILED".into(),
-        status_reason: None,
-        failed_expected: Some(100_000),
-        started_at: None,
-        ended_at: None,
-        organizational_units: vec![],
-        retain_stacks: None,
-        drift: None,
-    };
-    let message = render::message(&report(&rows, &named, &described, ExpectGate::Auto)).unwrap();
+    let described = described("UPDATE", "FAILED", Some(100_000));
+    let message = render::message(&report(&rows, &named(), &described, ExpectGate::Auto)).unwrap();
     check_message(&message);
     assert!(message.size() > MESSAGE_LIMIT * 9 / 10, "{} bytes used", message.size());
 }

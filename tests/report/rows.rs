@@ -80,7 +80,7 @@ prop_compose! {
         status_reason in option::of(any::<String>()),
         failed_expected in option::of(0..50_u64),
         started_at in option::of(any::<i64>()),
-        ended_at in option::of(1_700_000_000..1_900_000_000_i64),
+        ended_at in option::of(1_700_000_000_000..1_900_000_000_000_i64),
         retain_stacks in option::of(any::<bool>()),
         organizational_units in vec("ou-[a-z0-9]{4}-[a-z0-9]{8}", 0..3),
     ) -> Operation {

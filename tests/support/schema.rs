@@ -64,7 +64,7 @@ fn sums(document: &Value) {
         told += number(&cause["count"]);
     }
     let failed = number(&counts["failed"]);
-    let unsettled = number(&counts["running"]) + number(&counts["pending"]) + number(&counts["other"]);
+    let unsettled = number(&counts["running"]) + number(&counts["pending"]);
     assert!((failed..=failed + unsettled).contains(&told), "{told} causes told of {failed} failed");
 
     let collateral = &document["collateral"];
@@ -81,8 +81,8 @@ fn sums(document: &Value) {
     assert_eq!(total, meanings.iter().map(|meaning| number(&gate[*meaning])).sum::<u64>());
     assert_eq!(number(&gate["ungated"]["count"]), listed(&gate["ungated"]));
 
-    for (list, omitted) in [("byRegion", None), ("byOrganizationalUnit", Some("byOrganizationalUnitOmitted"))] {
-        let rows = document[list].as_array().unwrap().iter().chain(omitted.map(|key| &document[key]));
+    for (list, omitted) in [("byRegion", "byRegionOmitted"), ("byOrganizationalUnit", "byOrganizationalUnitOmitted")] {
+        let rows = document[list].as_array().unwrap().iter().chain([&document[omitted]]);
         let sum: u64 = rows
             .map(|row| ["succeeded", "failed", "cancelled", "other"].map(|w| number(&row[w])).iter().sum::<u64>())
             .sum();

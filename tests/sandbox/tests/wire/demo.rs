@@ -75,9 +75,11 @@ fn every_kind_of_cause_and_gate_is_there() {
         gates.iter().map(String::as_str).collect::<Vec<_>>(),
         [
             "FAILED Change freeze",
+            "FAILED as the row",
             "SKIPPED AWSCloudFormationStackSetAccountGate function",
             "SKIPPED Function not",
             "SKIPPED Insufficient permissions",
+            "SKIPPED No action",
             "SKIPPED as the row",
             "SUCCEEDED -",
         ]

@@ -1,0 +1,84 @@
+//! An answer that stops before its end is no answer.
+//!
+//! The SDK's XML parser takes a body that was cut in mid-element, or whose tags do not match, for a
+//! short last page: rows and the next token vanish without an error. So every answer's tags are
+//! counted, and one that does not close them all is a failure that the SDK retries.
+
+use aws_sdk_cloudformation::config::interceptors::FinalizerInterceptorContextMut;
+use aws_sdk_cloudformation::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_cloudformation::error::BoxError;
+use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+
+/// Turns a successful attempt whose body is not whole into a failed one.
+#[derive(Debug)]
+pub(super) struct WholeAnswers;
+
+impl Intercept for WholeAnswers {
+    fn name(&self) -> &'static str {
+        "WholeAnswers"
+    }
+
+    fn modify_before_attempt_completion(
+        &self,
+        context: &mut FinalizerInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Some(answer) = context.response().filter(|answer| answer.status().is_success()) else {
+            return Ok(());
+        };
+        if answer.body().bytes().is_some_and(is_whole) {
+            return Ok(());
+        }
+        if let Some(outcome @ Ok(_)) = context.output_or_error_mut() {
+            // An I/O failure is what it is, and what the SDK retries.
+            let cause = "the answer's XML stops before its end or its tags do not match";
+            *outcome = Err(OrchestratorError::connector(ConnectorError::io(cause.into())));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the body closes its root element, and as many elements as it opens.
+fn is_whole(body: &[u8]) -> bool {
+    let body = body.trim_ascii_end();
+    let closes_root =
+        body.ends_with(b"Response>") && memchr::memrchr(b'<', body).is_some_and(|at| body.get(at + 1) == Some(&b'/'));
+    let (mut opened, mut closed) = (0_usize, 0_usize);
+    for at in memchr::memchr_iter(b'<', body) {
+        match body.get(at + 1) {
+            Some(b'/') => closed += 1,
+            Some(b'?' | b'!') => {}
+            _ => opened += 1,
+        }
+    }
+    closes_root && opened == closed + memchr::memmem::find_iter(body, b"/>").count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = "<?xml version=\"1.0\"?>\n<XResponse a=\"b\"><Summaries><member><Reason>a &gt; b/&gt;</Reason><E/></member></Summaries></XResponse>\n";
+
+    #[test]
+    fn a_whole_answer_is_taken() {
+        assert!(is_whole(WHOLE.as_bytes()));
+    }
+
+    #[test]
+    fn an_answer_cut_anywhere_is_not() {
+        for end in 0..WHOLE.trim_end().len() {
+            assert!(!is_whole(&WHOLE.as_bytes()[..end]), "{}", &WHOLE[..end]);
+        }
+    }
+
+    #[test]
+    fn tags_that_close_nothing_or_are_not_closed_are_not() {
+        assert!(!is_whole(WHOLE.replace("<E/>", "</E>").as_bytes()));
+        assert!(!is_whole(WHOLE.replace("<E/>", "<E>").as_bytes()));
+        assert!(!is_whole(b"<html><body>proxy</body></html>"));
+        assert!(!is_whole(b""));
+    }
+}

@@ -1,0 +1,179 @@
+//! Rows taken in one by one: successes become numbers, only the rest keeps its targets.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::document::{AccountGate, Counts, Tally, Target};
+use crate::classify::{self, Code, GateMeaning};
+use crate::operation::{ResultStatus, TargetResult};
+
+/// Ungated targets that are kept by name; more are only counted. No message can list more, and an
+/// organization without gates would otherwise make memory grow with every success.
+const UNGATED_KEPT: usize = 4096;
+
+/// The text of the first target in order, so that the order of arrival does not matter.
+#[derive(Debug)]
+pub(super) struct Sample {
+    target: Target,
+    pub(super) text: Option<String>,
+    /// What the gate said, where it is the cause.
+    pub(super) gate: Option<String>,
+}
+
+/// Rows with one cause and one masked text.
+#[derive(Debug, Default)]
+pub(super) struct GroupFold {
+    pub(super) sample: Option<Sample>,
+    pub(super) targets: Vec<Target>,
+}
+
+/// Rows with one masked text, of which only the number matters.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    pub(super) sample: Option<Sample>,
+    pub(super) count: u64,
+}
+
+impl Text {
+    fn add(&mut self, text: Option<String>, target: Target) {
+        self.count += 1;
+        let first = self.sample.as_ref().is_none_or(|sample| (&target, &text) < (&sample.target, &sample.text));
+        if first {
+            self.sample = Some(Sample { target, text, gate: None });
+        }
+    }
+}
+
+/// What a text says, known by its masked form: texts of one form all say the same.
+#[derive(Debug, Default)]
+struct Sayings(HashMap<Arc<str>, Code>);
+
+impl Sayings {
+    /// The masked text and its code. Masking is cheap, classifying is not: rows that differ in ids only
+    /// are classified once.
+    fn of(&mut self, text: &str) -> (Arc<str>, Code) {
+        let pattern = classify::mask(text);
+        if let Some((known, code)) = self.0.get_key_value(pattern.as_str()) {
+            return (Arc::clone(known), *code);
+        }
+        // The masked text is classified, not the first that came: the order of rows must not matter.
+        let code = classify::classify_text(&pattern).code;
+        let pattern = Arc::<str>::from(pattern);
+        self.0.insert(Arc::clone(&pattern), code);
+        (pattern, code)
+    }
+}
+
+/// Rows folded so far.
+#[derive(Debug, Default)]
+pub struct Fold {
+    names: HashSet<Arc<str>>,
+    sayings: Sayings,
+    pub(super) counts: Counts,
+    pub(super) by_region: BTreeMap<Option<Arc<str>>, Tally>,
+    pub(super) by_unit: BTreeMap<Option<Arc<str>>, Tally>,
+    pub(super) gates: AccountGate,
+    pub(super) ungated: BTreeSet<Target>,
+    pub(super) groups: HashMap<(Code, Option<Arc<str>>), GroupFold>,
+    pub(super) tolerance_exceeded: u64,
+    pub(super) stopped: u64,
+    pub(super) cancelled: Vec<Target>,
+    pub(super) collateral_reasons: BTreeMap<Option<Arc<str>>, Text>,
+    /// Targets among the groups' that have not failed yet.
+    pub(super) unsettled: HashSet<Target>,
+    /// Texts of rows with a status that is not known, by that status and their masked form.
+    pub(super) other_reasons: BTreeMap<(String, Option<Arc<str>>), Text>,
+}
+
+impl Fold {
+    /// An empty fold.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one row in.
+    pub fn add(&mut self, row: TargetResult) {
+        let target = Target {
+            account: self.intern(row.account.as_deref()),
+            region: self.intern(row.region.as_deref()),
+            organizational_unit_id: self.intern(row.organizational_unit_id.as_deref()),
+        };
+        self.counts.count(row.status.as_ref());
+        self.by_region.entry(target.region.clone()).or_default().count(row.status.as_ref());
+        self.by_unit.entry(target.organizational_unit_id.clone()).or_default().count(row.status.as_ref());
+        let gate = classify::gate_meaning_by(&row, |text| self.sayings.of(text).1);
+        self.add_gate(gate, &target);
+        if row.status == Some(ResultStatus::Succeeded) {
+            return;
+        }
+        let (pattern, said) = classify::reason(&row).map(|text| self.sayings.of(text)).unzip();
+        let code = classify::decide(&row, said, gate);
+        match (&row.status, code) {
+            (Some(ResultStatus::Cancelled), code) => self.add_collateral(row.reason, pattern, code, target),
+            (Some(ResultStatus::Failed), Some(code)) => self.add_cause(row, pattern, code, target),
+            // What has not ended may say anything; only a cause that it names is one.
+            (Some(ResultStatus::Running | ResultStatus::Pending), Some(code))
+                if !matches!(code, Code::Unknown | Code::CauseNotReported) =>
+            {
+                self.unsettled.insert(target.clone());
+                self.add_cause(row, pattern, code, target);
+            }
+            (Some(ResultStatus::Other(_)) | None, _) if row.reason.is_some() => {
+                let status = row.status.as_ref().map_or("", ResultStatus::as_str).to_owned();
+                self.other_reasons.entry((status, pattern)).or_default().add(row.reason, target);
+            }
+            _ => {}
+        }
+    }
+
+    fn intern(&mut self, text: Option<&str>) -> Option<Arc<str>> {
+        let text = text?;
+        if let Some(known) = self.names.get(text) {
+            return Some(Arc::clone(known));
+        }
+        let fresh: Arc<str> = Arc::from(text);
+        self.names.insert(Arc::clone(&fresh));
+        Some(fresh)
+    }
+
+    fn add_gate(&mut self, meaning: GateMeaning, target: &Target) {
+        if matches!(meaning, GateMeaning::NotConfigured | GateMeaning::NotInvokable) {
+            self.gates.ungated.count += 1;
+            self.ungated.insert(target.clone());
+            if self.ungated.len() > UNGATED_KEPT {
+                self.ungated.pop_last();
+            }
+        }
+        let gates = &mut self.gates;
+        let field = match meaning {
+            GateMeaning::Passed => &mut gates.passed,
+            GateMeaning::Refused => &mut gates.refused,
+            GateMeaning::NotConfigured => &mut gates.not_configured,
+            GateMeaning::NotInvokable => &mut gates.not_invokable,
+            GateMeaning::NoAction => &mut gates.no_action,
+            GateMeaning::NotReached => &mut gates.not_reached,
+            GateMeaning::Absent => &mut gates.absent,
+            GateMeaning::Unrecognized => &mut gates.unrecognized,
+        };
+        *field += 1;
+    }
+
+    fn add_cause(&mut self, row: TargetResult, pattern: Option<Arc<str>>, code: Code, target: Target) {
+        let group = self.groups.entry((code, pattern)).or_default();
+        let first = group.sample.as_ref().is_none_or(|known| (&target, &row.reason) < (&known.target, &known.text));
+        if first {
+            let gate = row.gate.and_then(|gate| gate.reason).filter(|_| code == Code::AccountGateFailed);
+            group.sample = Some(Sample { target: target.clone(), text: row.reason, gate });
+        }
+        group.targets.push(target);
+    }
+
+    fn add_collateral(&mut self, text: Option<String>, pattern: Option<Arc<str>>, code: Option<Code>, target: Target) {
+        match code {
+            Some(Code::FailureToleranceExceeded) => self.tolerance_exceeded += 1,
+            Some(Code::OperationStopped) => self.stopped += 1,
+            _ => self.collateral_reasons.entry(pattern).or_default().add(text, target.clone()),
+        }
+        self.cancelled.push(target);
+    }
+}

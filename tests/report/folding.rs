@@ -1,0 +1,226 @@
+//! What rows become: gates, groups, causes, collateral, Regions and units.
+
+use serde_json::{Value, json};
+use stackset_notifier::operation::{Gate, TargetResult};
+use stackset_notifier::report::ExpectGate;
+
+use crate::make::{cancelled, described, document, failed, in_unit, named, report, row, with_gate};
+
+const NO_FUNCTION: &str =
+    "Function not found: arn:aws:lambda:eu-west-1:000000000003:function:AWSCloudFormationStackSetAccountGate";
+const ROLE: &str = "Account 000000000007 should have 'Exec' role with trust relationship to Role 'Admin'.";
+
+fn of(rows: &[TargetResult], status: &str, expect: ExpectGate) -> Value {
+    document(&report(rows, &named(), &described("UPDATE", status, None), expect))
+}
+
+/// One row for each of the eight meanings.
+fn every_gate() -> Vec<TargetResult> {
+    let ok = |account| row(account, "eu-west-1", "SUCCEEDED");
+    vec![
+        with_gate(ok(1), "SUCCEEDED", ""),
+        with_gate(row(2, "eu-west-1", "FAILED"), "FAILED", "change freeze"),
+        with_gate(ok(3), "SKIPPED", NO_FUNCTION),
+        with_gate(ok(4), "SKIPPED", "AWSCloudFormationStackSetAccountGate function not found"),
+        with_gate(ok(5), "SKIPPED", "Insufficient permissions to invoke AWSCloudFormationStackSetAccountGate"),
+        with_gate(ok(6), "SKIPPED", "No action is necessary"),
+        with_gate(failed(7, "eu-west-1", ROLE), "SKIPPED", ROLE),
+        cancelled(8, "eu-west-1"),
+        with_gate(ok(9), "POSTPONED", "whatever"),
+    ]
+}
+
+#[test]
+fn every_gate_answer_has_its_count() {
+    let gate = &of(&every_gate(), "FAILED", ExpectGate::Auto)["accountGate"];
+    let counts =
+        ["passed", "refused", "notConfigured", "notInvokable", "noAction", "notReached", "absent", "unrecognized"]
+            .map(|meaning| gate[meaning].as_u64().unwrap());
+    assert_eq!(counts, [1, 1, 2, 1, 1, 1, 1, 1]);
+    let accounts: Vec<&str> =
+        gate["ungated"]["targets"].as_array().unwrap().iter().map(|t| t["account"].as_str().unwrap()).collect();
+    assert_eq!(accounts, ["000000000003", "000000000004", "000000000005"]);
+}
+
+#[test]
+fn ungated_targets_are_told_where_gates_are_in_use_or_said_to_be() {
+    let ungated =
+        |rows: &[TargetResult], expect| of(rows, "SUCCEEDED", expect)["accountGate"]["ungated"]["count"].clone();
+    let without = &every_gate()[2..5];
+    assert_eq!(ungated(without, ExpectGate::Auto), 0);
+    assert_eq!(ungated(without, ExpectGate::Always), 3);
+    assert_eq!(ungated(&every_gate(), ExpectGate::Auto), 3);
+    assert_eq!(ungated(&every_gate(), ExpectGate::Never), 0);
+    // A gate that refused answered, too.
+    assert_eq!(ungated(&every_gate()[1..5], ExpectGate::Auto), 3);
+}
+
+#[test]
+fn an_organization_without_gates_has_no_problem() {
+    let report = report(&every_gate()[2..4], &named(), &described("UPDATE", "SUCCEEDED", Some(0)), ExpectGate::Auto);
+    assert!(report.problems().is_empty());
+}
+
+#[test]
+fn many_ungated_targets_are_counted_exactly_and_listed_in_order() {
+    let mut rows: Vec<TargetResult> = (0..10_000)
+        .map(|i| with_gate(row((i * 7_919) % 10_000, "eu-west-1", "SUCCEEDED"), "SKIPPED", NO_FUNCTION))
+        .collect();
+    rows.push(with_gate(row(10_000, "eu-west-1", "SUCCEEDED"), "SUCCEEDED", ""));
+    let ungated = &of(&rows, "SUCCEEDED", ExpectGate::Auto)["accountGate"]["ungated"];
+    assert_eq!(ungated["count"], 10_000);
+    let listed = ungated["targets"].as_array().unwrap();
+    assert_eq!(listed.len() as u64 + ungated["targetsOmitted"].as_u64().unwrap(), 10_000);
+    assert!(listed.iter().enumerate().all(|(i, target)| target["account"] == format!("{i:012}")));
+}
+
+#[test]
+fn a_gate_that_was_not_asked_is_no_cause() {
+    let refused = with_gate(failed(1, "eu-west-1", "AccountGate check failed"), "FAILED", "change freeze");
+    let unasked = with_gate(
+        failed(
+            2,
+            "eu-west-1",
+            "User: arn:aws:sts::000000000002:assumed-role/exec/x is not authorized to perform: s3:CreateBucket",
+        ),
+        "SKIPPED",
+        "Insufficient permissions to invoke AWSCloudFormationStackSetAccountGate",
+    );
+    let document = of(&[refused, unasked], "FAILED", ExpectGate::Auto);
+    let codes: Vec<&Value> = document["causes"].as_array().unwrap().iter().map(|cause| &cause["code"]).collect();
+    assert_eq!(codes, ["ACCESS_DENIED", "ACCOUNT_GATE_FAILED"]);
+}
+
+#[test]
+fn texts_that_differ_in_ids_only_are_one_group_with_one_real_sample() {
+    let text = |account: u64, region: &str, id: &str, action: &str| {
+        failed(
+            account,
+            region,
+            &format!(
+                "Resource handler returned message: \"User: arn:aws:sts::{account:012}:assumed-role/exec/x is not authorized \
+                 to perform: {action} on resource: arn:aws:s3:{region}:{account:012}:accesspoint/p (Service: S3, Status Code: \
+                 403, Request ID: {id})\" (RequestToken: {id}, HandlerErrorCode: AccessDenied)."
+            ),
+        )
+    };
+    let rows = [
+        text(200_000_000_002, "us-east-1", "aaaa7f10-a5d6-44d5-8191-dba9f27d36f3", "s3:CreateAccessPoint"),
+        text(200_000_000_001, "eu-west-1", "bb4b2fc5-26cd-de7b-a7d9-8653c44f8642", "s3:CreateAccessPoint"),
+        text(200_000_000_001, "us-east-1", "cc4b2fc5-26cd-de7b-a7d9-8653c44f8642", "s3:DeleteAccessPoint"),
+    ];
+    let document = of(&rows, "FAILED", ExpectGate::Auto);
+    let cause = &document["causes"][0];
+    assert_eq!((&cause["code"], &cause["count"]), (&json!("ACCESS_DENIED"), &json!(3)));
+    assert_eq!((&cause["accounts"], &cause["regions"]), (&json!(2), &json!(2)));
+    let groups = cause["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 2, "another action is another problem");
+    assert_eq!(groups[0]["count"], 2);
+    assert!(groups[0]["sample"].as_str().unwrap().contains("bb4b2fc5"), "the sample is the first target's own text");
+    assert!(!groups[0]["pattern"].as_str().unwrap().contains("bb4b2fc5"));
+    assert_eq!(
+        groups[0]["targets"][0],
+        json!({"account": "200000000001", "region": "eu-west-1", "organizationalUnitId": null})
+    );
+    let step = cause["nextStep"].as_str().unwrap();
+    assert!(step.contains("s3:CreateAccessPoint") && step.contains("s3:DeleteAccessPoint"), "{step}");
+}
+
+#[test]
+fn a_target_that_runs_and_names_a_cause_is_told_of() {
+    let running = TargetResult { reason: Some("Rate exceeded".to_owned()), ..row(1, "eu-west-1", "RUNNING") };
+    let document = of(&[running, row(2, "eu-west-1", "PENDING")], "RUNNING", ExpectGate::Auto);
+    assert_eq!(document["causes"][0]["code"], "THROTTLING");
+    assert_eq!(document["causes"][0]["count"], 1);
+    assert_eq!(document["outcome"], "IN_PROGRESS");
+}
+
+#[test]
+fn a_target_that_runs_and_only_chats_names_no_cause() {
+    let chatty = TargetResult { reason: Some("Zephyr".to_owned()), ..row(1, "eu-west-1", "RUNNING") };
+    assert_eq!(of(&[chatty], "RUNNING", ExpectGate::Auto)["causes"], json!([]));
+}
+
+#[test]
+fn what_the_gate_said_is_told_where_it_is_the_cause() {
+    let refused = with_gate(failed(1, "eu-west-1", "AccountGate check failed"), "FAILED", "Change freeze until Monday");
+    let group = &of(&[refused], "FAILED", ExpectGate::Auto)["causes"][0]["groups"][0];
+    assert_eq!(
+        (&group["sample"], &group["gateReason"]),
+        (&json!("AccountGate check failed"), &json!("Change freeze until Monday"))
+    );
+}
+
+#[test]
+fn cancelled_targets_are_never_causes_and_odd_texts_stay_visible() {
+    let odd = |account: u64, text: Option<&str>| TargetResult {
+        reason: text.map(str::to_owned),
+        ..row(account, "eu-west-1", "CANCELLED")
+    };
+    let stopped = odd(3, Some("Cancelled since the operation was stopped"));
+    let rows =
+        [cancelled(1, "eu-west-1"), cancelled(2, "eu-west-1"), stopped, odd(4, Some("the moon is full")), odd(5, None)];
+    let document = of(&rows, "STOPPED", ExpectGate::Auto);
+    assert_eq!(document["causes"], json!([]));
+    let collateral = &document["collateral"];
+    assert_eq!((&collateral["failureToleranceExceeded"], &collateral["operationStopped"]), (&json!(2), &json!(1)));
+    assert_eq!(
+        collateral["reasons"],
+        json!([
+            {"pattern": null, "sample": null, "count": 1},
+            {"pattern": "the moon is full", "sample": "the moon is full", "count": 1},
+        ])
+    );
+    assert_eq!(collateral["targets"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn regions_and_units_have_their_own_counts_and_no_unit_is_none() {
+    let rows = [
+        in_unit(row(1, "us-east-1", "SUCCEEDED"), "ou-a"),
+        in_unit(failed(2, "eu-west-1", "x"), "ou-a"),
+        in_unit(cancelled(3, "eu-west-1"), "ou-b"),
+        row(4, "eu-west-1", "PARKED"),
+    ];
+    let document = of(&rows, "FAILED", ExpectGate::Auto);
+    assert_eq!(
+        document["byRegion"],
+        json!([
+            {"region": "eu-west-1", "succeeded": 0, "failed": 1, "cancelled": 1, "other": 1},
+            {"region": "us-east-1", "succeeded": 1, "failed": 0, "cancelled": 0, "other": 0},
+        ])
+    );
+    assert_eq!(
+        document["byOrganizationalUnit"],
+        json!([
+            {"organizationalUnitId": null, "succeeded": 0, "failed": 0, "cancelled": 0, "other": 1},
+            {"organizationalUnitId": "ou-a", "succeeded": 1, "failed": 1, "cancelled": 0, "other": 0},
+            {"organizationalUnitId": "ou-b", "succeeded": 0, "failed": 0, "cancelled": 1, "other": 0},
+        ])
+    );
+}
+
+#[test]
+fn texts_of_any_length_and_script_do_no_harm() {
+    let texts = [
+        "あ".repeat(100_000),
+        "\0\u{202e}\u{feff}".repeat(5_000),
+        "(".repeat(100_000),
+        "ResourceLogicalId:".repeat(5_000),
+        "(Service: ".repeat(10_000),
+        "\"".repeat(50_000),
+        "ارتفاع ".repeat(9_999),
+        String::new(),
+    ];
+    let rows: Vec<TargetResult> = texts.iter().zip(1..).map(|(text, i)| failed(i, "eu-west-1", text)).collect();
+    let gated: Vec<TargetResult> = texts
+        .iter()
+        .zip(100..)
+        .map(|(text, i)| TargetResult {
+            gate: Some(Gate { status: Some("SKIPPED".into()), reason: Some(text.clone()) }),
+            ..row(i, "eu-west-1", "SUCCEEDED")
+        })
+        .collect();
+    let document = of(&[rows, gated].concat(), "FAILED", ExpectGate::Auto);
+    assert_eq!(document["counts"]["failed"], texts.len());
+}

@@ -1,0 +1,231 @@
+//! The retry commands: exactly the targets that failed or were cancelled, ready for a shell.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use stackset_notifier::operation::{CallAs, Operation, TargetResult};
+use stackset_notifier::report::{ExpectGate, Report};
+
+use crate::make::{cancelled, described, document, failed, in_unit, named, report, report_as, row};
+
+const SUSPENDED: &str = "The account is suspended.";
+
+fn of(rows: &[TargetResult], described: &Operation) -> Report {
+    report(rows, &named(), described, ExpectGate::Auto)
+}
+
+/// The words of a command as a shell would see them.
+fn words(command: &str) -> Vec<String> {
+    shlex::split(command).unwrap_or_else(|| panic!("no shell takes {command}"))
+}
+
+/// The values behind an option, up to the next one.
+fn values<'a>(words: &'a [String], option: &str) -> Vec<&'a str> {
+    let at = words.iter().position(|word| word == option).unwrap_or_else(|| panic!("{option} in {words:?}"));
+    words.iter().skip(at + 1).take_while(|word| !word.starts_with("--")).map(String::as_str).collect()
+}
+
+/// All targets that the commands name.
+fn targets(report: &Report) -> BTreeSet<(String, String)> {
+    let mut all = BTreeSet::new();
+    for command in &report.retry.commands {
+        let words = words(command);
+        let accounts: Vec<String> = if words.contains(&"--accounts".to_owned()) {
+            values(&words, "--accounts").into_iter().map(str::to_owned).collect()
+        } else {
+            let value = values(&words, "--deployment-targets")[0].to_owned();
+            let list =
+                value.strip_prefix("Accounts=").unwrap().split(",OrganizationalUnitIds=").next().unwrap().to_owned();
+            assert!(value.ends_with(",AccountFilterType=INTERSECTION"), "{value}");
+            list.split(',').map(str::to_owned).collect()
+        };
+        for account in accounts {
+            for region in values(&words, "--regions") {
+                assert!(all.insert((account.clone(), region.to_owned())), "named twice: {account} {region}");
+            }
+        }
+    }
+    all
+}
+
+fn expected(rows: &[TargetResult]) -> BTreeSet<(String, String)> {
+    rows.iter()
+        .filter(|row| row.status.as_ref().is_some_and(|s| matches!(s.as_str(), "FAILED" | "CANCELLED")))
+        .map(|row| (row.account.clone().unwrap(), row.region.clone().unwrap()))
+        .collect()
+}
+
+/// Sets of Regions that overlap, cross and repeat.
+fn mixed() -> Vec<TargetResult> {
+    vec![
+        failed(1, "eu-west-1", "Rate exceeded"),
+        failed(1, "us-east-1", "Rate exceeded"),
+        cancelled(2, "us-east-1"),
+        failed(2, "eu-west-1", "Access Denied"),
+        failed(3, "eu-west-1", "Internal Failure"),
+        cancelled(4, "ap-south-1"),
+        row(4, "eu-west-1", "SUCCEEDED"),
+        row(3, "us-east-1", "SUCCEEDED"),
+    ]
+}
+
+#[test]
+fn self_managed_commands_name_exactly_the_failed_and_cancelled_targets() {
+    for action in ["CREATE", "UPDATE"] {
+        let report = of(&mixed(), &described(action, "FAILED", None));
+        assert_eq!(targets(&report), expected(&mixed()));
+        assert_eq!(
+            report.retry.commands,
+            [
+                "aws cloudformation update-stack-instances --stack-set-name baseline:1b2c3d4e --accounts 000000000001 \
+                 000000000002 --regions eu-west-1 us-east-1 --call-as SELF --region eu-central-1",
+                "aws cloudformation update-stack-instances --stack-set-name baseline:1b2c3d4e --accounts 000000000004 \
+                 --regions ap-south-1 --call-as SELF --region eu-central-1",
+                "aws cloudformation update-stack-instances --stack-set-name baseline:1b2c3d4e --accounts 000000000003 \
+                 --regions eu-west-1 --call-as SELF --region eu-central-1",
+            ]
+        );
+    }
+}
+
+#[test]
+fn service_managed_commands_cross_accounts_with_their_units() {
+    let rows: Vec<TargetResult> = mixed()
+        .into_iter()
+        .zip(["ou-a", "ou-a", "ou-b", "ou-b", "ou-a", "ou-c", "ou-c", "ou-a"])
+        .map(|(row, unit)| in_unit(row, unit))
+        .collect();
+    let described = described("UPDATE", "FAILED", None);
+    let report = report_as(CallAs::DelegatedAdmin, &rows, &named(), &described, ExpectGate::Auto);
+    assert_eq!(targets(&report), expected(&rows));
+    assert_eq!(
+        words(&report.retry.commands[0])[5..],
+        [
+            "--deployment-targets",
+            "Accounts=000000000001,000000000002,OrganizationalUnitIds=ou-a,ou-b,AccountFilterType=INTERSECTION",
+            "--regions",
+            "eu-west-1",
+            "us-east-1",
+            "--call-as",
+            "DELEGATED_ADMIN",
+            "--region",
+            "eu-central-1",
+        ]
+    );
+}
+
+#[test]
+fn a_deletion_keeps_or_drops_the_stacks_as_the_operation_did_and_never_guesses() {
+    for (retain, flag) in [(true, "--retain-stacks"), (false, "--no-retain-stacks")] {
+        let described = Operation { retain_stacks: Some(retain), ..described("DELETE", "FAILED", None) };
+        let report = of(&mixed(), &described);
+        assert_eq!(targets(&report), expected(&mixed()));
+        for command in &report.retry.commands {
+            assert!(command.starts_with("aws cloudformation delete-stack-instances "), "{command}");
+            assert_eq!(words(command).iter().filter(|word| word.contains("retain-stacks")).collect::<Vec<_>>(), [flag]);
+        }
+    }
+    let report = of(&mixed(), &described("DELETE", "FAILED", None));
+    assert!(report.retry.commands.is_empty());
+    assert!(report.retry.note.unwrap().contains("does not tell whether the stacks were to be retained"));
+}
+
+#[test]
+fn drift_is_detected_again_on_the_whole_set() {
+    let report = of(&mixed(), &described("DETECT_DRIFT", "FAILED", None));
+    assert_eq!(
+        report.retry.commands,
+        [
+            "aws cloudformation detect-stack-set-drift --stack-set-name baseline:1b2c3d4e --call-as SELF --region eu-central-1"
+        ]
+    );
+}
+
+#[test]
+fn what_a_retry_cannot_help_is_listed_and_named_and_what_makes_no_sense_is_left_out() {
+    let rows = [
+        failed(1, "eu-west-1", "Rate exceeded"),
+        failed(2, "eu-west-1", "Access Denied"),
+        failed(3, "eu-west-1", SUSPENDED),
+        failed(4, "eu-west-1", "No updates are to be performed."),
+    ];
+    let report = of(&rows, &described("UPDATE", "FAILED", None));
+    let named: Vec<String> = targets(&report).into_iter().map(|(account, _)| account).collect();
+    assert_eq!(named, ["000000000001", "000000000002"]);
+    assert_eq!(
+        report.retry.note.as_deref(),
+        Some("fix first, a retry alone does not help: ACCESS_DENIED (1); 1 target in a suspended account is left out")
+    );
+}
+
+#[test]
+fn targets_that_cannot_be_named_are_told_of() {
+    let mut nameless = failed(1, "eu-west-1", "Rate exceeded");
+    nameless.account = None;
+    let unitless = failed(2, "eu-west-1", "Rate exceeded");
+    let good = in_unit(failed(3, "eu-west-1", "Rate exceeded"), "ou-a");
+    let report = of(&[nameless, unitless, good], &described("UPDATE", "FAILED", None));
+    assert_eq!(targets(&report).len(), 1);
+    let note = report.retry.note.unwrap();
+    assert!(note.contains("1 target without an account or Region is left out"), "{note}");
+    assert!(note.contains("1 target without an organizational unit is left out"), "{note}");
+}
+
+#[test]
+fn an_operation_that_runs_is_waited_for() {
+    let report = of(&mixed(), &described("UPDATE", "RUNNING", None));
+    assert!(report.retry.note.unwrap().contains("wait until the operation has ended"));
+}
+
+#[test]
+fn nothing_to_retry_says_nothing() {
+    let report = of(&[row(1, "eu-west-1", "SUCCEEDED")], &described("UPDATE", "SUCCEEDED", Some(0)));
+    let document = document(&report);
+    assert_eq!((&document["retry"]["commands"], &document["retry"]["note"]), (&Value::Array(vec![]), &Value::Null));
+}
+
+#[test]
+fn odd_names_are_quoted() {
+    let mut odd = named();
+    odd.operation_id = "a b'c;$(touch x)\"".to_owned();
+    odd.stack_set.name = "$HOME".to_owned();
+    let report = report(&mixed(), &odd, &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    let listed = words(&report.operation.results_command);
+    assert_eq!(values(&listed, "--operation-id"), [odd.operation_id.as_str()]);
+    assert_eq!(values(&listed, "--stack-set-name"), ["$HOME:1b2c3d4e"]);
+    for command in &report.retry.commands {
+        assert_eq!(values(&words(command), "--stack-set-name"), ["$HOME:1b2c3d4e"]);
+    }
+}
+
+#[test]
+fn a_target_that_has_not_failed_is_in_no_command() {
+    let running =
+        |account| TargetResult { reason: Some("Rate exceeded".to_owned()), ..row(account, "eu-west-1", "RUNNING") };
+    let report = of(&[running(1), failed(2, "eu-west-1", "Rate exceeded")], &described("UPDATE", "FAILED", None));
+    assert_eq!(report.causes[0].count, 2, "both name the cause");
+    assert_eq!(targets(&report), expected(&[failed(2, "eu-west-1", "")]));
+    assert!(of(&[running(1)], &described("UPDATE", "RUNNING", None)).retry.commands.is_empty());
+}
+
+#[test]
+fn thousands_of_accounts_are_several_commands_that_a_message_holds() {
+    let rows: Vec<TargetResult> = (0..1_000).map(|i| failed(i, "eu-west-1", "Rate exceeded")).collect();
+    let report = of(&rows, &described("UPDATE", "FAILED", None));
+    assert_eq!(report.retry.commands.len(), 5);
+    assert_eq!(targets(&report), expected(&rows));
+    assert!(report.retry.note.as_deref().unwrap().contains("one command after the other"));
+    let message = stackset_notifier::render::message(&report).unwrap();
+    let bodies: Value = serde_json::from_str(&message.body).unwrap();
+    for command in &report.retry.commands {
+        assert!(bodies["email"].as_str().unwrap().contains(command.as_str()));
+    }
+}
+
+#[test]
+fn nameless_targets_are_counted_one_by_one() {
+    let mut nameless = failed(1, "eu-west-1", "Rate exceeded");
+    (nameless.account, nameless.region) = (None, None);
+    let report = of(&vec![nameless; 5], &described("UPDATE", "FAILED", None));
+    assert!(report.retry.note.unwrap().contains("5 targets without an account or Region are left out"));
+}
