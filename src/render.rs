@@ -53,22 +53,53 @@ impl Message {
 /// # Errors
 /// [`Error::Render`] if even the shortest form of the report is larger than SNS takes.
 pub fn message(report: &Report) -> Result<Message, Error> {
-    budget::largest_that_fits(report, MESSAGE_LIMIT, assemble)
+    let mut people = People::of(report)?;
+    if people.size() > MESSAGE_LIMIT / 2 {
+        people = People::of(&budget::barest(report))?;
+    }
+    budget::largest_that_fits(report, MESSAGE_LIMIT, |document| people.with(document))
 }
 
-fn assemble(report: &Report) -> Result<Message, Error> {
-    let document = to_json(report, report)?;
-    let text = text::text(report);
-    let chat = to_json(report, &chat::notification(report))?;
-    let bodies = json!({
-        "default": text,
-        "email": text,
-        "https": chat,
-        "sqs": document,
-        "lambda": document,
-        "http": document,
-    });
-    Ok(Message { subject: subject::subject(report), body: bodies.to_string(), attributes: attributes(report) })
+/// The parts that people read. They have limits of their own, so they tell of the whole report
+/// however much of it the document leaves out.
+struct People {
+    subject: String,
+    text: String,
+    chat: String,
+    sms: String,
+    attributes: Vec<Attribute>,
+}
+
+impl People {
+    fn of(report: &Report) -> Result<Self, Error> {
+        Ok(Self {
+            subject: subject::subject(report),
+            text: text::text(report),
+            chat: to_json(report, &chat::notification(report))?,
+            sms: subject::sms(report),
+            attributes: attributes(report),
+        })
+    }
+
+    /// Roughly the bytes in a message; the mail is there twice.
+    fn size(&self) -> usize {
+        self.text.len() * 2 + self.chat.len()
+    }
+
+    /// The message with a document that may be shorter than what people read.
+    fn with(&self, document: &Report) -> Result<Message, Error> {
+        let document = to_json(document, document)?;
+        let bodies = json!({
+            "default": self.text,
+            "email": self.text,
+            "https": self.chat,
+            "sqs": document,
+            "lambda": document,
+            "http": document,
+            "sms": self.sms,
+        });
+        Ok(Message { subject: self.subject.clone(), body: bodies.to_string(), attributes: self.attributes.clone() })
+    }
 }
 
 fn to_json(report: &Report, value: &impl Serialize) -> Result<String, Error> {

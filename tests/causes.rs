@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use stackset_notifier::classify::{Code, GateMeaning, classify, classify_text, gate_meaning};
+use stackset_notifier::classify::{Code, GateMeaning, classify, classify_text, gate_meaning, mask};
 use stackset_notifier::operation::{Gate, GateStatus, ResultStatus, TargetResult};
 
 const CORPUS: &str = include_str!("corpus/reasons.jsonl");
@@ -84,6 +84,15 @@ fn reasons_beside_the_project() {
     if let Ok(text) = std::fs::read_to_string(path) {
         let lines = parse(&text).into_iter().filter(|line| line.category != GATE_TEXT);
         judge("beside", &lines.map(|line| (line.text, line.category)).collect::<Vec<_>>());
+    }
+}
+
+/// Reports classify a text once for all that differ from it in ids only: by its masked form.
+#[test]
+fn a_masked_text_says_what_the_text_says() {
+    let lines = parse(CORPUS).into_iter().chain(parse(MORE));
+    for text in lines.flat_map(|line| [wrapped(&line.text), line.text]) {
+        assert_eq!(classify_text(&mask(&text)).code, classify_text(&text).code, "{text}");
     }
 }
 

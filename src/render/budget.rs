@@ -82,6 +82,12 @@ pub(super) fn largest_that_fits(
     )))
 }
 
+/// The report in the tightest shape, without a target.
+pub(super) fn barest(report: &Report) -> Report {
+    let [.., tightest] = SHAPES;
+    with_targets(&framed(report, tightest), 0)
+}
+
 fn lists(report: &Report) -> impl Iterator<Item = &Arc<[Target]>> {
     let groups = report.causes.iter().flat_map(|cause| &cause.groups).map(|group| &group.targets);
     groups.chain([&report.collateral.targets, &report.account_gate.ungated.targets])

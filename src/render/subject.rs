@@ -1,4 +1,4 @@
-//! The mail's subject.
+//! The mail's subject, and the short message for phones.
 
 use super::words;
 use crate::report::Report;
@@ -9,6 +9,9 @@ const LIMIT: usize = 99;
 
 /// Characters of the name that a form must leave room for.
 const NAME_LEAST: usize = 16;
+
+/// Characters of one short message.
+const SMS_LIMIT: usize = 140;
 
 /// What happened, to which stack set, how bad: `FAILED: UPDATE of baseline, 3 of 40 targets failed`.
 ///
@@ -33,4 +36,16 @@ pub(super) fn subject(report: &Report) -> String {
     let form = forms.iter().find(|form| room(form) >= enough).unwrap_or(&forms[2]);
     let line = format!("{}{}{}", form.0, words::shorten_middle(&name, room(form)), form.1).replace('…', "~");
     line.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(LIMIT).collect()
+}
+
+/// The subject, and the first cause if there is room for it.
+pub(super) fn sms(report: &Report) -> String {
+    let mut line = subject(report);
+    if let Some(cause) = report.causes.first() {
+        let first = format!(". First: {} ({})", cause.code, words::number(cause.count));
+        if line.chars().count() + first.chars().count() <= SMS_LIMIT {
+            line.push_str(&first);
+        }
+    }
+    line
 }

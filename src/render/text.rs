@@ -126,7 +126,7 @@ fn causes(page: &mut Page, report: &Report) {
         if hidden > 0 {
             let shown: u64 = cause.groups.iter().take(GROUPS_SHOWN).map(|group| group.count).sum();
             let rest = words::targets(cause.count - shown);
-            page.folded("   ", &format!("and {} more with {rest}", words::count(hidden, "text", "texts")));
+            page.folded("   ", &format!("and {} with {rest}", words::count(hidden, "more text", "more texts")));
         }
     }
 }
@@ -174,14 +174,14 @@ fn fold_targets(page: &mut Page, targets: &[Target], count: u64) {
         let mut line = format!("{}: {}", regions.iter().copied().collect::<Vec<_>>().join(", "), shown.join(" "));
         let more = accounts.len() - shown.len();
         if more > 0 {
-            line.push_str(&format!(" and {} more", words::count(more as u64, "account", "accounts")));
+            line.push_str(&format!(" and {}", words::count(more as u64, "more account", "more accounts")));
         }
         listed += accounts.len() * regions.len();
         page.folded("     ", &words::plain(&line));
     }
     let unlisted = count.saturating_sub(listed as u64);
     if unlisted > 0 {
-        page.line(&format!("     and {} more", words::targets(unlisted)));
+        page.line(&format!("     and {}", words::count(unlisted, "more target", "more targets")));
     }
 }
 

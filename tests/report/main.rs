@@ -11,3 +11,4 @@ mod messages;
 mod properties;
 mod retry;
 mod rows;
+mod scenarios;

@@ -24,6 +24,8 @@ fn check_message(message: &Message) {
     for protocol in ["sqs", "lambda", "http"] {
         schema::check(&serde_json::from_str(bodies[protocol].as_str().unwrap()).unwrap());
     }
+    let sms = bodies["sms"].as_str().unwrap();
+    assert!((1..=140).contains(&sms.chars().count()), "{sms}");
     check_chat(&serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap());
     for attribute in &message.attributes {
         assert!(!attribute.value.is_empty(), "{attribute:?}");
