@@ -199,8 +199,11 @@ fn escape(text: &str) -> String {
 }
 
 /// A foreign text on one line, escaped, at most `max` characters after escaping.
+///
+/// Two asterisks, as policies and ARNs have them, would make what is between them bold and vanish
+/// themselves; an asterisk operator looks the same and means nothing to a chat.
 fn escaped(text: &str, max: usize) -> String {
-    let line = words::plain(text);
+    let line = words::plain(text).replace('*', "\u{2217}");
     let mut room = max;
     loop {
         let text = escape(&words::shorten(&line, room));

@@ -5,6 +5,7 @@
 #[path = "../support/schema.rs"]
 mod schema;
 
+mod chat;
 mod folding;
 mod make;
 mod messages;

@@ -229,3 +229,46 @@ fn nameless_targets_are_counted_one_by_one() {
     let report = of(&vec![nameless; 5], &described("UPDATE", "FAILED", None));
     assert!(report.retry.note.unwrap().contains("5 targets without an account or Region are left out"));
 }
+
+/// The commands of every kind with the request that each must become, for `tests/cli/check.py`.
+#[test]
+fn commands_for_the_aws_cli() {
+    let units = |rows: Vec<TargetResult>| -> Vec<TargetResult> {
+        rows.into_iter()
+            .zip(["ou-abcd-1a2b3c4d", "ou-abcd-5e6f7a8b"].into_iter().cycle())
+            .map(|(row, unit)| in_unit(row, unit))
+            .collect()
+    };
+    let deleted = |retain| Operation { retain_stacks: Some(retain), ..described("DELETE", "FAILED", None) };
+    let mut all = Vec::new();
+    for rows in [mixed(), units(mixed())] {
+        for described in [
+            described("CREATE", "FAILED", None),
+            described("UPDATE", "FAILED", None),
+            deleted(true),
+            deleted(false),
+            described("DETECT_DRIFT", "FAILED", None),
+        ] {
+            for call_as in [CallAs::Myself, CallAs::DelegatedAdmin] {
+                let report = report_as(call_as, &rows, &named(), &described, ExpectGate::Auto);
+                let targets: Vec<String> = if described.action.as_deref() == Some("DETECT_DRIFT") {
+                    Vec::new()
+                } else {
+                    targets(&report).into_iter().map(|(account, region)| format!("{account} {region}")).collect()
+                };
+                all.push(serde_json::json!({
+                    "action": described.action,
+                    "retainStacks": described.retain_stacks,
+                    "callAs": call_as.as_str(),
+                    "serviceManaged": rows[0].organizational_unit_id.is_some(),
+                    "commands": report.retry.commands,
+                    "resultsCommand": report.operation.results_command,
+                    "targets": targets,
+                }));
+            }
+        }
+    }
+    let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("retry-commands.json");
+    std::fs::write(path, serde_json::to_string_pretty(&all).unwrap()).unwrap();
+    assert_eq!(all.len(), 20);
+}

@@ -1,0 +1,105 @@
+"""Runs every retry command through the real AWS CLI against a server that only listens.
+
+The CLI parses and validates the arguments and sends the request; the server notes what arrived.
+So a command that the CLI refuses, or that would reach other targets than it should, is found
+without an account. `cargo test` writes the commands to target/tmp/retry-commands.json.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+ANSWER = (
+    '<{0}Response xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><{0}Result>'
+    "<OperationId>op</OperationId></{0}Result><ResponseMetadata><RequestId>r</RequestId>"
+    "</ResponseMetadata></{0}Response>"
+)
+VERBS = {
+    "CREATE": "UpdateStackInstances",
+    "UPDATE": "UpdateStackInstances",
+    "DELETE": "DeleteStackInstances",
+    "DETECT_DRIFT": "DetectStackSetDrift",
+}
+
+
+class Listener(BaseHTTPRequestHandler):
+    seen = []
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        form = dict(urllib.parse.parse_qsl(body, keep_blank_values=True))
+        Listener.seen.append(form)
+        answer = ANSWER.format(form["Action"]).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/xml")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+def members(form, key):
+    return [value for name, value in form.items() if name.startswith(f"{key}.member.")]
+
+
+def run(command, port):
+    words = shlex.split(command)
+    assert words[0] == "aws", command
+    Listener.seen.clear()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    aws = [sys.executable, "-m", "awscli"] + words[1:] + ["--endpoint-url", f"http://127.0.0.1:{port}"]
+    done = subprocess.run(aws, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert len(Listener.seen) == 1, command
+    return Listener.seen[0]
+
+
+def check(case, port):
+    reached = []
+    for command in case["commands"]:
+        form = run(command, port)
+        assert form["Action"] == VERBS[case["action"]], form
+        assert form["StackSetName"] == "baseline:1b2c3d4e", form
+        assert form["CallAs"] == case["callAs"], form
+        if case["action"] == "DETECT_DRIFT":
+            continue
+        if case["serviceManaged"]:
+            accounts = members(form, "DeploymentTargets.Accounts")
+            assert members(form, "DeploymentTargets.OrganizationalUnitIds"), form
+            assert form["DeploymentTargets.AccountFilterType"] == "INTERSECTION", form
+        else:
+            accounts = members(form, "Accounts")
+        if case["action"] == "DELETE":
+            assert form["RetainStacks"] == str(case["retainStacks"]).lower(), form
+        reached += [f"{account} {region}" for account in accounts for region in members(form, "Regions")]
+    assert sorted(reached) == sorted(case["targets"]), case
+    form = run(case["resultsCommand"], port)
+    assert form["Action"] == "ListStackSetOperationResults", form
+    assert form["Filters.member.1.Values"] == "FAILED", form
+    return len(case["commands"]) + 1
+
+
+def main():
+    with open(sys.argv[1]) as file:
+        cases = json.load(file)
+    server = HTTPServer(("127.0.0.1", 0), Listener)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    commands = sum(check(case, server.server_address[1]) for case in cases)
+    assert commands >= 60, commands
+    print(f"{commands} passed, 0 failed")
+
+
+main()
