@@ -7,13 +7,15 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use aws_sdk_cloudformation::config::{Credentials, Region};
 use sandbox::{Aws, Published, demo};
 use serde_json::Value;
 use stackset_notifier::aws;
 use stackset_notifier::config::Config;
-use stackset_notifier::handler::Notifier;
+use stackset_notifier::handler::{Invocation, Notifier};
+use tokio::time::Instant;
 
 const DEFAULT_EVENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/events/operation-failed.json");
 /// Where the bodies are kept whole.
@@ -53,7 +55,9 @@ async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         .load()
         .await;
     let config = Config::from_lookup(|name| Ok((name == "TOPIC_ARN").then(|| demo::TOPIC_ARN.to_owned())))?;
-    let reply = Notifier::new(config, &sdk).handle(&event, demo::FUNCTION_ARN).await?;
+    let deadline = Instant::now() + Duration::from_secs(300);
+    let invocation = Invocation { function_arn: demo::FUNCTION_ARN, deadline };
+    let reply = Notifier::new(config, &sdk).handle(&event, &invocation).await?;
 
     let pages = loopback.requests_of("ListStackSetOperationResults").len();
     title(out, "What happened")?;

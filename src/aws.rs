@@ -12,10 +12,11 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 /// Longest wait for one attempt's whole answer. The SDK has no such bound of its own.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest wait for a call with all its attempts and pauses.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
-/// Attempts of one call, the first included.
-const MAX_ATTEMPTS: u32 = 5;
+/// Longest wait for a call with all its attempts and pauses; the function's deadline is mostly nearer.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(240);
+/// Attempts of one call, the first included: with pauses that double up to 20 s and are cut short
+/// at random, about a minute and a half.
+const MAX_ATTEMPTS: u32 = 12;
 
 /// Loads what all clients share from the environment: Region, credentials, endpoint.
 ///
@@ -35,8 +36,11 @@ pub fn loader() -> ConfigLoader {
 }
 
 /// How often and how a call is tried again.
+///
+/// The adaptive mode also slows down by itself while AWS throttles: no request rate is published for
+/// these calls.
 pub fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS)
+    RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS)
 }
 
 /// Why a call failed, in one line: AWS's code, message and request id, or what kept the call from

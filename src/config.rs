@@ -1,5 +1,8 @@
 //! Every setting, its default and its limits; the only reader of the environment.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use crate::error::Error;
 use crate::operation::CallAs;
 use crate::report::ExpectGate;
@@ -33,6 +36,8 @@ pub struct Config {
     pub notify_on: NotifyOn,
     /// Whether account gates are in use (`EXPECT_ACCOUNT_GATE`).
     pub expect_gate: ExpectGate,
+    /// Longest time spent on waiting for results to settle (`SETTLE_TIMEOUT_SECONDS`).
+    pub settle_timeout: Duration,
 }
 
 /// A standard SNS topic.
@@ -89,6 +94,7 @@ impl Config {
                 setting("EXPECT_ACCOUNT_GATE")?,
                 &[("auto", ExpectGate::Auto), ("always", ExpectGate::Always), ("never", ExpectGate::Never)],
             )?,
+            settle_timeout: seconds("SETTLE_TIMEOUT_SECONDS", setting("SETTLE_TIMEOUT_SECONDS")?, 60, 0..=600)?,
         })
     }
 }
@@ -105,6 +111,19 @@ fn choice<T: Copy>(name: &str, value: Option<String>, allowed: &[(&str, T)]) -> 
             "could not read the setting {name}: it is {:?}, allowed are {}",
             value.unwrap_or_default(),
             words.join(", ")
+        ))
+    })
+}
+
+/// A number of whole seconds within limits.
+fn seconds(name: &str, value: Option<String>, default: u64, allowed: RangeInclusive<u64>) -> Result<Duration, Error> {
+    let Some(text) = value else {
+        return Ok(Duration::from_secs(default));
+    };
+    text.parse().ok().filter(|number| allowed.contains(number)).map(Duration::from_secs).ok_or_else(|| {
+        let (least, most) = (allowed.start(), allowed.end());
+        Error::Config(format!(
+            "could not read the setting {name}: it is {text:?}, allowed are whole seconds from {least} to {most}"
         ))
     })
 }
@@ -147,6 +166,7 @@ mod tests {
         assert_eq!(config.call_as, CallAsSetting::Auto);
         assert_eq!(config.notify_on, NotifyOn::Problems);
         assert_eq!(config.expect_gate, ExpectGate::Auto);
+        assert_eq!(config.settle_timeout, Duration::from_secs(60));
     }
 
     #[test]
@@ -154,6 +174,10 @@ mod tests {
         let config = read(&[TOPIC, ("CALL_AS", "DELEGATED_ADMIN"), ("NOTIFY_ON", "always")]).unwrap();
         assert_eq!(config.call_as, CallAsSetting::Fixed(CallAs::DelegatedAdmin));
         assert_eq!(config.notify_on, NotifyOn::Always);
+        for (text, number) in [("0", 0), ("600", 600)] {
+            let config = read(&[TOPIC, ("SETTLE_TIMEOUT_SECONDS", text)]).unwrap();
+            assert_eq!(config.settle_timeout, Duration::from_secs(number));
+        }
         for (word, meaning) in [("always", ExpectGate::Always), ("never", ExpectGate::Never)] {
             assert_eq!(read(&[TOPIC, ("EXPECT_ACCOUNT_GATE", word)]).unwrap().expect_gate, meaning);
         }
@@ -186,6 +210,14 @@ mod tests {
             (
                 vec![TOPIC, ("NOTIFY_ON", "never")],
                 "could not read the setting NOTIFY_ON: it is \"never\", allowed are problems, always",
+            ),
+            (
+                vec![TOPIC, ("SETTLE_TIMEOUT_SECONDS", "601")],
+                "could not read the setting SETTLE_TIMEOUT_SECONDS: it is \"601\", allowed are whole seconds from 0 to 600",
+            ),
+            (
+                vec![TOPIC, ("SETTLE_TIMEOUT_SECONDS", "1.5")],
+                "could not read the setting SETTLE_TIMEOUT_SECONDS: it is \"1.5\", allowed are whole seconds from 0 to 600",
             ),
             (
                 vec![TOPIC, ("EXPECT_ACCOUNT_GATE", "yes")],

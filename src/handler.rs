@@ -1,19 +1,23 @@
 //! An **event** names an operation; we **read** all its results, **classify** each one, fold them
 //! into a **report**, **render** it for each kind of subscriber, and **publish** it.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 use tracing::info;
 
 use crate::config::{CallAsSetting, Config, NotifyOn};
 use crate::error::Error;
 use crate::event::{self, Home, Request, Task};
+use crate::gather::{Pace, gather};
 use crate::operation::{CallAs, OperationRef};
 use crate::publish::Publisher;
 use crate::read::Reader;
 use crate::render;
-use crate::report::{About, Counts, Fold, Outcome, Report};
+use crate::report::{About, Counts, Outcome, Report};
 
 /// The whole function, built once at init.
 #[derive(Debug, Clone)]
@@ -21,6 +25,7 @@ pub struct Notifier {
     config: Config,
     reader: Reader,
     publisher: Publisher,
+    first_pause: Duration,
 }
 
 /// What an invocation did.
@@ -64,43 +69,73 @@ pub enum Action {
     Ignored,
 }
 
+/// One invocation of the function.
+#[derive(Debug, Clone, Copy)]
+pub struct Invocation<'a> {
+    /// The ARN that was invoked.
+    pub function_arn: &'a str,
+    /// When Lambda ends the invocation.
+    pub deadline: Instant,
+}
+
+/// First pause before results that have not settled are read again.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest of these pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Time kept for rendering and publishing, at most a quarter of what there is.
+const PUBLISH_RESERVE: Duration = Duration::from_secs(15);
+/// Time kept for an error to get out.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 impl Notifier {
     /// Builds the clients; nothing is sent yet.
     pub fn new(config: Config, aws: &SdkConfig) -> Self {
         let publisher = Publisher::new(aws, config.topic.clone());
-        Self { config, reader: Reader::new(aws), publisher }
+        Self { config, reader: Reader::new(aws), publisher, first_pause: FIRST_PAUSE }
     }
 
-    /// Handles one invocation of the function with this ARN.
+    /// Waits this long before results that have not settled are read again; it doubles each time.
+    pub fn settle_after(mut self, first_pause: Duration) -> Self {
+        self.first_pause = first_pause;
+        self
+    }
+
+    /// Handles one invocation.
     ///
     /// # Errors
     /// [`Error`] of the step that failed; nothing has been published then.
-    pub async fn handle(&self, payload: &Value, function_arn: &str) -> Result<Reply, Error> {
-        let home = Home::from_function_arn(function_arn);
+    pub async fn handle(&self, payload: &Value, invocation: &Invocation<'_>) -> Result<Reply, Error> {
+        let home = Home::from_function_arn(invocation.function_arn);
         let done = match event::parse(payload, &home)? {
             Task::Ignore { why, operation } => Done::ignored(why, operation.as_ref()),
-            Task::Report(request) => self.report(request, &home).await?,
+            Task::Report(request) => self.report(request, &home, invocation.deadline).await?,
         };
         Ok(Reply { operations: vec![done] })
     }
 
-    async fn report(&self, request: Request, home: &Home) -> Result<Done, Error> {
+    async fn report(&self, request: Request, home: &Home, deadline: Instant) -> Result<Done, Error> {
         let call_as = self.call_as(&request, home);
         let by_hand = request.by_hand;
         let mut operation = request.operation;
-        let (described, id) = self.reader.describe(&operation, call_as).await?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let pace = Pace {
+            until: deadline - (left / 4).min(PUBLISH_RESERVE),
+            settle: self.config.settle_timeout,
+            first_pause: self.first_pause,
+            longest_pause: LONGEST_PAUSE,
+        };
+        let (described, id) = self.reader.describe(&operation, call_as, pace.until).await?;
         operation.stack_set.id = operation.stack_set.id.or(id);
 
-        let mut fold = Fold::new();
-        let read =
-            self.reader.results(&operation, call_as, |rows| rows.into_iter().for_each(|row| fold.add(row))).await?;
+        let gathered = gather(&self.reader, &operation, call_as, &described, pace).await?;
+        let read = gathered.pages;
 
-        let report = fold.finish(&About {
+        let report = gathered.fold.finish(&About {
             operation: &operation,
             call_as,
             described: &described,
             expect_gate: self.config.expect_gate,
-            unread: None,
+            unread: gathered.unread.as_deref(),
         });
         let problems = report.problems();
         let mut done = Done::about(&report, read.pages);
@@ -108,7 +143,7 @@ impl Notifier {
             done.why = "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned();
         } else {
             let message = render::message(&report)?;
-            done.message_id = Some(self.publisher.publish(&message).await?);
+            done.message_id = Some(self.publisher.publish(&message, deadline - LAST_WORDS.min(left / 8)).await?);
             done.action = Action::Published;
             done.why = match problems.is_empty() {
                 false => problems.join("; "),
@@ -124,6 +159,7 @@ impl Notifier {
             failed = report.counts.failed,
             cancelled = report.counts.cancelled,
             pages = read.pages,
+            rounds = gathered.rounds,
             complete = report.completeness.complete,
             published = done.message_id.is_some(),
             "operation reported"

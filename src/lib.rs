@@ -8,7 +8,8 @@
 //! # Layout
 //!
 //! One file a step, in that order: [`event`], [`read`], [`classify`], [`report`], [`render`],
-//! [`publish`]; [`handler`] is the sentence above. [`operation`] holds our words for what
+//! [`publish`]; [`handler`] is the sentence above, and [`gather`] reads and folds until all results are
+//! there. [`operation`] holds our words for what
 //! CloudFormation tells, [`config`] every setting, [`error`] what can go wrong, [`aws`] what the
 //! two AWS clients share. `event`, `classify`, `report` and `render` are pure: no AWS type, no
 //! clock, no environment.
@@ -18,6 +19,7 @@ pub mod classify;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod gather;
 pub mod handler;
 pub mod operation;
 pub mod publish;

@@ -1,13 +1,15 @@
 //! The Lambda function: logging, settings, clients, the Runtime API.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
 use serde_json::Value;
 use stackset_notifier::aws;
 use stackset_notifier::config::Config;
 use stackset_notifier::error::Error;
-use stackset_notifier::handler::{Notifier, Reply};
+use stackset_notifier::handler::{Invocation, Notifier, Reply};
+use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -23,7 +25,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 
 async fn invoke(notifier: &Notifier, event: LambdaEvent<Value>) -> Result<Reply, Error> {
     let (payload, context) = event.into_parts();
-    notifier.handle(&payload, &context.invoked_function_arn).await
+    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let invocation = Invocation { function_arn: &context.invoked_function_arn, deadline: Instant::now() + left };
+    notifier.handle(&payload, &invocation).await
 }
 
 /// What Lambda shows as `errorType` and `errorMessage`.

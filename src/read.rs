@@ -13,6 +13,7 @@ use aws_sdk_cloudformation::config::Region;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::RequestId;
 use aws_sdk_cloudformation::types;
+use tokio::time::{Instant, timeout_at};
 
 use crate::aws;
 use crate::error::Error;
@@ -43,6 +44,41 @@ pub struct Pages {
     pub rows: u64,
 }
 
+impl Pages {
+    /// Counts one page.
+    pub fn count(&mut self, rows: &[TargetResult]) {
+        self.pages += 1;
+        self.rows += rows.len() as u64;
+    }
+}
+
+/// Pages of results still to come.
+#[derive(Debug)]
+pub struct Results<'a> {
+    reader: &'a Reader,
+    operation: &'a OperationRef,
+    call_as: CallAs,
+    filter: Option<types::OperationResultFilter>,
+    token: Option<String>,
+    seen: HashSet<u64>,
+    read: Pages,
+    empty_in_a_row: u32,
+    ended: bool,
+}
+
+/// What [`Results::next`] has to give.
+#[derive(Debug)]
+pub enum Next {
+    /// The rows of one page.
+    Page(Vec<TargetResult>),
+    /// There are no more.
+    End,
+    /// There was no answer in time.
+    OutOfTime,
+}
+
+const RESULTS: &str = "could not list the results of operation";
+
 impl Reader {
     /// A reader over the shared settings; build it once, it holds the connections.
     pub fn new(config: &SdkConfig) -> Self {
@@ -50,7 +86,7 @@ impl Reader {
         Self { client: Client::from_conf(checked), region: config.region().map(ToString::to_string) }
     }
 
-    /// Describes an operation; the answer is strongly consistent.
+    /// Describes an operation, by `until` at the latest; the answer is strongly consistent.
     ///
     /// Also gives the stack set's unique id, which a request by bare name does not know.
     ///
@@ -60,9 +96,10 @@ impl Reader {
         &self,
         operation: &OperationRef,
         call_as: CallAs,
+        until: Instant,
     ) -> Result<(Operation, Option<String>), Error> {
         let what = "could not describe operation";
-        let answer = self
+        let call = self
             .client
             .describe_stack_set_operation()
             .stack_set_name(operation.stack_set.api_name())
@@ -70,9 +107,11 @@ impl Reader {
             .call_as(sdk_call_as(call_as))
             .customize()
             .config_override(self.administration_region(operation))
-            .send()
-            .await
-            .map_err(|error| failure(what, operation, call_as, &error))?;
+            .send();
+        let Ok(answer) = timeout_at(until, call).await else {
+            return Err(Error::Read(format!("{}: the function's time ran out", subject(what, operation, call_as))));
+        };
+        let answer = answer.map_err(|error| failure(what, operation, call_as, &error))?;
         let Some(told) = answer.stack_set_operation else {
             return Err(Error::Read(format!("{}: the answer is empty", subject(what, operation, call_as))));
         };
@@ -80,64 +119,35 @@ impl Reader {
         Ok((from_sdk_operation(told), id))
     }
 
-    /// Reads every page of an operation's results and hands each to `fold` as it comes.
-    ///
-    /// # Errors
-    /// [`Error::Read`] as for [`Reader::describe`], and when the chain of tokens is broken: a
-    /// token that came before or is empty would otherwise end in a short report.
-    pub async fn results(
-        &self,
-        operation: &OperationRef,
+    /// The results of an operation, all or those with one status, page by page.
+    pub fn results<'a>(
+        &'a self,
+        operation: &'a OperationRef,
         call_as: CallAs,
-        mut fold: impl FnMut(Vec<TargetResult>),
-    ) -> Result<Pages, Error> {
-        let what = "could not list the results of operation";
-        let mut read = Pages::default();
-        let mut token: Option<String> = None;
-        let mut seen = HashSet::new();
-        let mut empty_in_a_row = 0;
-        loop {
-            let page = self
-                .client
-                .list_stack_set_operation_results()
-                .stack_set_name(operation.stack_set.api_name())
-                .operation_id(&operation.operation_id)
-                .call_as(sdk_call_as(call_as))
-                .max_results(PAGE_SIZE)
-                .set_next_token(token.take())
-                .customize()
-                .config_override(self.administration_region(operation))
-                .send()
-                .await
-                .map_err(|error| failure(what, operation, call_as, &error))?;
-            let rows: Vec<TargetResult> = page.summaries.unwrap_or_default().into_iter().map(from_sdk_row).collect();
-            let page_is_empty = rows.is_empty();
-            read.pages += 1;
-            read.rows += rows.len() as u64;
-            fold(rows);
-            let Some(next) = page.next_token else {
-                return Ok(read);
-            };
-            empty_in_a_row = if page_is_empty { empty_in_a_row + 1 } else { 0 };
-            let broken = if empty_in_a_row >= EMPTY_PAGES {
-                Some("after many pages without rows yet another")
-            } else if next.is_empty() {
-                Some("an empty")
-            } else if !seen.insert(fingerprint(&next)) {
-                Some("an already used")
-            } else {
-                None
-            };
-            if let Some(kind) = broken {
-                return Err(Error::Read(format!(
-                    "{}: page {} hands out {kind} token for the next page, so {} rows may not be all",
-                    subject(what, operation, call_as),
-                    read.pages,
-                    read.rows
-                )));
-            }
-            token = Some(next);
+        status: Option<&ResultStatus>,
+    ) -> Results<'a> {
+        let filter = status.map(|status| {
+            types::OperationResultFilter::builder()
+                .name(types::OperationResultFilterName::OperationResultStatus)
+                .values(status.as_str())
+                .build()
+        });
+        Results {
+            reader: self,
+            operation,
+            call_as,
+            filter,
+            token: None,
+            seen: HashSet::new(),
+            read: Pages::default(),
+            empty_in_a_row: 0,
+            ended: false,
         }
+    }
+
+    /// The error for an operation of which nothing could be read in time.
+    pub fn out_of_time(&self, operation: &OperationRef, call_as: CallAs) -> Error {
+        Error::Read(format!("{}: the function's time ran out", subject(RESULTS, operation, call_as)))
     }
 
     /// Stack sets are regional: one that lives elsewhere than the function is read where it lives.
@@ -148,6 +158,61 @@ impl Reader {
             builder.set_region(Some(Region::new(wanted.clone())));
         }
         builder
+    }
+}
+
+impl Results<'_> {
+    /// Reads the next page, or gives up at `until`; the same page can be asked for again then.
+    ///
+    /// # Errors
+    /// [`Error::Read`] as for [`Reader::describe`], and when the chain of tokens is broken: a
+    /// token that came before or is empty would otherwise end in a short report.
+    pub async fn next(&mut self, until: Instant) -> Result<Next, Error> {
+        if self.ended {
+            return Ok(Next::End);
+        }
+        let call = self
+            .reader
+            .client
+            .list_stack_set_operation_results()
+            .stack_set_name(self.operation.stack_set.api_name())
+            .operation_id(&self.operation.operation_id)
+            .call_as(sdk_call_as(self.call_as))
+            .max_results(PAGE_SIZE)
+            .set_filters(self.filter.clone().map(|filter| vec![filter]))
+            .set_next_token(self.token.clone())
+            .customize()
+            .config_override(self.reader.administration_region(self.operation))
+            .send();
+        let Ok(answer) = timeout_at(until, call).await else {
+            return Ok(Next::OutOfTime);
+        };
+        let page = answer.map_err(|error| failure(RESULTS, self.operation, self.call_as, &error))?;
+        let rows: Vec<TargetResult> = page.summaries.unwrap_or_default().into_iter().map(from_sdk_row).collect();
+        self.read.count(&rows);
+        self.empty_in_a_row = if rows.is_empty() { self.empty_in_a_row + 1 } else { 0 };
+        self.ended = page.next_token.is_none();
+        if let Some(next) = page.next_token {
+            let broken = if self.empty_in_a_row >= EMPTY_PAGES {
+                Some("after many pages without rows yet another")
+            } else if next.is_empty() {
+                Some("an empty")
+            } else if !self.seen.insert(fingerprint(&next)) {
+                Some("an already used")
+            } else {
+                None
+            };
+            if let Some(kind) = broken {
+                return Err(Error::Read(format!(
+                    "{}: page {} hands out {kind} token for the next page, so {} rows may not be all",
+                    subject(RESULTS, self.operation, self.call_as),
+                    self.read.pages,
+                    self.read.rows
+                )));
+            }
+            self.token = Some(next);
+        }
+        Ok(Next::Page(rows))
     }
 }
 
@@ -201,6 +266,10 @@ where
                 "; register this account as delegated administrator for StackSets and allow \
                  organizations:ListDelegatedAdministrators, or set CALL_AS=SELF",
             );
+        }
+        Some("AccessDenied") => {
+            let action = if what == RESULTS { "ListStackSetOperationResults" } else { "DescribeStackSetOperation" };
+            text.push_str(&format!("; the function's role needs cloudformation:{action} on this stack set"));
         }
         _ => {}
     }

@@ -199,6 +199,19 @@ impl Counts {
         };
         *field += 1;
     }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.total += other.total;
+        self.succeeded += other.succeeded;
+        self.failed += other.failed;
+        self.cancelled += other.cancelled;
+        self.running += other.running;
+        self.pending += other.pending;
+        self.other += other.other;
+        for (status, count) in other.other_statuses {
+            *self.other_statuses.entry(status).or_default() += count;
+        }
+    }
 }
 
 /// A target: an account in a Region.
@@ -349,6 +362,21 @@ pub struct AccountGate {
     pub unrecognized: u64,
     /// Targets that went on unchecked though gates are in use.
     pub ungated: Ungated,
+}
+
+impl AccountGate {
+    /// Adds the numbers; which targets are ungated is known only in the end.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.passed += other.passed;
+        self.refused += other.refused;
+        self.not_configured += other.not_configured;
+        self.not_invokable += other.not_invokable;
+        self.no_action += other.no_action;
+        self.not_reached += other.not_reached;
+        self.absent += other.absent;
+        self.unrecognized += other.unrecognized;
+        self.ungated.count += other.ungated.count;
+    }
 }
 
 /// Targets that went on without a gate's consent where gates are in use.

@@ -20,6 +20,16 @@ pub(super) struct Sample {
     pub(super) gate: Option<String>,
 }
 
+impl Sample {
+    fn keep_first(ours: &mut Option<Self>, theirs: Option<Self>) {
+        let Some(theirs) = theirs else { return };
+        let first = ours.as_ref().is_none_or(|ours| (&theirs.target, &theirs.text) < (&ours.target, &ours.text));
+        if first {
+            *ours = Some(theirs);
+        }
+    }
+}
+
 /// Rows with one cause and one masked text.
 #[derive(Debug, Default)]
 pub(super) struct GroupFold {
@@ -36,11 +46,12 @@ pub(super) struct Text {
 
 impl Text {
     fn add(&mut self, text: Option<String>, target: Target) {
-        self.count += 1;
-        let first = self.sample.as_ref().is_none_or(|sample| (&target, &text) < (&sample.target, &sample.text));
-        if first {
-            self.sample = Some(Sample { target, text, gate: None });
-        }
+        self.merge(Self { sample: Some(Sample { target, text, gate: None }), count: 1 });
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        Sample::keep_first(&mut self.sample, other.sample);
     }
 }
 
@@ -126,6 +137,43 @@ impl Fold {
         }
     }
 
+    /// Takes in what another fold has; the two must not hold the same rows.
+    pub fn merge(&mut self, other: Self) {
+        self.names.extend(other.names);
+        self.counts.merge(other.counts);
+        for (region, tally) in other.by_region {
+            *self.by_region.entry(region).or_default() += tally;
+        }
+        for (unit, tally) in other.by_unit {
+            *self.by_unit.entry(unit).or_default() += tally;
+        }
+        self.gates.merge(&other.gates);
+        self.ungated.extend(other.ungated);
+        while self.ungated.len() > UNGATED_KEPT {
+            self.ungated.pop_last();
+        }
+        for (key, theirs) in other.groups {
+            let ours = self.groups.entry(key).or_default();
+            ours.targets.extend(theirs.targets);
+            Sample::keep_first(&mut ours.sample, theirs.sample);
+        }
+        self.tolerance_exceeded += other.tolerance_exceeded;
+        self.stopped += other.stopped;
+        self.cancelled.extend(other.cancelled);
+        for (key, theirs) in other.collateral_reasons {
+            self.collateral_reasons.entry(key).or_default().merge(theirs);
+        }
+        self.unsettled.extend(other.unsettled);
+        for (key, theirs) in other.other_reasons {
+            self.other_reasons.entry(key).or_default().merge(theirs);
+        }
+    }
+
+    /// Targets by status so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
     fn intern(&mut self, text: Option<&str>) -> Option<Arc<str>> {
         let text = text?;
         if let Some(known) = self.names.get(text) {
@@ -160,11 +208,8 @@ impl Fold {
 
     fn add_cause(&mut self, row: TargetResult, pattern: Option<Arc<str>>, code: Code, target: Target) {
         let group = self.groups.entry((code, pattern)).or_default();
-        let first = group.sample.as_ref().is_none_or(|known| (&target, &row.reason) < (&known.target, &known.text));
-        if first {
-            let gate = row.gate.and_then(|gate| gate.reason).filter(|_| code == Code::AccountGateFailed);
-            group.sample = Some(Sample { target: target.clone(), text: row.reason, gate });
-        }
+        let gate = row.gate.and_then(|gate| gate.reason).filter(|_| code == Code::AccountGateFailed);
+        Sample::keep_first(&mut group.sample, Some(Sample { target: target.clone(), text: row.reason, gate }));
         group.targets.push(target);
     }
 

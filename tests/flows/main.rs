@@ -9,4 +9,5 @@ mod notify;
 mod read;
 mod readme;
 mod samples;
+mod settle;
 mod support;

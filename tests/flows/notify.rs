@@ -119,6 +119,7 @@ async fn every_kind_of_problem_is_published_with_its_reason() {
 async fn passing_faults_of_sns_are_outlived() {
     for fault in [
         Fault::error("Publish", 500, "InternalError", "try again"),
+        Fault::error("Publish", 400, "KMSThrottling", "Rate exceeded"),
         Fault::on("Publish", FaultKind::Throttling),
         Fault::on("Publish", FaultKind::Reset),
     ] {

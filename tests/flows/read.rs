@@ -238,6 +238,9 @@ async fn what_the_role_may_not_do_is_named_and_not_tried_again() {
     let stage = Stage::new(scenario).await;
     let text = stage.ended("FAILED").await.unwrap_err().to_string();
     assert!(text.contains(&format!("AccessDenied: {message} (request id ")), "{text}");
+    assert!(
+        text.ends_with("; the function's role needs cloudformation:ListStackSetOperationResults on this stack set")
+    );
     assert_eq!(stage.actions(), [DESCRIBE, RESULTS]);
 }
 
@@ -267,6 +270,34 @@ async fn passing_faults_lose_no_page_and_count_none_twice() {
             assert_eq!(stage.aws.requests_of(RESULTS).len(), 5, "four pages, and one of them again");
         }
     }
+}
+
+/// Ten refusals in a row are more than a minute of them with the pauses of production.
+#[tokio::test]
+async fn a_long_spell_of_throttling_is_outlived() {
+    for code in ["Throttling", "ThrottlingException"] {
+        let scenario = Scenario::new()
+            .stack_set(stack_set().operation(with_rows(350)))
+            .fault(Fault::error(RESULTS, 400, code, "Rate exceeded").page(3).times(10));
+        let stage = Stage::new(scenario).await;
+        let document = stage.report("FAILED").await;
+        assert_eq!(document["counts"]["total"], 350);
+        assert_eq!(stage.aws.faults_fired().len(), 10);
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_have_expired_are_told_of_at_once() {
+    let scenario = Scenario::new().stack_set(stack_set().operation(with_rows(1))).fault(Fault::error(
+        DESCRIBE,
+        403,
+        "ExpiredToken",
+        "The security token included in the request is expired",
+    ));
+    let stage = Stage::new(scenario).await;
+    let text = stage.ended("FAILED").await.unwrap_err().to_string();
+    assert!(text.contains("ExpiredToken: The security token included in the request is expired"), "{text}");
+    assert_eq!(stage.actions(), [DESCRIBE]);
 }
 
 #[tokio::test]

@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use aws_sdk_cloudformation::config::{Credentials, Region};
 use sandbox::{Aws, demo};
 use serde_json::Value;
 use stackset_notifier::aws;
 use stackset_notifier::config::Config;
-use stackset_notifier::handler::Notifier;
+use stackset_notifier::handler::{Invocation, Notifier};
+use tokio::time::Instant;
 
 /// Fails when a message no longer reads as the README shows it; with `README_UPDATE` set, it
 /// writes what it reads like now.
@@ -25,7 +27,9 @@ async fn the_readme_shows_what_subscribers_get() {
         .await;
     let config = Config::from_lookup(|name| Ok((name == "TOPIC_ARN").then(|| demo::TOPIC_ARN.to_owned()))).unwrap();
     let event: Value = serde_json::from_str(&event).unwrap();
-    Notifier::new(config, &sdk).handle(&event, demo::FUNCTION_ARN).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(300);
+    let invocation = Invocation { function_arn: demo::FUNCTION_ARN, deadline };
+    Notifier::new(config, &sdk).handle(&event, &invocation).await.unwrap();
     let message = aws.published().remove(0);
     let chat: Value = serde_json::from_str(&message.body("https").unwrap()).unwrap();
     let mail = format!("Subject: {}\n\n{}", message.subject.unwrap(), message_text(&aws));

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use stackset_notifier::aws;
 use stackset_notifier::config::Config;
 use stackset_notifier::error::Error;
-use stackset_notifier::handler::Notifier;
+use stackset_notifier::handler::{Invocation, Notifier};
+use tokio::time::Instant;
 
 pub(crate) const MANAGEMENT: &str = "111111111111";
 pub(crate) const REGION: &str = "eu-central-1";
@@ -20,6 +21,7 @@ pub(crate) struct Stage {
     pub(crate) aws: Aws,
     notifier: Notifier,
     function: String,
+    time: Duration,
 }
 
 impl Stage {
@@ -43,17 +45,32 @@ impl Stage {
         let sdk = aws::loader()
             .endpoint_url(url)
             // The same number of attempts as in production, without its long pauses.
-            .retry_config(aws::retries().with_initial_backoff(Duration::from_millis(5)))
+            .retry_config(
+                aws::retries()
+                    .with_initial_backoff(Duration::from_millis(5))
+                    .with_max_backoff(Duration::from_millis(20)),
+            )
             .region(Region::new(REGION))
             .credentials_provider(Credentials::new("AKIDTEST", "secret", None, None, "test"))
             .load()
             .await;
         let config = Config::from_lookup(|name| {
             let set = settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-            Ok(set.or_else(|| (name == "TOPIC_ARN").then(|| TOPIC.to_owned())))
+            let default = match name {
+                "TOPIC_ARN" => Some(TOPIC.to_owned()),
+                // What never settles would be waited for.
+                "SETTLE_TIMEOUT_SECONDS" => Some("0".to_owned()),
+                _ => None,
+            };
+            Ok(set.or(default))
         })
         .unwrap();
-        Self { aws, notifier: Notifier::new(config, &sdk), function: FUNCTION.to_owned() }
+        Self {
+            aws,
+            notifier: Notifier::new(config, &sdk).settle_after(Duration::from_millis(5)),
+            function: FUNCTION.to_owned(),
+            time: Duration::from_secs(300),
+        }
     }
 
     /// A stage with one stack set and one operation.
@@ -66,9 +83,17 @@ impl Stage {
         self
     }
 
+    /// Leaves the function so much time.
+    pub(crate) fn time(mut self, time: Duration) -> Self {
+        self.time = time;
+        self
+    }
+
     /// Invokes the function and gives the one entry of its reply.
     pub(crate) async fn invoke(&self, event: &Value) -> Result<Value, Error> {
-        let reply = self.notifier.handle(event, &self.function).await?;
+        let deadline = Instant::now() + self.time;
+        let invocation = Invocation { function_arn: &self.function, deadline };
+        let reply = self.notifier.handle(event, &invocation).await?;
         let reply = serde_json::to_value(reply).unwrap();
         let operations = reply["operations"].as_array().unwrap();
         assert_eq!(operations.len(), 1, "{reply}");

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use stackset_notifier::operation::TargetResult;
+use stackset_notifier::operation::{CallAs, TargetResult};
 use stackset_notifier::render::{self, MESSAGE_LIMIT, Message};
-use stackset_notifier::report::{ExpectGate, Report};
+use stackset_notifier::report::{About, ExpectGate, Fold, Report};
 
 use crate::make::{described, named, report};
 use crate::rows::{names, operation, rows};
@@ -68,6 +68,31 @@ proptest! {
     ) {
         let [a, b] = [&rows, &shuffled].map(|rows| report(rows, &named, &described, ExpectGate::Auto));
         prop_assert_eq!(json(&a), json(&b));
+    }
+
+    #[test]
+    fn folding_apart_and_merging_changes_no_byte(
+        rows in rows(60),
+        cut in 0..60_usize,
+        named in names(),
+        described in operation(),
+    ) {
+        let (head, tail) = rows.split_at(cut.min(rows.len()));
+        let fold = |rows: &[TargetResult]| {
+            let mut fold = Fold::new();
+            rows.iter().cloned().for_each(|row| fold.add(row));
+            fold
+        };
+        let mut merged = fold(head);
+        merged.merge(fold(tail));
+        let about = About {
+            operation: &named,
+            call_as: CallAs::Myself,
+            described: &described,
+            expect_gate: ExpectGate::Always,
+            unread: None,
+        };
+        prop_assert_eq!(json(&merged.finish(&about)), json(&fold(&rows).finish(&about)));
     }
 
     #[test]

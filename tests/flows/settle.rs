@@ -1,0 +1,220 @@
+//! Results that come late, and time that runs out.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use sandbox::{FailedCount, Fault, FaultKind, Operation, Request, Row, Rows, Scenario};
+use serde_json::Value;
+
+use crate::support::{OPERATION, Stage, account, operation, stack_set};
+
+const RESULTS: &str = "ListStackSetOperationResults";
+/// More pages than are read whole again.
+const MANY: usize = 1_500;
+
+async fn patient(operation: Operation) -> Stage {
+    Stage::with(Scenario::new().stack_set(stack_set().operation(operation)), &[("SETTLE_TIMEOUT_SECONDS", "60")]).await
+}
+
+/// `MANY` rows that succeeded, with these in front.
+fn among_many(odd: Vec<Row>) -> Vec<Row> {
+    let rest = (odd.len()..MANY).map(|i| Row::succeeded(&account(i), "eu-west-1"));
+    odd.iter().cloned().chain(rest).collect()
+}
+
+fn filter_of(request: &Request) -> Option<&str> {
+    request.param("Filters.member.1.Values")
+}
+
+/// The calls after the first reading, by their filter.
+fn read_again(stage: &Stage) -> Vec<String> {
+    let requests = stage.aws.requests_of(RESULTS);
+    requests.iter().skip(MANY / 100).map(|request| filter_of(request).unwrap_or("everything").to_owned()).collect()
+}
+
+fn numbers(document: &Value) -> [u64; 6] {
+    ["total", "succeeded", "failed", "cancelled", "running", "pending"]
+        .map(|word| document["counts"][word].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn a_late_success_is_waited_for_without_reading_everything_again() {
+    let late = Row::pending(&account(0), "eu-west-1").later(1, Row::succeeded(&account(0), "eu-west-1"));
+    let stage = patient(operation("FAILED", among_many(vec![late]))).await;
+    let document = stage.report("FAILED").await;
+    assert_eq!(numbers(&document), [1_500, 1_500, 0, 0, 0, 0]);
+    assert_eq!(document["completeness"]["complete"], true);
+    assert_eq!(read_again(&stage), ["PENDING", "RUNNING", "FAILED", "CANCELLED"]);
+}
+
+#[tokio::test]
+async fn a_late_failure_is_told_with_its_cause() {
+    let failed = Row::failed(&account(0), "eu-west-1", "Rate exceeded");
+    // Running for two readings more, then failed.
+    let late = Row::pending(&account(0), "eu-west-1").later(2, Row::running(&account(0), "eu-west-1").later(6, failed));
+    let stage = patient(operation("SUCCEEDED", among_many(vec![late]))).await;
+    let document = stage.report("SUCCEEDED").await;
+    assert_eq!(numbers(&document), [1_500, 1_499, 1, 0, 0, 0]);
+    assert_eq!(document["causes"][0]["code"], "THROTTLING");
+    assert_eq!(document["completeness"]["complete"], true, "{}", document["completeness"]);
+    assert!(read_again(&stage).iter().all(|filter| filter != "everything"));
+}
+
+#[tokio::test]
+async fn a_row_that_is_cancelled_late_is_collateral() {
+    let cancelled = Row::cancelled(&account(0), "eu-west-1", "Cancelled since failure tolerance has exceeded");
+    let late = Row::pending(&account(0), "eu-west-1").later(1, cancelled);
+    let document = patient(operation("FAILED", among_many(vec![late]))).await.report("FAILED").await;
+    assert_eq!(numbers(&document), [1_500, 1_499, 0, 1, 0, 0]);
+    assert_eq!(document["collateral"]["failureToleranceExceeded"], 1);
+}
+
+#[tokio::test]
+async fn failed_rows_that_are_not_listed_yet_are_waited_for() {
+    let late = Row::failed(&account(0), "eu-west-1", "Rate exceeded").visible_from(2);
+    let stage = patient(operation("SUCCEEDED", among_many(vec![late]))).await;
+    let document = stage.report("SUCCEEDED").await;
+    assert_eq!(numbers(&document), [1_500, 1_499, 1, 0, 0, 0]);
+    assert_eq!(document["completeness"]["complete"], true);
+    assert_eq!(read_again(&stage), ["FAILED", "FAILED"]);
+}
+
+#[tokio::test]
+async fn a_small_set_is_read_whole_again() {
+    let rows = vec![
+        Row::running(&account(0), "eu-west-1").later(1, Row::succeeded(&account(0), "eu-west-1").gate_passed()),
+        Row::failed(&account(1), "eu-west-1", "Rate exceeded").visible_from(1),
+        Row::succeeded(&account(2), "eu-west-1").visible_from(1),
+    ];
+    let stage = patient(operation("SUCCEEDED", rows)).await;
+    let document = stage.report("SUCCEEDED").await;
+    assert_eq!(numbers(&document), [3, 2, 1, 0, 0, 0]);
+    assert_eq!(document["accountGate"]["passed"], 1);
+    assert_eq!(stage.aws.requests_of(RESULTS).len(), 2);
+}
+
+#[tokio::test]
+async fn what_never_settles_is_told_with_both_numbers() {
+    for rows in [vec![Row::running(&account(0), "eu-west-1")], among_many(vec![Row::running(&account(0), "eu-west-1")])]
+    {
+        let scenario = Scenario::new()
+            .stack_set(stack_set().operation(operation("FAILED", rows).failed_count(FailedCount::Fixed(3))));
+        let document = Stage::with(scenario, &[("SETTLE_TIMEOUT_SECONDS", "1")]).await.report("FAILED").await;
+        assert_eq!(document["completeness"]["complete"], false);
+        assert_eq!(
+            document["completeness"]["reason"],
+            "the operation ended, but of its targets 1 did not: they are RUNNING or PENDING; CloudFormation counts 3 \
+             failed targets, 0 are listed"
+        );
+        assert_eq!(document["counts"]["running"], 1);
+    }
+}
+
+#[tokio::test]
+async fn an_operation_that_goes_on_is_not_waited_for() {
+    let stage = patient(operation("RUNNING", vec![Row::running(&account(0), "eu-west-1")])).await;
+    let request = serde_json::json!({"stackSetName": "baseline", "operationId": OPERATION});
+    stage.invoke(&request).await.unwrap();
+    assert_eq!(stage.aws.requests_of(RESULTS).len(), 1);
+}
+
+/// 100 pages at 20 ms, and half a second: the last pages cannot be read.
+#[tokio::test]
+async fn short_of_time_failures_come_first_and_the_report_says_what_is_missing() {
+    let rows = Rows::generated(10_000, |i| match i {
+        9_990.. => Row::failed(&account(i), "eu-west-1", "Rate exceeded"),
+        9_980.. => Row::cancelled(&account(i), "eu-west-1", "Cancelled since failure tolerance has exceeded"),
+        _ => Row::succeeded(&account(i), "eu-west-1"),
+    });
+    let slow = Operation::new(OPERATION).action("UPDATE").status("FAILED").rows(rows);
+    let scenario = Scenario::new().stack_set(stack_set().operation(slow)).latency(Duration::from_millis(20));
+    let stage = Stage::new(scenario).await.time(Duration::from_millis(1_200));
+    let document = stage.report("FAILED").await;
+    assert_eq!(document["counts"]["failed"], 10);
+    assert_eq!(document["counts"]["cancelled"], 10);
+    assert!(document["counts"]["total"].as_u64().unwrap() < 10_000);
+    assert_eq!(document["completeness"]["complete"], false);
+    assert_eq!(
+        document["completeness"]["reason"],
+        "time ran out before all results were read, but all FAILED and CANCELLED ones"
+    );
+    assert!(stage.published().subject.unwrap().ends_with("(incomplete)"));
+}
+
+#[tokio::test]
+async fn time_that_is_too_short_for_anything_is_an_error_that_says_so() {
+    for (action, kind) in
+        [(RESULTS, FaultKind::Hang), ("DescribeStackSetOperation", FaultKind::Hang), ("Publish", FaultKind::Hang)]
+    {
+        let scenario = Scenario::new()
+            .stack_set(stack_set().operation(operation("FAILED", vec![Row::failed(&account(1), "eu-west-1", "x")])))
+            .fault(Fault::on(action, kind));
+        let stage = Stage::new(scenario).await.time(Duration::from_millis(800));
+        let error = stage.ended("FAILED").await.unwrap_err();
+        assert!(error.to_string().ends_with(": the function's time ran out"), "{action}: {error}");
+    }
+}
+
+/// A row that goes through states as results are read.
+fn late_row() -> impl Strategy<Value = Vec<(usize, &'static str)>> {
+    let ends = prop_oneof![Just("SUCCEEDED"), Just("FAILED"), Just("CANCELLED")];
+    (0..4_usize, 0..4_usize, 0..4_usize, ends, any::<bool>()).prop_map(|(hidden, pending, running, end, runs)| {
+        let mut states = vec![(hidden, "PENDING")];
+        if runs && end != "CANCELLED" {
+            states.push((hidden + pending, "RUNNING"));
+        }
+        states.push((hidden + pending + running, end));
+        states
+    })
+}
+
+fn row_of(i: usize, states: &[(usize, &'static str)]) -> Row {
+    let make = |status: &str| match status {
+        "FAILED" => Row::failed(&account(i), "eu-west-1", "Rate exceeded"),
+        "CANCELLED" => Row::cancelled(&account(i), "eu-west-1", "Cancelled since failure tolerance has exceeded"),
+        other => Row::new(&account(i), "eu-west-1", other),
+    };
+    let mut later: Option<(usize, Row)> = None;
+    for (at, status) in states.iter().rev() {
+        let mut row = make(status);
+        if let Some((when, next)) = later.take() {
+            row = row.later(when, next);
+        }
+        later = Some((*at, row));
+    }
+    let (hidden, row) = later.expect("a row has a state");
+    row.visible_from(hidden)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// However rows become visible and change, a report that says it is complete has the final
+    /// numbers of failures, and never more rows than there are.
+    #[test]
+    fn any_order_of_arrival_ends_in_true_numbers_or_an_incomplete_report(
+        states in proptest::collection::vec(late_row(), 1..12),
+        many in any::<bool>(),
+    ) {
+        let rows: Vec<Row> = states.iter().enumerate().map(|(i, states)| row_of(i, states)).collect();
+        let total = if many { MANY } else { rows.len() };
+        let rows = if many { among_many(rows) } else { rows };
+        let count = |end: &str| states.iter().filter(|states| states.last().is_some_and(|(_, status)| *status == end)).count() as u64;
+        let (failed, cancelled) = (count("FAILED"), count("CANCELLED"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let document = runtime.block_on(async {
+            let scenario = Scenario::new().stack_set(stack_set().operation(operation("FAILED", rows)));
+            let settings = [("SETTLE_TIMEOUT_SECONDS", "1"), ("NOTIFY_ON", "always")];
+            Stage::with(scenario, &settings).await.report("FAILED").await
+        });
+        let [all, succeeded, told_failed, told_cancelled, running, pending] = numbers(&document);
+        prop_assert_eq!(all, succeeded + told_failed + told_cancelled + running + pending);
+        prop_assert!(all <= total as u64);
+        prop_assert!(told_failed <= failed && told_cancelled <= cancelled);
+        if document["completeness"]["complete"] == true {
+            prop_assert_eq!((told_failed, running, pending), (failed, 0, 0));
+            // Rows that were never listed cannot be known of, but none is told to have succeeded that did not.
+            prop_assert!(succeeded <= total as u64 - failed - cancelled);
+        }
+    }
+}
