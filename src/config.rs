@@ -40,6 +40,41 @@ pub struct Config {
     pub settle_timeout: Duration,
 }
 
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// Words.
+    Text,
+}
+
+/// Lambda's own logging settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logging {
+    /// `TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`, in capitals.
+    pub level: String,
+    /// Format of the lines.
+    pub format: LogFormat,
+    /// Name of the function, for its metrics.
+    pub function_name: String,
+}
+
+impl Logging {
+    /// Reads what Lambda sets in the environment; what is missing or odd has Lambda's default.
+    pub fn from_env() -> Self {
+        let text = |name: &str| std::env::var(name).unwrap_or_default();
+        Self {
+            level: text("AWS_LAMBDA_LOG_LEVEL").to_ascii_uppercase(),
+            format: match text("AWS_LAMBDA_LOG_FORMAT").to_ascii_uppercase().as_str() {
+                "JSON" => LogFormat::Json,
+                _ => LogFormat::Text,
+            },
+            function_name: text("AWS_LAMBDA_FUNCTION_NAME"),
+        }
+    }
+}
+
 /// A standard SNS topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {

@@ -55,6 +55,24 @@ pub struct Done {
     pub pages: Option<u64>,
     /// Why it was done.
     pub why: String,
+    /// Numbers for the log and the metrics.
+    #[serde(skip)]
+    pub measured: Option<Measured>,
+}
+
+/// What reading took, and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measured {
+    /// Results read, those read again included.
+    pub results: u64,
+    /// Attempts of calls to CloudFormation beyond the first.
+    pub retries: u64,
+    /// Time spent on reading.
+    pub reading: Duration,
+    /// Whether nothing is known to be missing.
+    pub complete: bool,
+    /// Targets that went on without an account gate's consent.
+    pub ungated: u64,
 }
 
 /// What was done.
@@ -124,11 +142,15 @@ impl Notifier {
             first_pause: self.first_pause,
             longest_pause: LONGEST_PAUSE,
         };
+        let started = Instant::now();
+        let retries_before = self.reader.retries();
         let (described, id) = self.reader.describe(&operation, call_as, pace.until).await?;
         operation.stack_set.id = operation.stack_set.id.or(id);
 
         let gathered = gather(&self.reader, &operation, call_as, &described, pace).await?;
         let read = gathered.pages;
+        let reading = started.elapsed();
+        let retries = self.reader.retries() - retries_before;
 
         let report = gathered.fold.finish(&About {
             operation: &operation,
@@ -139,6 +161,14 @@ impl Notifier {
         });
         let problems = report.problems();
         let mut done = Done::about(&report, read.pages);
+        done.measured = Some(Measured {
+            results: read.rows,
+            retries,
+            reading,
+            complete: report.completeness.complete,
+            ungated: report.account_gate.ungated.count,
+        });
+        let reported = Instant::now();
         if problems.is_empty() && self.config.notify_on == NotifyOn::Problems && !by_hand {
             done.why = "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned();
         } else {
@@ -160,6 +190,9 @@ impl Notifier {
             cancelled = report.counts.cancelled,
             pages = read.pages,
             rounds = gathered.rounds,
+            retries,
+            reading_ms = millis(reading),
+            publishing_ms = millis(reported.elapsed()),
             complete = report.completeness.complete,
             published = done.message_id.is_some(),
             "operation reported"
@@ -183,6 +216,10 @@ impl Notifier {
     }
 }
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Done {
     fn ignored(why: String, operation: Option<&OperationRef>) -> Self {
         let stack_set = operation.map(|operation| operation.stack_set.api_name());
@@ -197,6 +234,7 @@ impl Done {
             counts: None,
             pages: None,
             why,
+            measured: None,
         }
     }
 
@@ -214,6 +252,7 @@ impl Done {
             counts: Some(report.counts.clone()),
             pages: Some(pages),
             why: String::new(),
+            measured: None,
         }
     }
 }

@@ -1,36 +1,45 @@
 //! The Lambda function: logging, settings, clients, the Runtime API.
 
+mod log;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn, tracing};
 use serde_json::Value;
 use stackset_notifier::aws;
-use stackset_notifier::config::Config;
+use stackset_notifier::config::{Config, Logging};
 use stackset_notifier::error::Error;
 use stackset_notifier::handler::{Invocation, Notifier, Reply};
 use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    tracing::init_default_subscriber();
+    let logging = Logging::from_env();
+    let function: Arc<str> = logging.function_name.as_str().into();
+    log::init(logging);
     let config = Config::from_env()?;
     let notifier = Arc::new(Notifier::new(config, &aws::loader().load().await));
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-        let notifier = Arc::clone(&notifier);
-        async move { invoke(&notifier, event).await.map_err(diagnostic) }
-    }))
-    .await
+    // `run()` would add a layer whose span is lost at WARN, and the request id with it.
+    let service = service_fn(move |event: LambdaEvent<Value>| {
+        let (notifier, function) = (Arc::clone(&notifier), Arc::clone(&function));
+        async move { invoke(&notifier, &function, event).await.map_err(diagnostic) }
+    });
+    Runtime::new(service).run().await
 }
 
-async fn invoke(notifier: &Notifier, event: LambdaEvent<Value>) -> Result<Reply, Error> {
+async fn invoke(notifier: &Notifier, function: &str, event: LambdaEvent<Value>) -> Result<Reply, Error> {
     let (payload, context) = event.into_parts();
+    log::request(&context.request_id);
     let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
     let invocation = Invocation { function_arn: &context.invoked_function_arn, deadline: Instant::now() + left };
-    notifier.handle(&payload, &invocation).await
+    let reply = notifier.handle(&payload, &invocation).await?;
+    reply.operations.iter().for_each(|done| log::metrics(function, done));
+    Ok(reply)
 }
 
 /// What Lambda shows as `errorType` and `errorMessage`.
 fn diagnostic(error: Error) -> Diagnostic {
+    tracing::error!(kind = error.kind(), "{error}");
     Diagnostic { error_type: error.kind().to_owned(), error_message: error.to_string() }
 }

@@ -33,6 +33,7 @@ const EMPTY_PAGES: u32 = 50;
 pub struct Reader {
     client: Client,
     region: Option<String>,
+    attempts: whole::Attempts,
 }
 
 /// How much was read.
@@ -82,8 +83,16 @@ const RESULTS: &str = "could not list the results of operation";
 impl Reader {
     /// A reader over the shared settings; build it once, it holds the connections.
     pub fn new(config: &SdkConfig) -> Self {
-        let checked = aws_sdk_cloudformation::config::Builder::from(config).interceptor(whole::WholeAnswers).build();
-        Self { client: Client::from_conf(checked), region: config.region().map(ToString::to_string) }
+        let attempts = whole::Attempts::default();
+        let checked = aws_sdk_cloudformation::config::Builder::from(config)
+            .interceptor(whole::WholeAnswers::new(attempts.clone()))
+            .build();
+        Self { client: Client::from_conf(checked), region: config.region().map(ToString::to_string), attempts }
+    }
+
+    /// Attempts beyond the first of all calls so far.
+    pub fn retries(&self) -> u64 {
+        self.attempts.retries()
     }
 
     /// Describes an operation, by `until` at the latest; the answer is strongly consistent.

@@ -235,27 +235,95 @@ async fn wrong_settings_end_the_start_with_a_sentence() {
     }
 }
 
-#[tokio::test]
-async fn the_log_holds_neither_secrets_nor_whole_events() {
+/// The log of one report, or of one error, at a level.
+async fn log_of(level: &str, format: &str, event: &Value) -> String {
     let aws = Aws::start(demo::scenario()).await;
     let runtime = Runtime::start().await;
     // A file, not a pipe: nobody reads while the function runs, and a full pipe would stop it.
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("secrets.log");
+    let path =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("log-{level}-{format}-{}", event.to_string().len()));
     let child = command(&runtime, &aws)
         .env("TOPIC_ARN", demo::TOPIC_ARN)
-        .env("AWS_LAMBDA_LOG_LEVEL", "DEBUG")
-        .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+        .env("AWS_LAMBDA_LOG_LEVEL", level)
+        .env("AWS_LAMBDA_LOG_FORMAT", format)
         .stdout(fs::File::create(&path).unwrap())
         .spawn()
         .unwrap();
     let function = Function(child);
+    invoke(&runtime, event).await;
+    drop(function);
+    fs::read_to_string(path).unwrap()
+}
+
+fn lines(log: &str) -> Vec<Value> {
+    log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+}
+
+#[tokio::test]
+async fn the_log_holds_neither_secrets_nor_whole_events() {
     let mut failed = event("operation-failed.json");
     failed["detail"]["note"] = json!("a-word-of-the-event");
-    invoke(&runtime, &failed).await;
-    drop(function);
-    let log = fs::read_to_string(path).unwrap();
-    assert!(log.contains("operation reported"), "{log}");
-    for secret in ["do-not-log-this", "nor-this", "a-word-of-the-event"] {
-        assert!(!log.contains(secret), "{secret} in the log");
+    for level in ["TRACE", "DEBUG"] {
+        let log = log_of(level, "JSON", &failed).await;
+        assert!(log.contains("operation reported"), "{log}");
+        for secret in ["do-not-log-this", "nor-this", "a-word-of-the-event"] {
+            assert!(!log.contains(secret), "{secret} in the log");
+        }
     }
+}
+
+#[tokio::test]
+async fn every_log_line_has_a_time_a_level_and_the_request_id() {
+    for level in ["TRACE", "DEBUG", "INFO"] {
+        let log = lines(&log_of(level, "JSON", &event("operation-failed.json")).await);
+        let ours: Vec<&Value> = log.iter().filter(|line| line["message"] == "operation reported").collect();
+        assert_eq!(ours.len(), 1, "one line a report");
+        let line = ours[0];
+        assert_eq!(
+            (&line["level"], &line["outcome"], &line["failed"]),
+            (&json!("INFO"), &json!("FAILED"), &json!(179))
+        );
+        assert_eq!((&line["pages"], &line["retries"], &line["complete"]), (&json!(20), &json!(0), &json!(true)));
+        assert!(line["reading_ms"].is_u64() && line["publishing_ms"].is_u64());
+        for line in log.iter().filter(|line| !line["requestId"].is_null()) {
+            let time = line["timestamp"].as_str().unwrap();
+            assert!(time.len() > 19 && time.ends_with('Z') && time.as_bytes()[10] == b'T', "{time}");
+        }
+        assert!(ours[0]["requestId"].as_str().is_some_and(|id| !id.is_empty()));
+    }
+}
+
+#[tokio::test]
+async fn errors_are_logged_with_the_request_id_at_every_level() {
+    let mut nameless = event("operation-failed.json");
+    nameless["detail"]["stack-set-arn"] = Value::Null;
+    for level in ["WARN", "ERROR", "FATAL"] {
+        let log = lines(&log_of(level, "JSON", &nameless).await);
+        assert_eq!(log.len(), 1, "{log:?}");
+        assert_eq!((&log[0]["level"], &log[0]["kind"]), (&json!("ERROR"), &json!("EventError")));
+        assert!(log[0]["requestId"].as_str().is_some_and(|id| !id.is_empty()));
+    }
+    let text = log_of("INFO", "Text", &nameless).await;
+    assert!(text.starts_with("ERROR ") && text.contains("could not read the field detail.stack-set-arn"), "{text}");
+}
+
+#[tokio::test]
+async fn every_report_leaves_its_metrics_in_the_log() {
+    let log = lines(&log_of("INFO", "JSON", &event("operation-failed.json")).await);
+    let metrics: Vec<&Value> = log.iter().filter(|line| line["_aws"].is_object()).collect();
+    assert_eq!(metrics.len(), 1);
+    let line = metrics[0];
+    let directive = &line["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(
+        (&directive["Namespace"], &directive["Dimensions"]),
+        (&json!("StackSetNotifier"), &json!([["FunctionName"]]))
+    );
+    for metric in directive["Metrics"].as_array().unwrap() {
+        assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{metric} in {line}");
+    }
+    let told = ["ReportsPublished", "TargetsFailed", "ResultsRead", "IncompleteReports"]
+        .map(|name| line[name].as_u64().unwrap());
+    assert_eq!(told, [1, 179, 2000, 0]);
+    assert!(line["UngatedTargets"].as_u64().unwrap() > 0);
+    assert_eq!(line["FunctionName"], "stackset-notifier");
 }

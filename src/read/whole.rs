@@ -4,19 +4,66 @@
 //! short last page: rows and the next token vanish without an error. So every answer's tags are
 //! counted, and one that does not close them all is a failure that the SDK retries.
 
-use aws_sdk_cloudformation::config::interceptors::FinalizerInterceptorContextMut;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use aws_sdk_cloudformation::config::interceptors::{
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextMut,
+};
 use aws_sdk_cloudformation::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_cloudformation::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-/// Turns a successful attempt whose body is not whole into a failed one.
+/// Calls and their attempts, counted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Attempts {
+    calls: Arc<AtomicU64>,
+    attempts: Arc<AtomicU64>,
+}
+
+impl Attempts {
+    /// Attempts beyond the first of each call.
+    pub(super) fn retries(&self) -> u64 {
+        self.attempts.load(Relaxed).saturating_sub(self.calls.load(Relaxed))
+    }
+}
+
+/// Turns a successful attempt whose body is not whole into a failed one, and counts attempts.
 #[derive(Debug)]
-pub(super) struct WholeAnswers;
+pub(super) struct WholeAnswers {
+    attempts: Attempts,
+}
+
+impl WholeAnswers {
+    pub(super) fn new(attempts: Attempts) -> Self {
+        Self { attempts }
+    }
+}
 
 impl Intercept for WholeAnswers {
     fn name(&self) -> &'static str {
         "WholeAnswers"
+    }
+
+    fn read_before_execution(
+        &self,
+        _context: &BeforeSerializationInterceptorContextRef<'_>,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.attempts.calls.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    fn read_before_attempt(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.attempts.attempts.fetch_add(1, Relaxed);
+        Ok(())
     }
 
     fn modify_before_attempt_completion(

@@ -1,0 +1,162 @@
+//! Log lines and metrics, as Lambda and CloudWatch want them.
+//!
+//! With the format JSON every line is an object with an RFC 3339 `timestamp` and a `level`: Lambda
+//! takes a line without them for INFO and may filter it away
+//! ([advanced logging controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html)).
+//! Every line of an invocation carries its request id, whatever the level.
+
+use std::fmt::{Debug, Write as _};
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lambda_runtime::tracing::{Event, Level, Subscriber, field, subscriber};
+use serde_json::{Map, Value, json};
+use stackset_notifier::config::{LogFormat, Logging};
+use stackset_notifier::handler::{Action, Done};
+use subscriber::layer::{Context, Layer, SubscriberExt};
+use subscriber::util::SubscriberInitExt;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// CloudWatch namespace of the metrics.
+const NAMESPACE: &str = "StackSetNotifier";
+
+/// One invocation at a time runs in a Lambda process, so one request id is enough.
+static REQUEST_ID: Mutex<String> = Mutex::new(String::new());
+
+/// Starts logging; called once.
+pub(super) fn init(logging: Logging) {
+    let lines = Lines { format: logging.format };
+    let most = match logging.level.as_str() {
+        "TRACE" => Level::TRACE,
+        "DEBUG" => Level::DEBUG,
+        "WARN" => Level::WARN,
+        "ERROR" | "FATAL" => Level::ERROR,
+        _ => Level::INFO,
+    };
+    let own = env!("CARGO_CRATE_NAME");
+    let wanted = subscriber::filter::filter_fn(move |meta| {
+        // Libraries trace whole requests and events, which must stay out of the log.
+        let limit = if meta.target().starts_with(own) { Level::TRACE } else { Level::INFO };
+        *meta.level() <= most && *meta.level() <= limit
+    });
+    subscriber::registry().with(lines.with_filter(wanted)).init();
+}
+
+/// Puts this request id on every line from now on.
+pub(super) fn request(id: &str) {
+    let mut current = REQUEST_ID.lock().unwrap_or_else(PoisonError::into_inner);
+    id.clone_into(&mut current);
+}
+
+/// Writes one report's numbers as metrics, in CloudWatch's embedded metric format.
+pub(super) fn metrics(function: &str, done: &Done) {
+    let Some(read) = &done.measured else {
+        return;
+    };
+    let count = |name: &str| json!({"Name": name, "Unit": "Count"});
+    let names = ["ReportsPublished", "TargetsFailed", "ResultsRead", "IncompleteReports", "UngatedTargets"];
+    let mut metrics: Vec<Value> = names.iter().map(|name| count(name)).collect();
+    metrics.push(json!({"Name": "ReadDuration", "Unit": "Milliseconds"}));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let line = json!({
+        "_aws": {
+            "Timestamp": u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": metrics}],
+        },
+        "timestamp": timestamp(),
+        "level": "INFO",
+        "requestId": request_id(),
+        "FunctionName": function,
+        "ReportsPublished": u64::from(done.action == Action::Published),
+        "TargetsFailed": done.counts.as_ref().map_or(0, |counts| counts.failed),
+        "ResultsRead": read.results,
+        "IncompleteReports": u64::from(!read.complete),
+        "UngatedTargets": read.ungated,
+        "ReadDuration": read.reading.as_millis(),
+    });
+    write(&line.to_string());
+}
+
+/// Writes events as lines.
+struct Lines {
+    format: LogFormat,
+}
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        // The runtime logs a handler's error by its debug form; we have said it better by then.
+        let message = fields.0.get("message").and_then(Value::as_str).unwrap_or_default();
+        if event.metadata().target().starts_with("lambda_runtime") && message.starts_with("Diagnostic {") {
+            return;
+        }
+        let level = event.metadata().level();
+        let id = request_id();
+        let line = match self.format {
+            LogFormat::Json => {
+                let mut line = Map::new();
+                line.insert("timestamp".to_owned(), timestamp().into());
+                line.insert("level".to_owned(), level.as_str().into());
+                if !id.is_empty() {
+                    line.insert("requestId".to_owned(), id.into());
+                }
+                line.extend(fields.0);
+                Value::Object(line).to_string()
+            }
+            LogFormat::Text => {
+                let mut line = format!("{level:>5} {id}");
+                for (name, value) in fields.0 {
+                    // Writing to a String cannot fail.
+                    let _ = match name.as_str() {
+                        "message" => write!(line, " {}", value.as_str().unwrap_or_default()),
+                        _ => write!(line, " {name}={value}"),
+                    };
+                }
+                line
+            }
+        };
+        write(&line);
+    }
+}
+
+/// An event's fields, each as what it is.
+#[derive(Default)]
+struct Fields(Map<String, Value>);
+
+impl field::Visit for Fields {
+    fn record_debug(&mut self, field: &field::Field, value: &dyn Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &field::Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &field::Field, value: u64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &field::Field, value: i64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_bool(&mut self, field: &field::Field, value: bool) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+}
+
+fn request_id() -> String {
+    REQUEST_ID.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn timestamp() -> String {
+    OffsetDateTime::from(SystemTime::now()).format(&Rfc3339).unwrap_or_default()
+}
+
+/// One line at once; a log that cannot be written must not stop the function.
+fn write(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
