@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// A stack set, as its ARN or a manual request names it.
 ///
 /// Form of the ARN: `arn:<partition>:cloudformation:<region>:<account>:stackset/<name>:<uuid>`
@@ -207,7 +209,8 @@ pub struct Operation {
 }
 
 /// What a drift detection found, in numbers of stack instances.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Drift {
     /// `DRIFTED`, `IN_SYNC`, `NOT_CHECKED` or a later addition.
     pub status: Option<String>,

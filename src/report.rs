@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 pub use document::{
-    AccountGate, Cause, Collateral, Completeness, Counts, DriftSummary, Group, GroupsOmitted, OperationSummary,
+    AccountGate, Cause, Collateral, Completeness, Counts, Group, GroupsOmitted, OperationSummary,
     OrganizationalUnitSummary, OtherReason, Outcome, Reason, RegionSummary, Report, Resource, Retry, SCHEMA_VERSION,
     StackSetSummary, TalliesOmitted, Tally, Target, Ungated,
 };
@@ -106,16 +106,7 @@ impl Fold {
                 targets_omitted: 0,
             },
             account_gate: gates,
-            drift: described.drift.as_ref().filter(|_| described.action.as_deref() == Some("DETECT_DRIFT")).map(
-                |drift| DriftSummary {
-                    status: drift.status.clone(),
-                    drifted: drift.drifted,
-                    in_sync: drift.in_sync,
-                    in_progress: drift.in_progress,
-                    failed: drift.failed,
-                    total: drift.total,
-                },
-            ),
+            drift: described.drift.clone().filter(|_| described.action.as_deref() == Some("DETECT_DRIFT")),
             by_region: self.by_region.into_iter().map(|(region, tally)| RegionSummary { region, tally }).collect(),
             by_region_omitted: TalliesOmitted::default(),
             by_organizational_unit: self

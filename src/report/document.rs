@@ -12,7 +12,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::operation::{OperationRef, ResultStatus};
+use crate::operation::{Drift, OperationRef, ResultStatus};
 
 /// Version of the document: additions raise the second number, anything else the first.
 pub const SCHEMA_VERSION: &str = "1.0";
@@ -44,7 +44,7 @@ pub struct Report {
     /// What account gates said.
     pub account_gate: AccountGate,
     /// What a drift detection found; `null` for other operations.
-    pub drift: Option<DriftSummary>,
+    pub drift: Option<Drift>,
     /// Targets by Region.
     pub by_region: Vec<RegionSummary>,
     /// Regions left out for size.
@@ -389,24 +389,6 @@ pub struct Ungated {
     pub targets: Arc<[Target]>,
     /// Targets left out for size.
     pub targets_omitted: u64,
-}
-
-/// What a drift detection found, in numbers of stack instances.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DriftSummary {
-    /// `DRIFTED`, `IN_SYNC`, `NOT_CHECKED`, ...
-    pub status: Option<String>,
-    /// Differ from the template.
-    pub drifted: Option<u64>,
-    /// Match it.
-    pub in_sync: Option<u64>,
-    /// Still being looked at.
-    pub in_progress: Option<u64>,
-    /// Could not be looked at.
-    pub failed: Option<u64>,
-    /// All.
-    pub total: Option<u64>,
 }
 
 /// Targets of one Region or organizational unit by status.
