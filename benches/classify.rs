@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use stackset_notifier::classify::{classify, mask, warm_up};
-use stackset_notifier::operation::{CallAs, Operation, OperationRef, OperationStatus, StackSetRef, TargetResult};
+use stackset_notifier::operation::{
+    CallAs, Operation, OperationRef, OperationStatus, Preferences, StackSetRef, TargetResult,
+};
 use stackset_notifier::report::{About, ExpectGate, Fold};
 
 const ROWS: usize = 100_000;
@@ -50,6 +52,7 @@ fn fold(rows: &[TargetResult]) -> usize {
         started_at: None,
         ended_at: None,
         organizational_units: Vec::new(),
+        preferences: Preferences::default(),
         retain_stacks: None,
         drift: None,
     };

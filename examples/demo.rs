@@ -32,7 +32,7 @@ async fn main() -> ExitCode {
         // Whoever reads has read enough, `head` for one.
         Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(out, "error: {error}");
+            let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
     }
@@ -47,6 +47,8 @@ async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let event: Value = serde_json::from_str(&text)
         .map_err(|error| format!("could not read the event file {path} as JSON: {error}"))?;
 
+    // What an earlier event left there would be taken for this one's.
+    let _ = fs::remove_dir_all(OUTPUT);
     let loopback = Aws::start_in_thread(demo::scenario());
     let sdk = aws::loader()
         .endpoint_url(loopback.url())

@@ -135,6 +135,9 @@ impl Notifier {
         let call_as = self.call_as(&request, home);
         let by_hand = request.by_hand;
         let mut operation = request.operation;
+        if call_as == CallAs::Myself && operation.stack_set.account.is_none() && !home.account.is_empty() {
+            operation.stack_set.account = Some(home.account.clone());
+        }
         let left = deadline.saturating_duration_since(Instant::now());
         let pace = Pace {
             until: deadline - (left / 4).min(PUBLISH_RESERVE),

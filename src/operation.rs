@@ -202,10 +202,31 @@ pub struct Operation {
     pub ended_at: Option<i64>,
     /// Organizational units or accounts the operation was aimed at; empty when self-managed.
     pub organizational_units: Vec<String>,
+    /// How it was to be carried out.
+    pub preferences: Preferences,
     /// Set for DELETE: whether the stacks were kept.
     pub retain_stacks: Option<bool>,
     /// Set for DETECT_DRIFT.
     pub drift: Option<Drift>,
+}
+
+/// How an operation is carried out; what is not told is left to CloudFormation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preferences {
+    /// `SEQUENTIAL` or `PARALLEL`.
+    pub region_concurrency_type: Option<String>,
+    /// Regions in their order.
+    pub region_order: Vec<String>,
+    /// Failures taken per Region, as a number of accounts.
+    pub failure_tolerance_count: Option<u64>,
+    /// Failures taken per Region, in percent of its accounts.
+    pub failure_tolerance_percentage: Option<u64>,
+    /// Accounts at a time.
+    pub max_concurrent_count: Option<u64>,
+    /// Accounts at a time, in percent.
+    pub max_concurrent_percentage: Option<u64>,
+    /// `STRICT_FAILURE_TOLERANCE` or `SOFT_FAILURE_TOLERANCE`.
+    pub concurrency_mode: Option<String>,
 }
 
 /// What a drift detection found, in numbers of stack instances.

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::aws;
 use crate::error::Error;
 use crate::operation::{
-    CallAs, Drift, Gate, GateStatus, Operation, OperationRef, OperationStatus, ResultStatus, TargetResult,
+    CallAs, Drift, Gate, GateStatus, Operation, OperationRef, OperationStatus, Preferences, ResultStatus, TargetResult,
 };
 
 /// The API's largest page
@@ -263,7 +263,7 @@ where
     match aws::code(error).map(|code| code.trim_end_matches("Exception")) {
         Some("StackSetNotFound") => {
             text.push_str(&format!(
-                "; try CALL_AS={}, which sees other stack sets, and check that the stack set still exists in this Region",
+                "; try {} (CALL_AS, or callAs of a manual request), which sees other stack sets, and check that the stack set still exists in this Region",
                 other.as_str()
             ));
         }
@@ -273,7 +273,7 @@ where
         Some("ValidationError") if text.contains("not a delegated administrator") => {
             text.push_str(
                 "; register this account as delegated administrator for StackSets and allow \
-                 organizations:ListDelegatedAdministrators, or set CALL_AS=SELF",
+                 organizations:ListDelegatedAdministrators, or read as SELF (CALL_AS, or callAs of a manual request)",
             );
         }
         Some("AccessDenied") => {
@@ -301,6 +301,7 @@ fn from_sdk_operation(told: types::StackSetOperation) -> Operation {
             .deployment_targets()
             .map(|targets| targets.organizational_unit_ids().to_vec())
             .unwrap_or_default(),
+        preferences: told.operation_preferences().map(preferences).unwrap_or_default(),
         retain_stacks: told.retain_stacks(),
         drift: told.stack_set_drift_detection_details().map(|drift| Drift {
             status: drift.drift_status().map(|status| status.as_str().to_owned()),
@@ -311,6 +312,19 @@ fn from_sdk_operation(told: types::StackSetOperation) -> Operation {
             total: count(drift.total_stack_instances_count()),
         }),
         status_reason: told.status_reason,
+    }
+}
+
+fn preferences(told: &types::StackSetOperationPreferences) -> Preferences {
+    let number = |number: Option<i32>| number.and_then(|n| u64::try_from(n).ok());
+    Preferences {
+        region_concurrency_type: told.region_concurrency_type().map(|word| word.as_str().to_owned()),
+        region_order: told.region_order().to_vec(),
+        failure_tolerance_count: number(told.failure_tolerance_count()),
+        failure_tolerance_percentage: number(told.failure_tolerance_percentage()),
+        max_concurrent_count: number(told.max_concurrent_count()),
+        max_concurrent_percentage: number(told.max_concurrent_percentage()),
+        concurrency_mode: told.concurrency_mode().map(|word| word.as_str().to_owned()),
     }
 }
 

@@ -120,13 +120,13 @@ codes! {
     }
     /// Too many requests.
     Throttling = "THROTTLING" {
-        fix: "nobody",
+        fix: "nobody needs to",
         retry: YES,
         next: "Retry with less concurrency.",
     }
     /// A new role is not visible yet.
     IamPropagationDelay = "IAM_PROPAGATION_DELAY" {
-        fix: "nobody",
+        fix: "nobody needs to",
         retry: YES,
         next: "Retry once; if it repeats, treat it as a problem of the role's trust or permissions{}.",
     }
@@ -138,7 +138,7 @@ codes! {
     }
     /// Another operation is at work.
     StackOperationInProgress = "STACK_OPERATION_IN_PROGRESS" {
-        fix: "nobody",
+        fix: "nobody needs to",
         retry: YES,
         next: "Wait until the other operation has ended{}, then retry.",
     }
@@ -231,13 +231,13 @@ codes! {
     }
     /// Cancelled because other targets failed.
     FailureToleranceExceeded = "FAILURE_TOLERANCE_EXCEEDED" {
-        fix: "nobody",
+        fix: "nobody needs to",
         retry: SOMETIMES,
         next: "Look at the failed targets of the same operation. Retry after they are fixed.",
     }
     /// Cancelled because somebody stopped the operation.
     OperationStopped = "OPERATION_STOPPED" {
-        fix: "nobody",
+        fix: "nobody needs to",
         retry: YES,
         next: "Run the operation again if it is wanted.",
     }
@@ -365,6 +365,6 @@ mod tests {
     fn self_managed_roles_are_the_account_owners() {
         let code = Code::ExecutionRoleNotAssumable;
         assert_eq!((code.who_can_fix(true), code.who_can_fix(false)), (Some("account owner"), Some("platform team")));
-        assert_eq!(Code::Throttling.who_can_fix(true), Some("nobody"));
+        assert_eq!(Code::Throttling.who_can_fix(true), Some("nobody needs to"));
     }
 }

@@ -1,6 +1,6 @@
 //! What to leave out of a report that is larger than a message may be.
 //!
-//! Targets go first, fairly across all lists; then long texts are cut; then the smallest groups
+//! Targets go first, the ungated ones before the others, fairly across all lists; then long texts are cut; then the smallest groups
 //! and organizational units become a counted remainder. Counts never change.
 
 use std::cmp::Reverse;
@@ -88,17 +88,18 @@ pub(super) fn barest(report: &Report) -> Report {
     with_targets(&framed(report, tightest), 0)
 }
 
-fn lists(report: &Report) -> impl Iterator<Item = &Arc<[Target]>> {
+/// The lists of failed and of cancelled targets.
+fn trouble(report: &Report) -> impl Iterator<Item = &Arc<[Target]>> {
     let groups = report.causes.iter().flat_map(|cause| &cause.groups).map(|group| &group.targets);
-    groups.chain([&report.collateral.targets, &report.account_gate.ungated.targets])
+    groups.chain([&report.collateral.targets])
 }
 
 fn lists_in(report: &Report) -> usize {
-    lists(report).filter(|list| !list.is_empty()).count()
+    trouble(report).filter(|list| !list.is_empty()).count()
 }
 
 fn targets_in(report: &Report) -> usize {
-    lists(report).map(|list| list.len()).sum()
+    trouble(report).map(|list| list.len()).sum::<usize>() + report.account_gate.ungated.targets.len()
 }
 
 /// The report in a shape, with all its targets still (they are shared, not copied).
@@ -249,13 +250,17 @@ fn shorten_statuses(counts: &mut Counts, keep: usize) {
 fn shorten_commands(frame: &mut Report, bytes: usize) {
     let mut room = bytes;
     let before = frame.retry.commands.len();
-    frame.retry.commands.retain(|command| match room.checked_sub(command.len()) {
-        Some(left) => {
+    let ready = usize::try_from(frame.retry.commands_ready).unwrap_or(usize::MAX);
+    let mut kept = Vec::new();
+    for (i, command) in frame.retry.commands.drain(..).enumerate() {
+        if let Some(left) = room.checked_sub(command.len()) {
             room = left;
-            true
+            kept.push(command);
+        } else if i < ready {
+            frame.retry.commands_ready -= 1;
         }
-        None => false,
-    });
+    }
+    frame.retry.commands = kept;
     let gone = before - frame.retry.commands.len();
     if gone > 0 {
         let left_out = format!("{} left out for size", words::count(gone as u64, "command is", "commands are"));
@@ -265,28 +270,31 @@ fn shorten_commands(frame: &mut Report, bytes: usize) {
     }
 }
 
-/// The report with at most `total` targets, the same share for every list until it is exhausted.
+/// The report with at most `total` targets: the same share for every list until it is exhausted.
+/// Ungated targets, which nobody waits for, get what failed and cancelled ones leave.
 fn with_targets(frame: &Report, total: usize) -> Report {
-    let mut sizes: Vec<usize> = lists(frame).map(|list| list.len()).collect();
+    let ungated = frame.account_gate.ungated.targets.len();
+    let mut sizes: Vec<usize> = trouble(frame).map(|list| list.len()).collect();
+    let for_ungated = total.saturating_sub(sizes.iter().sum()).min(ungated);
     sizes.sort_unstable();
-    let (mut left, mut share) = (total, 0);
+    let mut left = total - for_ungated;
     let mut lists_left = sizes.len();
+    let mut share = usize::MAX;
     for size in sizes {
-        share = left / lists_left.max(1);
-        if size > share {
+        let even = left / lists_left.max(1);
+        if size > even {
+            share = even;
             break;
         }
         left -= size;
         lists_left -= 1;
-        share = usize::MAX;
     }
     let mut extra = if share == usize::MAX { 0 } else { left - share * lists_left };
     let mut shorten = |list: &mut Arc<[Target]>, omitted: &mut u64| {
         if list.len() > share {
             let keep = share + usize::from(extra > 0);
             extra = extra.saturating_sub(1);
-            *omitted += (list.len() - keep) as u64;
-            *list = list[..keep].into();
+            cut_list(list, omitted, keep);
         }
     };
     let mut short = frame.clone();
@@ -294,6 +302,14 @@ fn with_targets(frame: &Report, total: usize) -> Report {
         shorten(&mut group.targets, &mut group.targets_omitted);
     }
     shorten(&mut short.collateral.targets, &mut short.collateral.targets_omitted);
-    shorten(&mut short.account_gate.ungated.targets, &mut short.account_gate.ungated.targets_omitted);
+    let gate = &mut short.account_gate.ungated;
+    cut_list(&mut gate.targets, &mut gate.targets_omitted, for_ungated);
     short
+}
+
+fn cut_list(list: &mut Arc<[Target]>, omitted: &mut u64, keep: usize) {
+    if let Some(kept) = list.get(..keep).filter(|kept| kept.len() < list.len()) {
+        *omitted += (list.len() - kept.len()) as u64;
+        *list = kept.into();
+    }
 }

@@ -19,8 +19,8 @@ const NEXT_STEP: usize = 350;
 const KEYWORD: usize = 75;
 /// Causes told; a chat window is small.
 const CAUSES_SHOWN: usize = 8;
-/// Retry commands shown.
-const COMMANDS_SHOWN: usize = 3;
+/// Retry commands shown; more are not shown at all.
+const COMMANDS_SHOWN: u64 = 3;
 /// Accounts named of one cause.
 const ACCOUNTS_SHOWN: usize = 5;
 /// Characters of one sample text.
@@ -101,7 +101,7 @@ fn description(report: &Report) -> String {
         ));
     }
     if let Some(note) = &report.retry.note {
-        blocks.push(format!("Before a retry: {}", escaped(note, SAMPLE)));
+        blocks.push(format!("On a retry: {}", escaped(note, SAMPLE)));
     }
     if blocks.is_empty() {
         blocks.push(if report.problems().is_empty() { "Nothing to do." } else { "No target tells why." }.to_owned());
@@ -114,10 +114,10 @@ fn description(report: &Report) -> String {
 
 fn cause(cause: &Cause) -> String {
     let mut text = format!(
-        "*{}*: {} in {}, {}",
+        "*{}*: {}, {}, {}",
         cause.code,
-        words::targets(cause.count),
         words::count(cause.accounts, "account", "accounts"),
+        words::targets(cause.count),
         words::count(cause.regions, "Region", "Regions"),
     );
     if let Some(who) = &cause.who_can_fix {
@@ -155,19 +155,21 @@ fn next_steps(report: &Report) -> Vec<String> {
         .filter_map(|cause| cause.next_step.as_ref().map(|step| format!("{}: {step}", cause.code)))
         .map(|step| escaped(&step, NEXT_STEP))
         .collect();
-    // A command that does not fit whole would retry the wrong targets.
-    let fitting =
-        report.retry.commands.iter().map(|command| escape(command)).filter(|c| c.chars().count() <= NEXT_STEP);
-    let before = steps.len();
-    steps.extend(fitting.take(COMMANDS_SHOWN));
-    let in_mail = report.retry.commands.len() - (steps.len() - before);
-    if in_mail > 0 {
-        let what = words::count(in_mail as u64, "more retry command is", "more retry commands are");
-        steps.push(format!("{what} in the JSON report, and in the mail as far as there is room"));
+    // A command that does not fit whole would retry the wrong targets, and a few of many would be
+    // taken for all of them.
+    let retry = &report.retry;
+    let commands: Vec<String> = retry.commands.iter().map(|command| escape(command)).collect();
+    let all = commands.len() as u64 + retry.commands_omitted;
+    if all == 0 {
+        return steps;
     }
-    if report.retry.commands_omitted > 0 {
-        let what = words::count(report.retry.commands_omitted, "retry command was", "retry commands were");
-        steps.push(format!("{what} left out for size everywhere"));
+    if all <= COMMANDS_SHOWN && retry.commands_omitted == 0 && commands.iter().all(|c| c.chars().count() <= NEXT_STEP) {
+        steps.extend(commands);
+    } else {
+        steps.push(format!(
+            "{} in the mail and in the JSON report, as far as there is room",
+            words::count(all, "retry command is", "retry commands are")
+        ));
     }
     steps
 }

@@ -33,6 +33,7 @@ pub(super) fn text(report: &Report) -> String {
     if let Some(reason) = &report.operation.status_reason {
         page.paragraph("", &format!("CloudFormation says: {}", words::shorten(&words::plain(reason), SAMPLE)));
     }
+    who_must_act(&mut page, report);
     causes(&mut page, report);
     collateral(&mut page, report);
     others(&mut page, report);
@@ -133,11 +134,32 @@ fn causes(page: &mut Page, report: &Report) {
 
 fn reach(cause: &Cause) -> String {
     format!(
-        "{} in {} and {}",
-        words::targets(cause.count),
+        "{}, {}, {}",
         words::count(cause.accounts, "account", "accounts"),
+        words::targets(cause.count),
         words::count(cause.regions, "Region", "Regions")
     )
+}
+
+/// Who must act on what, before the details.
+fn who_must_act(page: &mut Page, report: &Report) {
+    if report.causes.len() < 2 {
+        return;
+    }
+    let mut by_owner: Vec<(&str, Vec<String>)> = Vec::new();
+    for cause in &report.causes {
+        let owner = cause.who_can_fix.unwrap_or("not known");
+        let what = format!("{} ({})", cause.code, words::number(cause.count));
+        match by_owner.iter_mut().find(|(known, _)| *known == owner) {
+            Some((_, list)) => list.push(what),
+            None => by_owner.push((owner, vec![what])),
+        }
+    }
+    page.gap();
+    page.line("Who can fix it (targets):");
+    for (owner, list) in by_owner {
+        page.folded("  ", &format!("{owner}: {}", list.join(", ")));
+    }
 }
 
 fn one_group(page: &mut Page, group: &Group, one_of_many: bool) {
@@ -273,8 +295,12 @@ fn gates(page: &mut Page, report: &Report) {
     if parts.is_empty() {
         return;
     }
-    page.paragraph("", &format!("Account gate: {} passed, {}.", words::number(gate.passed), parts.join(", ")));
-    if gate.ungated.count > 0 {
+    page.paragraph(
+        "",
+        &format!("Account gate, in targets: {} passed, {}.", words::number(gate.passed), parts.join(", ")),
+    );
+    // Beside failures the list would be noise; the document has it.
+    if gate.ungated.count > 0 && report.counts.failed + report.counts.cancelled == 0 {
         fold_targets(page, &gate.ungated.targets, gate.ungated.count);
     }
 }
@@ -348,7 +374,14 @@ fn retry(page: &mut Page, report: &Report) {
     }
     let mut room = COMMANDS;
     let mut hidden = retry.commands_omitted;
-    for command in &retry.commands {
+    let mixed = retry.commands_ready > 0 && retry.commands_ready < retry.commands.len() as u64;
+    for (i, command) in retry.commands.iter().enumerate() {
+        if mixed && i == 0 {
+            page.paragraph("", "Now:");
+        }
+        if mixed && i as u64 == retry.commands_ready {
+            page.paragraph("", "After the fixes:");
+        }
         if command.len() > room {
             hidden += 1;
             continue;

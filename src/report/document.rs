@@ -472,6 +472,9 @@ pub struct TalliesOmitted {
 pub struct Retry {
     /// AWS CLI commands, ready for a shell.
     pub commands: Vec<String>,
+    /// So many of them, from the first, are for causes that an unchanged retry helps; the others
+    /// are for the time after the fix.
+    pub commands_ready: u64,
     /// Commands left out for size.
     pub commands_omitted: u64,
     /// What to fix first, and which targets the commands leave out and why.

@@ -26,36 +26,101 @@ pub(super) struct Scope<'a> {
     pub(super) unsettled: &'a HashSet<Target>,
 }
 
+/// Targets to try again.
+#[derive(Default)]
+struct Again<'a> {
+    /// Those for which an unchanged retry helps.
+    now: BTreeSet<&'a Target>,
+    /// Those for the time after a fix.
+    later: BTreeSet<&'a Target>,
+}
+
 /// Makes the commands and says what must come before them.
 pub(super) fn plan(scope: &Scope<'_>) -> Retry {
     let mut notes = Notes::default();
     let again = targets_to_retry(scope, &mut notes);
-    if again.is_empty() && notes.0.is_empty() {
-        return Retry::default();
-    }
-    let commands = match (scope.described.action.as_deref(), again.is_empty()) {
-        (_, true) => Vec::new(),
-        (Some("CREATE" | "UPDATE"), _) => per_region_set(scope, "update-stack-instances", None, &again, &mut notes),
-        (Some("DELETE"), _) => match scope.described.retain_stacks {
+    let (now, later) = match scope.described.action.as_deref() {
+        _ if again.now.is_empty() && again.later.is_empty() => Default::default(),
+        Some("CREATE" | "UPDATE") => both(scope, "update-stack-instances", None, &again, &mut notes),
+        Some("DELETE") => match scope.described.retain_stacks {
             Some(retain) => {
                 let flag = if retain { "--retain-stacks" } else { "--no-retain-stacks" };
-                per_region_set(scope, "delete-stack-instances", Some(flag), &again, &mut notes)
+                both(scope, "delete-stack-instances", Some(flag), &again, &mut notes)
             }
             None => {
-                notes.push("CloudFormation does not tell whether the stacks were to be retained, so there is no command to delete them again");
-                Vec::new()
+                notes.push(
+                    "CloudFormation does not tell whether the stacks were to be retained, so there is no command to \
+                     delete them again",
+                );
+                Default::default()
             }
         },
-        (Some("DETECT_DRIFT"), _) => vec![command(scope, "detect-stack-set-drift", &[])],
-        (action, _) => {
+        Some("DETECT_DRIFT") => {
+            let whole_set = vec![command(scope, "detect-stack-set-drift", &preferences(scope, None))];
+            if again.later.is_empty() { (whole_set, Vec::new()) } else { (Vec::new(), whole_set) }
+        }
+        action => {
             notes.push(format!("no command is known for the action {}", action.unwrap_or("(not told)")));
-            Vec::new()
+            Default::default()
         }
     };
-    if scope.outcome == Outcome::InProgress && !commands.is_empty() {
+    if now.len() + later.len() > 1 {
+        notes.push("run one command after the other: a stack set takes one operation at a time");
+    }
+    if scope.outcome == Outcome::InProgress && now.len() + later.len() > 0 {
         notes.push("wait until the operation has ended");
     }
-    Retry { commands, commands_omitted: 0, note: notes.finish() }
+    Retry {
+        commands_ready: now.len() as u64,
+        commands: now.into_iter().chain(later).collect(),
+        commands_omitted: 0,
+        note: notes.finish(),
+    }
+}
+
+/// The commands for now and for later.
+fn both(
+    scope: &Scope<'_>,
+    verb: &str,
+    flag: Option<&str>,
+    again: &Again<'_>,
+    notes: &mut Notes,
+) -> (Vec<String>, Vec<String>) {
+    let mut unitless = 0;
+    let mut of = |targets| per_region_set(scope, verb, flag, targets, &mut unitless);
+    let commands = (of(&again.now), of(&again.later));
+    if unitless > 0 {
+        let (subject, are_left_out) = targets(unitless);
+        notes.push(format!("{subject} without an organizational unit {are_left_out}, the API wants one"));
+    }
+    commands
+}
+
+/// The operation's own preferences, with its Region order cut to these Regions: without them the
+/// CLI would go back to a failure tolerance of zero.
+fn preferences<'a>(scope: &Scope<'_>, regions: Option<&BTreeSet<&str>>) -> Vec<Cow<'a, str>> {
+    let told = &scope.described.preferences;
+    let order: Vec<&str> = told
+        .region_order
+        .iter()
+        .map(String::as_str)
+        .filter(|region| regions.is_none_or(|regions| regions.contains(region)))
+        .collect();
+    let order = Some(order.join(",")).filter(|order| !order.is_empty());
+    let number = |number: Option<u64>| number.map(|number| number.to_string());
+    let words: Vec<String> = [
+        ("RegionConcurrencyType", told.region_concurrency_type.clone()),
+        ("RegionOrder", order),
+        ("FailureToleranceCount", number(told.failure_tolerance_count)),
+        ("FailureTolerancePercentage", number(told.failure_tolerance_percentage)),
+        ("MaxConcurrentCount", number(told.max_concurrent_count)),
+        ("MaxConcurrentPercentage", number(told.max_concurrent_percentage)),
+        ("ConcurrencyMode", told.concurrency_mode.clone()),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| value.map(|value| format!("{name}={value}")))
+    .collect();
+    if words.is_empty() { Vec::new() } else { vec!["--operation-preferences".into(), words.join(",").into()] }
 }
 
 /// Sentences for `note`.
@@ -72,8 +137,16 @@ impl Notes {
     }
 }
 
-fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> BTreeSet<&'a Target> {
-    let mut again: Vec<&Target> = scope.cancelled.iter().collect();
+fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
+    let mut again = Again::default();
+    let mut nameless = 0;
+    let mut add = |list: &mut BTreeSet<&'a Target>, target: &'a Target| {
+        if target.account.is_some() && target.region.is_some() {
+            list.insert(target);
+        } else {
+            nameless += 1;
+        }
+    };
     let mut fix_first = Vec::new();
     for cause in scope.causes {
         // The fix for a suspended account is to drop its stack instances, and a target without
@@ -90,19 +163,21 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> BTreeSet<&'a Ta
         if cause.retry_helps == Some("no") {
             fix_first.push(format!("{} ({})", cause.code, cause.count));
         }
+        let list = if cause.retry_helps == Some("yes") { &mut again.now } else { &mut again.later };
         let targets = cause.groups.iter().flat_map(|group| group.targets.iter());
-        again.extend(targets.filter(|target| !scope.unsettled.contains(*target)));
+        targets.filter(|target| !scope.unsettled.contains(*target)).for_each(|target| add(list, target));
     }
+    // What stopped the others must be out of the way first.
+    let list = if again.later.is_empty() { &mut again.now } else { &mut again.later };
+    scope.cancelled.iter().for_each(|target| add(list, target));
     if !fix_first.is_empty() {
         notes.0.insert(0, format!("fix first, a retry alone does not help: {}", fix_first.join(", ")));
     }
-    let named = again.len();
-    again.retain(|target| target.account.is_some() && target.region.is_some());
-    if again.len() < named {
-        let (subject, are_left_out) = targets(named - again.len());
+    if nameless > 0 {
+        let (subject, are_left_out) = targets(nameless);
         notes.push(format!("{subject} without an account or Region {are_left_out}"));
     }
-    again.into_iter().collect()
+    again
 }
 
 /// `1 target`, `is left out`; `2 targets`, `are left out`.
@@ -118,7 +193,7 @@ fn per_region_set(
     verb: &str,
     flag: Option<&str>,
     again: &BTreeSet<&Target>,
-    notes: &mut Notes,
+    unitless: &mut usize,
 ) -> Vec<String> {
     let mut regions_of: BTreeMap<Account<'_>, BTreeSet<&str>> = BTreeMap::new();
     for target in again {
@@ -127,27 +202,19 @@ fn per_region_set(
             regions_of.entry((account, unit)).or_default().insert(region);
         }
     }
-    let mut unitless = 0;
     let mut accounts_of: BTreeMap<BTreeSet<&str>, Vec<Account<'_>>> = BTreeMap::new();
     for ((account, unit), regions) in regions_of {
         if scope.service_managed && unit.is_none() {
-            unitless += regions.len();
+            *unitless += regions.len();
             continue;
         }
         accounts_of.entry(regions).or_default().push((account, unit));
-    }
-    if unitless > 0 {
-        let (subject, are_left_out) = targets(unitless);
-        notes.push(format!("{subject} without an organizational unit {are_left_out}, the API wants one"));
     }
     let mut parts: Vec<(&BTreeSet<&str>, &[Account<'_>])> = accounts_of
         .iter()
         .flat_map(|(regions, accounts)| accounts.chunks(ACCOUNTS_PER_COMMAND).map(move |chunk| (regions, chunk)))
         .collect();
     parts.sort_by_key(|(regions, accounts)| Reverse(regions.len() * accounts.len()));
-    if parts.len() > 1 {
-        notes.push("run one command after the other: a stack set takes one operation at a time");
-    }
     parts.into_iter().map(|(regions, accounts)| part(scope, verb, flag, regions, accounts)).collect()
 }
 
@@ -176,6 +243,7 @@ fn part(
     words.push("--regions".into());
     words.extend(regions.iter().map(|&region| Cow::from(region)));
     words.extend(flag.map(Cow::from));
+    words.extend(preferences(scope, Some(regions)));
     command(scope, verb, &words)
 }
 

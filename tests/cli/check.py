@@ -74,6 +74,8 @@ def check(case, port):
         assert form["Action"] == VERBS[case["action"]], form
         assert form["StackSetName"] == "baseline:1b2c3d4e", form
         assert form["CallAs"] == case["callAs"], form
+        assert form["OperationPreferences.FailureTolerancePercentage"] == "10", form
+        assert form["OperationPreferences.MaxConcurrentCount"] == "5", form
         if case["action"] == "DETECT_DRIFT":
             continue
         if case["serviceManaged"]:
@@ -84,6 +86,8 @@ def check(case, port):
             accounts = members(form, "Accounts")
         if case["action"] == "DELETE":
             assert form["RetainStacks"] == str(case["retainStacks"]).lower(), form
+        order = members(form, "OperationPreferences.RegionOrder")
+        assert sorted(order) == sorted(members(form, "Regions")), form
         reached += [f"{account} {region}" for account in accounts for region in members(form, "Regions")]
     assert sorted(reached) == sorted(case["targets"]), case
     form = run(case["resultsCommand"], port)

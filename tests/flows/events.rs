@@ -147,9 +147,10 @@ async fn a_manual_request_reports_an_operation_whatever_its_state() {
     let done = stage.invoke(&json!({"stackSetName": "baseline", "operationId": OPERATION})).await.unwrap();
     assert_eq!((&done["action"], &done["outcome"]), (&json!("published"), &json!("IN_PROGRESS")));
     let document = stage.document();
-    // The bare name knows neither id nor owner; the description tells the id.
+    // The bare name knows neither id nor owner; the description tells the id, and read as SELF the
+    // owner is the function's own account.
     assert_eq!(document["stackSet"]["id"], stack_set().uuid);
-    assert_eq!(document["stackSet"]["account"], Value::Null);
+    assert_eq!(document["stackSet"]["account"], MANAGEMENT);
     assert_eq!(document["stackSet"]["region"], REGION);
     assert_eq!(document["completeness"]["complete"], false);
     assert_eq!(document["counts"]["running"], 1);

@@ -184,7 +184,7 @@ async fn what_is_not_found_names_the_set_the_operation_the_capacity_and_what_to_
             "operation op-1 of stack set baseline:",
             " as SELF in eu-central-1: ",
             &format!("{code}: StackSet baseline not found (request id "),
-            "; try CALL_AS=DELEGATED_ADMIN,",
+            "; try DELEGATED_ADMIN (CALL_AS, or callAs of a manual request),",
         ] {
             assert!(text.contains(part), "{part:?} in {text}");
         }

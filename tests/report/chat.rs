@@ -62,7 +62,7 @@ fn the_card_reads_well() {
     let bodies: Value = serde_json::from_str(&render::message(&report).unwrap().body).unwrap();
     let chat: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
     let card = card(&chat);
-    assert!(card.contains("<b>ACCESS_DENIED</b>: 1 target in 1 account, 1 Region<br>"), "{card}");
+    assert!(card.contains("<b>ACCESS_DENIED</b>: 1 account, 1 target, 1 Region<br>"), "{card}");
     assert!(card.contains("no &lt;policy&gt; allows it &amp; "), "what AWS says is text, never a tag: {card}");
     assert!(!card.contains("<b>never</b>"), "what AWS says makes nothing bold: {card}");
     let page = format!(

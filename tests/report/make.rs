@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use stackset_notifier::operation::{
-    CallAs, Gate, Operation, OperationRef, OperationStatus, ResultStatus, StackSetRef, TargetResult,
+    CallAs, Gate, Operation, OperationRef, OperationStatus, Preferences, ResultStatus, StackSetRef, TargetResult,
 };
 use stackset_notifier::report::{About, ExpectGate, Fold, Report};
 
@@ -20,6 +20,7 @@ pub(crate) fn described(action: &str, status: &str, failed_expected: Option<u64>
         started_at: Some(1_774_000_000_000),
         ended_at: Some(1_774_000_822_400),
         organizational_units: Vec::new(),
+        preferences: Preferences::default(),
         retain_stacks: None,
         drift: None,
     }

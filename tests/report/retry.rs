@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use stackset_notifier::operation::{CallAs, Operation, TargetResult};
+use stackset_notifier::operation::{CallAs, Operation, Preferences, TargetResult};
 use stackset_notifier::report::{ExpectGate, Report};
 
 use crate::make::{cancelled, described, document, failed, in_unit, named, report, report_as, row};
@@ -74,17 +74,18 @@ fn self_managed_commands_name_exactly_the_failed_and_cancelled_targets() {
     for action in ["CREATE", "UPDATE"] {
         let report = of(&mixed(), &described(action, "FAILED", None));
         assert_eq!(targets(&report), expected(&mixed()));
+        let set = "aws cloudformation update-stack-instances --stack-set-name baseline:1b2c3d4e";
+        let here = "--call-as SELF --region eu-central-1";
         assert_eq!(
             report.retry.commands,
             [
-                "aws cloudformation update-stack-instances --stack-set-name baseline:1b2c3d4e --accounts 000000000001 \
-                 000000000002 --regions eu-west-1 us-east-1 --call-as SELF --region eu-central-1",
-                "aws cloudformation update-stack-instances --stack-set-name baseline:1b2c3d4e --accounts 000000000004 \
-                 --regions ap-south-1 --call-as SELF --region eu-central-1",
-                "aws cloudformation update-stack-instances --stack-set-name baseline:1b2c3d4e --accounts 000000000003 \
-                 --regions eu-west-1 --call-as SELF --region eu-central-1",
+                format!("{set} --accounts 000000000001 --regions eu-west-1 us-east-1 {here}"),
+                format!("{set} --accounts 000000000003 --regions eu-west-1 {here}"),
+                format!("{set} --accounts 000000000002 --regions eu-west-1 us-east-1 {here}"),
+                format!("{set} --accounts 000000000004 --regions ap-south-1 {here}"),
             ]
         );
+        assert_eq!(report.retry.commands_ready, 2, "what a retry helps at once comes first");
     }
 }
 
@@ -102,7 +103,7 @@ fn service_managed_commands_cross_accounts_with_their_units() {
         words(&report.retry.commands[0])[5..],
         [
             "--deployment-targets",
-            "Accounts=000000000001,000000000002,OrganizationalUnitIds=ou-a,ou-b,AccountFilterType=INTERSECTION",
+            "Accounts=000000000001,OrganizationalUnitIds=ou-a,AccountFilterType=INTERSECTION",
             "--regions",
             "eu-west-1",
             "us-east-1",
@@ -131,6 +132,39 @@ fn a_deletion_keeps_or_drops_the_stacks_as_the_operation_did_and_never_guesses()
 }
 
 #[test]
+fn the_operations_own_preferences_are_kept_and_its_region_order_is_cut() {
+    let preferences = Preferences {
+        region_concurrency_type: Some("SEQUENTIAL".to_owned()),
+        region_order: ["us-east-1", "ap-south-1", "eu-west-1"].map(str::to_owned).to_vec(),
+        failure_tolerance_count: Some(3),
+        max_concurrent_percentage: Some(25),
+        ..Preferences::default()
+    };
+    let described = Operation { preferences, ..described("UPDATE", "FAILED", None) };
+    let report = of(&mixed(), &described);
+    assert_eq!(targets(&report), expected(&mixed()));
+    let kept: Vec<String> = report
+        .retry
+        .commands
+        .iter()
+        .map(|command| values(&words(command), "--operation-preferences")[0].to_owned())
+        .collect();
+    let with = |order: &str| {
+        format!(
+            "RegionConcurrencyType=SEQUENTIAL,RegionOrder={order},FailureToleranceCount=3,MaxConcurrentPercentage=25"
+        )
+    };
+    assert_eq!(kept, [with("us-east-1,eu-west-1"), with("eu-west-1"), with("us-east-1,eu-west-1"), with("ap-south-1")]);
+}
+
+#[test]
+fn without_a_fix_to_wait_for_everything_is_ready() {
+    let rows = [failed(1, "eu-west-1", "Rate exceeded"), cancelled(2, "eu-west-1")];
+    let report = of(&rows, &described("UPDATE", "FAILED", None));
+    assert_eq!((report.retry.commands.len(), report.retry.commands_ready), (1, 1));
+}
+
+#[test]
 fn drift_is_detected_again_on_the_whole_set() {
     let report = of(&mixed(), &described("DETECT_DRIFT", "FAILED", None));
     assert_eq!(
@@ -154,7 +188,10 @@ fn what_a_retry_cannot_help_is_listed_and_named_and_what_makes_no_sense_is_left_
     assert_eq!(named, ["000000000001", "000000000002"]);
     assert_eq!(
         report.retry.note.as_deref(),
-        Some("fix first, a retry alone does not help: ACCESS_DENIED (1); 1 target in a suspended account is left out")
+        Some(
+            "fix first, a retry alone does not help: ACCESS_DENIED (1); 1 target in a suspended account is left out; run \
+             one command after the other: a stack set takes one operation at a time"
+        )
     );
 }
 
@@ -239,6 +276,16 @@ fn commands_for_the_aws_cli() {
             .map(|(row, unit)| in_unit(row, unit))
             .collect()
     };
+    let preferences = Preferences {
+        region_concurrency_type: Some("PARALLEL".to_owned()),
+        region_order: ["us-east-1", "ap-south-1", "eu-west-1"].map(str::to_owned).to_vec(),
+        failure_tolerance_percentage: Some(10),
+        max_concurrent_count: Some(5),
+        concurrency_mode: Some("SOFT_FAILURE_TOLERANCE".to_owned()),
+        ..Preferences::default()
+    };
+    let described =
+        |action, status, failed| Operation { preferences: preferences.clone(), ..described(action, status, failed) };
     let deleted = |retain| Operation { retain_stacks: Some(retain), ..described("DELETE", "FAILED", None) };
     let mut all = Vec::new();
     for rows in [mixed(), units(mixed())] {

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use stackset_notifier::operation::{
-    Gate, GateStatus, Operation, OperationRef, OperationStatus, ResultStatus, StackSetRef, TargetResult,
+    Gate, GateStatus, Operation, OperationRef, OperationStatus, Preferences, ResultStatus, StackSetRef, TargetResult,
 };
 
 const REASONS: &[&str] = &[
@@ -92,6 +92,7 @@ prop_compose! {
             started_at,
             ended_at,
             organizational_units,
+            preferences: Preferences::default(),
             retain_stacks,
             drift: None,
         }
