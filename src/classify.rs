@@ -62,7 +62,9 @@ fn decide_failed(result: &TargetResult, said: Option<Code>, gate: GateMeaning) -
         Some(code) => code,
     };
     if gate != GateMeaning::Refused {
-        return code;
+        // "AccountGate check failed" beside a gate that passed or was not there blames nobody.
+        let blames_gate = code == Code::AccountGateFailed && gate != GateMeaning::Absent;
+        return if blames_gate { Code::CauseNotReported } else { code };
     }
     let says_nothing = matches!(code, Code::CauseNotReported | Code::Unknown);
     if says_nothing || gate::repeats_row(result) { Code::AccountGateFailed } else { code }
@@ -153,6 +155,20 @@ mod tests {
         assert_eq!(refused(Some("Rate exceeded"), "x"), Some("THROTTLING"));
         let role = "Account 1 should have 'A' role with trust relationship to Role 'B'.";
         assert_eq!(refused(Some(role), role), Some("EXECUTION_ROLE_NOT_ASSUMABLE"));
+    }
+
+    #[test]
+    fn a_gate_that_did_not_refuse_is_not_blamed() {
+        let with = |status: &str, reason: &str| {
+            let gate = Gate { status: Some(GateStatus::from(status)), reason: Some(reason.to_owned()) };
+            let row = TargetResult { gate: Some(gate), ..row("FAILED", Some("AccountGate check failed")) };
+            classify(&row).unwrap().code
+        };
+        assert_eq!(with("SUCCEEDED", ""), Code::CauseNotReported);
+        let missing = "Function not found: arn:aws:lambda:a:1:function:AWSCloudFormationStackSetAccountGate";
+        assert_eq!(with("SKIPPED", missing), Code::CauseNotReported);
+        assert_eq!(with("FAILED", "no"), Code::AccountGateFailed);
+        assert_eq!(classify(&row("FAILED", Some("AccountGate check failed"))).unwrap().code, Code::AccountGateFailed);
     }
 
     #[test]

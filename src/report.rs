@@ -41,6 +41,7 @@ impl Fold {
         let outcome = outcome(described, &self.counts);
         let completeness = completeness(described, &self.counts, about.unread);
         let mut gates = self.gates;
+        gates.reasons = other_reasons(self.gate_reasons);
         let gates_in_use = match expect_gate {
             ExpectGate::Always => true,
             ExpectGate::Never => false,
@@ -65,7 +66,8 @@ impl Fold {
             service_managed,
             causes: &causes,
             cancelled: &cancelled,
-            unsettled: &self.unsettled,
+            unsettled: &only_unsettled(self.unsettled, &causes),
+            suspended: &self.suspended,
         });
         Report {
             schema_version: SCHEMA_VERSION,
@@ -190,17 +192,31 @@ fn other_reasons(texts: BTreeMap<(String, Option<Arc<str>>), fold::Text>) -> Vec
     list
 }
 
-/// A group by its masked text.
-type Patterned = (Option<Arc<str>>, GroupFold);
+/// Drops the targets that were listed again as failed: those are retried.
+fn only_unsettled(mut unsettled: HashSet<Target>, causes: &[Cause]) -> HashSet<Target> {
+    if unsettled.is_empty() {
+        return unsettled;
+    }
+    let mut once = HashSet::new();
+    for target in causes.iter().flat_map(|cause| &cause.groups).flat_map(|group| group.targets.iter()) {
+        if unsettled.contains(target) && !once.insert(target) {
+            unsettled.remove(target);
+        }
+    }
+    unsettled
+}
+
+/// A group by its masked text and its gate's.
+type Patterned = ((Option<Arc<str>>, Option<Arc<str>>), GroupFold);
 
 fn text(shared: Arc<str>) -> String {
     shared.as_ref().to_owned()
 }
 
-fn causes(groups: HashMap<(Code, Option<Arc<str>>), GroupFold>, service_managed: bool) -> Vec<Cause> {
+fn causes(groups: HashMap<fold::GroupKey, GroupFold>, service_managed: bool) -> Vec<Cause> {
     let mut by_code: BTreeMap<Code, Vec<Patterned>> = BTreeMap::new();
-    for ((code, pattern), group) in groups {
-        by_code.entry(code).or_default().push((pattern, group));
+    for ((code, pattern, gate), group) in groups {
+        by_code.entry(code).or_default().push(((pattern, gate), group));
     }
     let mut causes: Vec<Cause> =
         by_code.into_iter().map(|(code, groups)| cause(code, groups, service_managed)).collect();
@@ -218,7 +234,7 @@ fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause
     let mut known = HashSet::new();
     let groups = groups
         .into_iter()
-        .map(|(pattern, mut group)| {
+        .map(|((pattern, _), mut group)| {
             group.targets.sort();
             let (sample, gate_reason) = group.sample.map(|sample| (sample.text, sample.gate)).unwrap_or_default();
             let said = sample.as_deref().map(classify::classify_text);

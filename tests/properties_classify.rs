@@ -140,7 +140,7 @@ proptest! {
     }
 
     #[test]
-    fn generated_suffixes_make_no_group(one in "[A-Z0-9]{5}[0-9][A-Z][A-Z0-9]{5}[A-Z0-9]?", other in "[A-Z0-9]{5}[0-9][A-Z][A-Z0-9]{5}[A-Z0-9]?") {
+    fn generated_suffixes_make_no_group(one in "[A-Z0-9]{4}[0-9][A-Z][0-9][A-Z][A-Z0-9]{4}[A-Z0-9]?", other in "[A-Z0-9]{4}[0-9][A-Z][0-9][A-Z][A-Z0-9]{4}[A-Z0-9]?") {
         let text = |suffix: &str| format!("role X-MyRole-{suffix} already exists");
         // Twelve digits are an account.
         prop_assume!(one.bytes().any(|b| b.is_ascii_alphabetic()) && other.bytes().any(|b| b.is_ascii_alphabetic()));

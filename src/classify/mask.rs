@@ -107,6 +107,9 @@ fn labelled(text: &[u8]) -> Option<Form> {
         ("request-id:", "<id>"),
         ("requesttoken:", "<id>"),
         ("request token:", "<id>"),
+        ("hostid:", "<id>"),
+        ("host id:", "<id>"),
+        ("encoded authorization failure message:", "<id>"),
         ("sdk attempt count:", "<n>"),
     ];
     let has = |label: &str| text.get(..label.len()).is_some_and(|text| text.eq_ignore_ascii_case(label.as_bytes()));
@@ -133,7 +136,7 @@ fn uuid(text: &[u8]) -> Option<usize> {
     for group in ["-hhhh", "-hhhh"] {
         match shape(text.get(len..)?, group) {
             Some(more) => len += more,
-            None => return (ends_word(text, len) && has_digit(text, 8)).then_some(len),
+            None => return cut_uuid(text, len),
         }
     }
     let tail = match text.get(len) {
@@ -142,6 +145,22 @@ fn uuid(text: &[u8]) -> Option<usize> {
     };
     let whole = len + 1 + tail;
     if (1..=12).contains(&tail) && ends_word(text, whole) { Some(whole) } else { Some(len) }
+}
+
+/// A UUID that a length limit cut, after a whole group or within the next one.
+fn cut_uuid(text: &[u8], len: usize) -> Option<usize> {
+    if !ends_word(text, len) || !has_digit(text, 8) {
+        return None;
+    }
+    let Some(behind) = text.get(len..).and_then(|rest| rest.strip_prefix(b"-")) else {
+        return Some(len);
+    };
+    // A placeholder there means that it was a number, not the rest of a UUID.
+    if behind.starts_with(b"<") {
+        return None;
+    }
+    let rest = run(behind, 0, |byte| byte.is_ascii_hexdigit());
+    Some(if (1..=3).contains(&rest) && ends_word(behind, rest) { len + 1 + rest } else { len })
 }
 
 fn has_digit(text: &[u8], within: usize) -> bool {
@@ -292,7 +311,7 @@ fn is_generated(word: &[u8]) -> bool {
         last = Some(kind);
     }
     match (word.len(), upper > 0, lower > 0) {
-        (12 | 13, true, false) => digits_inside >= 1,
+        (12 | 13, true, false) => digits_inside >= 1 && digits >= 2,
         (12 | 13, false, true) => digits_inside >= 2 || (digits_inside >= 1 && digits >= 4),
         // Names people choose have a word in them: a longer run of lower case letters.
         (12, true, true) if digits > 0 => longest_lower <= 3 || (changes >= 7 && longest_lower <= 4),
@@ -311,6 +330,12 @@ mod tests {
             assert_eq!(mask(text), *wanted, "{text}");
             assert_eq!(mask(wanted), *wanted, "not idempotent: {wanted}");
         }
+    }
+
+    /// Found by the fuzzer: a number behind something like a UUID's first groups.
+    #[test]
+    fn a_placeholder_completes_no_uuid() {
+        masks(&[("ac772222-0776-122222", "ac772222-0776-<n>")]);
     }
 
     #[test]

@@ -82,6 +82,9 @@ fn begins_word(text: &str, at: usize) -> bool {
     !before.is_some_and(u8::is_ascii_alphanumeric)
 }
 
+/// Bytes in which a word's lower case ending must be over.
+const LONGEST_ENDING: usize = 32;
+
 /// Whether what was found up to `at` is a whole word, or goes on in lower case as plurals do.
 ///
 /// `quota` is in "quotas", but not in `QuotaTopic`, which is somebody's name for a thing.
@@ -90,7 +93,8 @@ fn ends_word(text: &str, at: usize) -> bool {
     if !at.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric) {
         return true;
     }
-    let rest = bytes.get(at..).unwrap_or_default();
+    // No ending is longer; the bound keeps the search linear on hostile texts.
+    let rest = bytes.get(at..bytes.len().min(at + LONGEST_ENDING)).unwrap_or_default();
     let continued = rest.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
     !rest.get(continued).is_some_and(u8::is_ascii_alphanumeric)
 }

@@ -303,7 +303,7 @@ pub(super) static WORDS: &[Rule] = &[
         "not subscribed to this service", "ensure that you have subscribed",
         "request for accessing resources in this region is being validated", "being validated",
         "pending verification", "pendingverification", "being verified", "account must be verified",
-        "verify your account", "aws-verification", "accept terms", "accept the terms", "accepted the terms",
+        "verify your account", "aws-verification", "noticed an issue with your aws account", "accept terms", "accept the terms", "accepted the terms",
         "agree to the terms", "subscribe to this product", "subscription to this product", "not signed up",
         "sign up for", "has not signed up", "not been activated yet", "account is not activated",
         "account activation", "free tier", "free plan", "account is currently blocked", "not eligible for",
@@ -456,7 +456,7 @@ pub(super) static WORDS: &[Rule] = &[
         "must remove users", "must delete access keys", "must delete all", "must remove all",
         "must first delete", "must first remove", "must be deleted first", "must delete the",
         "be empty before", "still contains", "is not empty", "isn't empty", "not empty.", "bucketnotempty",
-        "mapped public address", "because it is a replicated", "delete protected", "is protected",
+        "final snapshot cannot be taken", "mapped public address", "because it is a replicated", "delete protected", "is protected",
         "in use by stack", "are in use by", "as it is in use by", "cannot be deleted while",
         "can't be deleted while", "before deleting", "before you delete", "is currently in use by",
         "is still in use", "non-required resource record sets", "still has", "still attached",
@@ -504,8 +504,9 @@ pub(super) static WORDS: &[Rule] = &[
         "number of retries", "max attempts", "maximum attempts", "unstable state", "incompatible-",
         "in an error state", "in error state", "failed to start", "failed to launch",
         "unable to place a task", "could not be completed within", "launch failed", "failed to be ready",
-        "alarms have been activated", "deployments have been stopped", "instances failed"])
-        .unless(&["resource(s)", "already exist", "waiting for more than", "quota"]),
+        "alarms have been activated", "deployments have been stopped", "instances failed", "failure signal"])
+        .unless(&["resource(s)", "already exist", "waiting for more than", "quota",
+            "not authorized to perform"]),
 
     // "The maximum number of X has been reached", "Cannot exceed quota for PolicySize: 6144", "... more
     // buckets than allowed"

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::{Message, words};
 use crate::error::Error;
 use crate::report::{
-    Cause, Collateral, Counts, Group, GroupsOmitted, OperationSummary, OtherReason, Reason, Report, Resource,
-    TalliesOmitted, Tally, Target,
+    AccountGate, Cause, Collateral, Counts, Group, GroupsOmitted, OperationSummary, OtherReason, Reason, Report,
+    Resource, TalliesOmitted, Tally, Target,
 };
 
 /// What a shortened report may hold, apart from targets.
@@ -140,6 +140,7 @@ fn framed(report: &Report, shape: Shape) -> Report {
         .collect();
     let (reasons, reasons_omitted) = first(&report.collateral.reasons, shape.groups, |reason| reason.count);
     let (other_reasons, other_reasons_omitted) = first(&report.other_reasons, shape.groups, |reason| reason.count);
+    let (gate_reasons, gate_reasons_omitted) = first(&report.account_gate.reasons, shape.groups, |reason| reason.count);
     let (by_region, by_region_omitted) = most_trouble(&report.by_region, shape.names, |row| row.tally);
     let (by_organizational_unit, by_organizational_unit_omitted) =
         most_trouble(&report.by_organizational_unit, shape.names, |row| row.tally);
@@ -148,15 +149,7 @@ fn framed(report: &Report, shape: Shape) -> Report {
     let mut frame = Report {
         causes,
         counts,
-        other_reasons: other_reasons
-            .iter()
-            .map(|reason| OtherReason {
-                status: words::shorten(&reason.status, shape.text).into_owned(),
-                pattern: cut(&reason.pattern, shape.text),
-                sample: cut(&reason.sample, shape.text),
-                count: reason.count,
-            })
-            .collect(),
+        other_reasons: other_reasons.iter().map(|reason| short_reason(reason, shape.text)).collect(),
         other_reasons_omitted,
         collateral: Collateral {
             reasons: reasons
@@ -181,7 +174,12 @@ fn framed(report: &Report, shape: Shape) -> Report {
         by_organizational_unit_omitted,
         stack_set: report.stack_set.clone(),
         completeness: report.completeness.clone(),
-        account_gate: report.account_gate.clone(),
+        account_gate: AccountGate {
+            reasons: gate_reasons.iter().map(|reason| short_reason(reason, shape.text)).collect(),
+            reasons_omitted: gate_reasons_omitted,
+            ungated: report.account_gate.ungated.clone(),
+            ..report.account_gate
+        },
         drift: report.drift.clone(),
         retry: report.retry.clone(),
         schema_version: report.schema_version,
@@ -203,6 +201,15 @@ fn short_group(group: &Group, text: usize) -> Group {
             .map(|resource| Resource { logical_id: name(&resource.logical_id), r#type: name(&resource.r#type) }),
         targets: Arc::clone(&group.targets),
         ..*group
+    }
+}
+
+fn short_reason(reason: &OtherReason, text: usize) -> OtherReason {
+    OtherReason {
+        status: words::shorten(&reason.status, text).into_owned(),
+        pattern: cut(&reason.pattern, text),
+        sample: cut(&reason.sample, text),
+        count: reason.count,
     }
 }
 

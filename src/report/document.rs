@@ -360,6 +360,10 @@ pub struct AccountGate {
     pub absent: u64,
     /// A gate answer that this version does not know.
     pub unrecognized: u64,
+    /// The texts of `unrecognized`, by the gate's status.
+    pub reasons: Vec<OtherReason>,
+    /// Texts left out for size.
+    pub reasons_omitted: GroupsOmitted,
     /// Targets that went on unchecked though gates are in use.
     pub ungated: Ungated,
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::document::{AccountGate, Counts, Tally, Target};
 use crate::classify::{self, Code, GateMeaning};
-use crate::operation::{ResultStatus, TargetResult};
+use crate::operation::{GateStatus, ResultStatus, TargetResult};
 
 /// Ungated targets that are kept by name; more are only counted. No message can list more, and an
 /// organization without gates would otherwise make memory grow with every success.
 const UNGATED_KEPT: usize = 4096;
 
 /// The text of the first target in order, so that the order of arrival does not matter.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sample {
     target: Target,
     pub(super) text: Option<String>,
@@ -23,7 +23,7 @@ pub(super) struct Sample {
 impl Sample {
     fn keep_first(ours: &mut Option<Self>, theirs: Option<Self>) {
         let Some(theirs) = theirs else { return };
-        let first = ours.as_ref().is_none_or(|ours| (&theirs.target, &theirs.text) < (&ours.target, &ours.text));
+        let first = ours.as_ref().is_none_or(|ours| theirs < *ours);
         if first {
             *ours = Some(theirs);
         }
@@ -75,6 +75,13 @@ impl Sayings {
     }
 }
 
+/// What a target that has not ended may say without naming a cause.
+const NO_CAUSE_YET: [Code; 5] =
+    [Code::Unknown, Code::CauseNotReported, Code::FailureToleranceExceeded, Code::OperationStopped, Code::NoChanges];
+
+/// A cause, its masked text, and what the gate said (masked) where the gate is the cause.
+pub(super) type GroupKey = (Code, Option<Arc<str>>, Option<Arc<str>>);
+
 /// Rows folded so far.
 #[derive(Debug, Default)]
 pub struct Fold {
@@ -85,7 +92,11 @@ pub struct Fold {
     pub(super) by_unit: BTreeMap<Option<Arc<str>>, Tally>,
     pub(super) gates: AccountGate,
     pub(super) ungated: BTreeSet<Target>,
-    pub(super) groups: HashMap<(Code, Option<Arc<str>>), GroupFold>,
+    pub(super) groups: HashMap<GroupKey, GroupFold>,
+    /// Accounts that some row shows to be suspended.
+    pub(super) suspended: HashSet<Arc<str>>,
+    /// Texts of gate answers that are not known, by their status and masked form.
+    pub(super) gate_reasons: BTreeMap<(String, Option<Arc<str>>), Text>,
     pub(super) tolerance_exceeded: u64,
     pub(super) stopped: u64,
     pub(super) cancelled: Vec<Target>,
@@ -107,25 +118,34 @@ impl Fold {
         let target = Target {
             account: self.intern(row.account.as_deref()),
             region: self.intern(row.region.as_deref()),
-            organizational_unit_id: self.intern(row.organizational_unit_id.as_deref()),
+            // Self-managed rows may carry an empty one.
+            organizational_unit_id: self.intern(row.organizational_unit_id.as_deref().filter(|unit| !unit.is_empty())),
         };
         self.counts.count(row.status.as_ref());
         self.by_region.entry(target.region.clone()).or_default().count(row.status.as_ref());
         self.by_unit.entry(target.organizational_unit_id.clone()).or_default().count(row.status.as_ref());
         let gate = classify::gate_meaning_by(&row, |text| self.sayings.of(text).1);
         self.add_gate(gate, &target);
+        if gate == GateMeaning::Unrecognized
+            && let Some(answer) = &row.gate
+        {
+            let status = answer.status.as_ref().map_or("", GateStatus::as_str).to_owned();
+            let pattern = answer.reason.as_deref().map(|text| self.sayings.of(text).0);
+            self.gate_reasons.entry((status, pattern)).or_default().add(answer.reason.clone(), target.clone());
+        }
         if row.status == Some(ResultStatus::Succeeded) {
             return;
         }
         let (pattern, said) = classify::reason(&row).map(|text| self.sayings.of(text)).unzip();
         let code = classify::decide(&row, said, gate);
+        if said == Some(Code::AccountSuspended) {
+            self.suspended.extend(target.account.clone());
+        }
         match (&row.status, code) {
             (Some(ResultStatus::Cancelled), code) => self.add_collateral(row.reason, pattern, code, target),
             (Some(ResultStatus::Failed), Some(code)) => self.add_cause(row, pattern, code, target),
             // What has not ended may say anything; only a cause that it names is one.
-            (Some(ResultStatus::Running | ResultStatus::Pending), Some(code))
-                if !matches!(code, Code::Unknown | Code::CauseNotReported) =>
-            {
+            (Some(ResultStatus::Running | ResultStatus::Pending), Some(code)) if !NO_CAUSE_YET.contains(&code) => {
                 self.unsettled.insert(target.clone());
                 self.add_cause(row, pattern, code, target);
             }
@@ -164,6 +184,10 @@ impl Fold {
             self.collateral_reasons.entry(key).or_default().merge(theirs);
         }
         self.unsettled.extend(other.unsettled);
+        self.suspended.extend(other.suspended);
+        for (key, theirs) in other.gate_reasons {
+            self.gate_reasons.entry(key).or_default().merge(theirs);
+        }
         for (key, theirs) in other.other_reasons {
             self.other_reasons.entry(key).or_default().merge(theirs);
         }
@@ -207,8 +231,9 @@ impl Fold {
     }
 
     fn add_cause(&mut self, row: TargetResult, pattern: Option<Arc<str>>, code: Code, target: Target) {
-        let group = self.groups.entry((code, pattern)).or_default();
         let gate = row.gate.and_then(|gate| gate.reason).filter(|_| code == Code::AccountGateFailed);
+        let gate_pattern = gate.as_deref().map(|text| self.sayings.of(text).0);
+        let group = self.groups.entry((code, pattern, gate_pattern)).or_default();
         Sample::keep_first(&mut group.sample, Some(Sample { target: target.clone(), text: row.reason, gate }));
         group.targets.push(target);
     }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use super::document::{Cause, Outcome, Retry, Target};
 use crate::classify::Code;
@@ -24,6 +25,8 @@ pub(super) struct Scope<'a> {
     pub(super) cancelled: &'a [Target],
     /// Targets of `causes` that have not failed yet.
     pub(super) unsettled: &'a HashSet<Target>,
+    /// Accounts that some row shows to be suspended.
+    pub(super) suspended: &'a HashSet<Arc<str>>,
 }
 
 /// Targets to try again.
@@ -140,8 +143,13 @@ impl Notes {
 fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
     let mut again = Again::default();
     let mut nameless = 0;
+    let mut in_suspended: u64 = 0;
     let mut add = |list: &mut BTreeSet<&'a Target>, target: &'a Target| {
-        if target.account.is_some() && target.region.is_some() {
+        // The fix for a suspended account is to drop its stack instances: the same operation on
+        // them makes no sense, now or later.
+        if target.account.as_ref().is_some_and(|account| scope.suspended.contains(account)) {
+            in_suspended += 1;
+        } else if target.account.is_some() && target.region.is_some() {
             list.insert(target);
         } else {
             nameless += 1;
@@ -149,18 +157,11 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
     };
     let mut fix_first = Vec::new();
     for cause in scope.causes {
-        // The fix for a suspended account is to drop its stack instances, and a target without
-        // changes did not fail: the same operation on them makes no sense, now or later.
-        if cause.code == Code::AccountSuspended.as_str() {
-            let what =
-                if cause.count == 1 { "target in a suspended account is" } else { "targets in suspended accounts are" };
-            notes.push(format!("{} {what} left out", cause.count));
-            continue;
-        }
+        // A target without changes did not fail.
         if cause.code == Code::NoChanges.as_str() {
             continue;
         }
-        if cause.retry_helps == Some("no") {
+        if cause.retry_helps == Some("no") && cause.code != Code::AccountSuspended.as_str() {
             fix_first.push(format!("{} ({})", cause.code, cause.count));
         }
         let list = if cause.retry_helps == Some("yes") { &mut again.now } else { &mut again.later };
@@ -172,6 +173,11 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
     scope.cancelled.iter().for_each(|target| add(list, target));
     if !fix_first.is_empty() {
         notes.0.insert(0, format!("fix first, a retry alone does not help: {}", fix_first.join(", ")));
+    }
+    if in_suspended > 0 {
+        let what =
+            if in_suspended == 1 { "target in a suspended account is" } else { "targets in suspended accounts are" };
+        notes.push(format!("{in_suspended} {what} left out"));
     }
     if nameless > 0 {
         let (subject, are_left_out) = targets(nameless);

@@ -224,3 +224,55 @@ fn texts_of_any_length_and_script_do_no_harm() {
     let document = of(&[rows, gated].concat(), "FAILED", ExpectGate::Auto);
     assert_eq!(document["counts"]["failed"], texts.len());
 }
+
+#[test]
+fn gates_that_refused_for_different_reasons_are_different_groups() {
+    let refused = |account, why: &str| with_gate(row(account, "eu-west-1", "FAILED"), "FAILED", why);
+    let rows = [
+        refused(1, "Change freeze until Monday"),
+        refused(2, "Account lacks the CostCenter tag"),
+        refused(3, "Change freeze until Monday"),
+    ];
+    let groups = of(&rows, "FAILED", ExpectGate::Auto)["causes"][0]["groups"].clone();
+    let told: Vec<(&str, u64)> = groups
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|g| (g["gateReason"].as_str().unwrap(), g["count"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(told, [("Change freeze until Monday", 2), ("Account lacks the CostCenter tag", 1)]);
+}
+
+#[test]
+fn the_order_of_rows_that_only_their_gates_tell_apart_changes_nothing() {
+    let nameless = |why: &str| TargetResult {
+        account: None,
+        region: None,
+        ..with_gate(failed(1, "x", "AccountGate check failed"), "FAILED", why)
+    };
+    let rows = [nameless("account 200000000001 is frozen"), nameless("account 200000000002 is frozen")];
+    let reversed = [rows[1].clone(), rows[0].clone()];
+    assert_eq!(
+        of(&rows, "FAILED", ExpectGate::Auto).to_string(),
+        of(&reversed, "FAILED", ExpectGate::Auto).to_string()
+    );
+}
+
+#[test]
+fn what_has_not_ended_is_no_collateral_among_causes() {
+    for text in ["Cancelled since failure tolerance has exceeded", "No updates are to be performed."] {
+        let running = TargetResult { reason: Some(text.to_owned()), ..row(1, "eu-west-1", "RUNNING") };
+        assert_eq!(of(&[running], "RUNNING", ExpectGate::Auto)["causes"], json!([]), "{text}");
+    }
+}
+
+#[test]
+fn gate_answers_that_are_not_known_keep_their_words() {
+    let rows = [with_gate(row(1, "eu-west-1", "SUCCEEDED"), "DEFERRED", "Quux said so")];
+    let gate = of(&rows, "SUCCEEDED", ExpectGate::Auto)["accountGate"].clone();
+    assert_eq!(gate["unrecognized"], 1);
+    assert_eq!(
+        gate["reasons"],
+        json!([{"status": "DEFERRED", "pattern": "Quux said so", "sample": "Quux said so", "count": 1}])
+    );
+}

@@ -319,3 +319,24 @@ fn commands_for_the_aws_cli() {
     std::fs::write(path, serde_json::to_string_pretty(&all).unwrap()).unwrap();
     assert_eq!(all.len(), 20);
 }
+
+#[test]
+fn a_suspended_account_comes_back_by_no_other_row() {
+    let rows = [
+        failed(1, "eu-west-1", SUSPENDED),
+        cancelled(1, "us-east-1"),
+        TargetResult { reason: Some("SKIPPED_SUSPENDED_ACCOUNT".to_owned()), ..row(2, "us-east-1", "CANCELLED") },
+        cancelled(3, "us-east-1"),
+    ];
+    let report = of(&rows, &described("UPDATE", "FAILED", None));
+    let named: Vec<String> = targets(&report).into_iter().map(|(account, _)| account).collect();
+    assert_eq!(named, ["000000000003"]);
+    assert!(report.retry.note.unwrap().contains("3 targets in suspended accounts are left out"));
+}
+
+#[test]
+fn a_target_listed_twice_is_retried_when_it_failed() {
+    let running = TargetResult { reason: Some("Rate exceeded".to_owned()), ..row(1, "eu-west-1", "RUNNING") };
+    let rows = [running, failed(1, "eu-west-1", "Rate exceeded")];
+    assert_eq!(targets(&of(&rows, &described("UPDATE", "FAILED", None))).len(), 1);
+}
