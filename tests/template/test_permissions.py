@@ -1,0 +1,161 @@
+"""The role's policy: what the code calls, and nothing more.
+
+The calls are those that reached the loopback AWS while all Rust tests ran, with SANDBOX_CALLS naming the file.
+"""
+
+import collections
+import itertools
+import json
+import os
+import pathlib
+
+import boto3
+import pytest
+from moto.iam.access_control import IAMPolicy, PermissionResult
+from policy_sentry.querying.actions import get_action_data
+
+from stack import ACCOUNT, MANAGEMENT, ROOT, listed, statements
+
+Call = collections.namedtuple("Call", "package service action call_as")
+CALLS = pathlib.Path(os.environ.get("SANDBOX_CALLS", ROOT / "target/aws-calls.txt"))
+TOPIC = "arn:aws:sns:us-east-1:222222222222:alerts"
+KEY = "arn:aws:kms:us-east-1:222222222222:key/1b2c3d4e-0000-4000-8000-000000000000"
+
+# What AWS does with the function's rights, not the code; each with the statement it is for.
+LAMBDA = {"sqs:SendMessage": "KeepFailedEvents", "logs:CreateLogStream": "WriteLogs", "logs:PutLogEvents": "WriteLogs"}
+X_RAY = {"xray:PutTelemetryRecords": "WriteTraces", "xray:PutTraceSegments": "WriteTraces"}
+# SNS encrypts with the publisher's rights.
+ENCRYPTION = {"kms:Decrypt": "EncryptReports", "kms:GenerateDataKey": "EncryptReports"}
+# CloudFormation looks up whether the caller is registered.
+REGISTRATION = {"organizations:ListDelegatedAdministrators": "ActAsDelegatedAdministrator"}
+
+VARIANTS = {
+    "default": ({}, [ENCRYPTION, X_RAY]),
+    "without traces": ({"Tracing": "PassThrough"}, [ENCRYPTION]),
+    "own topic without a key": ({"TopicArn": TOPIC}, [X_RAY]),
+    "own topic with a key": ({"TopicArn": TOPIC, "TopicKeyArn": KEY}, [ENCRYPTION, X_RAY]),
+    "made topic with a key": ({"TopicKeyArn": KEY}, [ENCRYPTION, X_RAY]),
+    "owner is this account": ({"StackSetOwnerAccountId": ACCOUNT}, [ENCRYPTION, X_RAY]),
+    "delegated administrator": ({"StackSetOwnerAccountId": MANAGEMENT}, [ENCRYPTION, X_RAY, REGISTRATION]),
+}
+
+
+@pytest.fixture(scope="module")
+def calls():
+    assert CALLS.exists(), f"first run: SANDBOX_CALLS={CALLS} cargo test"
+    calls = {Call(*line.split()) for line in CALLS.read_text().splitlines()}
+    # The loopback AWS has tests of its own, which call it without our code.
+    ours = {call for call in calls if call.package == "stackset-notifier"}
+    assert {call.call_as for call in ours} >= {"SELF", "DELEGATED_ADMIN"}, "the tests read in both capacities"
+    return ours
+
+
+def policy(stack):
+    roles = stack.of_type("AWS::IAM::Role")
+    (document,) = [one["PolicyDocument"] for one in roles["FunctionRole"]["Properties"]["Policies"]]
+    return document
+
+
+def allowed(document):
+    """The actions, each with the statement that allows it."""
+    actions = {}
+    for statement in statements(document):
+        assert statement["Effect"] == "Allow"
+        for action in listed(statement["Action"]):
+            assert action not in actions, f"{action} is allowed twice"
+            actions[action] = statement["Sid"]
+    return actions
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_policy_is_what_the_code_calls_and_what_aws_does_for_it(deploy, calls, variant):
+    parameters, platform = VARIANTS[variant]
+    platform = dict(itertools.chain(*[more.items() for more in [LAMBDA, *platform]]))
+    actions = allowed(policy(deploy(**parameters)))
+    assert actions.keys() == {f"{call.service}:{call.action}" for call in calls} | platform.keys()
+    assert {action: actions[action] for action in platform} == platform
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_action_exists_and_is_scoped_as_far_as_iam_can(deploy, variant):
+    """The reference is the service authorization data that policy_sentry carries."""
+    for statement in statements(policy(deploy(**VARIANTS[variant][0]))):
+        for name in listed(statement["Action"]):
+            service, action = name.split(":")
+            known = get_action_data(service, action)
+            assert known, f"{name} is no action"
+            scopes = {row["resource_arn_format"] for row in known[service]} - {"*"}
+            if statement["Resource"] == "*":
+                assert not scopes, f"{name} could be scoped to {scopes}"
+            else:
+                assert scopes, f"{name} knows no resources"
+                for arn in listed(statement["Resource"]):
+                    assert arn.startswith("arn:aws:") and arn.split(":")[2] == service, arn
+
+
+def test_the_wildcards_are_the_explained_ones(deploy):
+    wild = set()
+    for number, (parameters, _) in enumerate(VARIANTS.values()):
+        for statement in statements(policy(deploy(name=f"s{number}", **parameters))):
+            assert not any("*" in action for action in listed(statement["Action"]))
+            if "*" in listed(statement["Resource"]):
+                wild.add(statement["Sid"])
+    assert wild == {"ActAsDelegatedAdministrator", "WriteTraces"}
+
+
+def permits(document, action, resource):
+    return IAMPolicy(json.dumps(document)).is_action_permitted(action, resource) == PermissionResult.PERMITTED
+
+
+def stack_set(name="prod-network", owner=ACCOUNT, region="eu-central-1", partition="aws"):
+    return f"arn:{partition}:cloudformation:{region}:{owner}:stackset/{name}:1b2c3d4e-0000-4000-8000-000000000000"
+
+
+def test_stack_sets_by_name_owner_and_region(deploy):
+    self_only = policy(deploy(name="first", StackSetNamePattern="prod-*"))
+    delegated = policy(deploy(name="second", StackSetNamePattern="prod-*", StackSetOwnerAccountId=MANAGEMENT))
+    for action in ("cloudformation:DescribeStackSetOperation", "cloudformation:ListStackSetOperationResults"):
+        for document, arn, expected in [
+            (self_only, stack_set(), True),
+            (self_only, stack_set("test-network"), False),
+            (self_only, stack_set(owner=MANAGEMENT), False),
+            (self_only, stack_set(region="us-east-1"), False),
+            (self_only, stack_set(partition="aws-cn"), False),
+            (delegated, stack_set(), True),
+            (delegated, stack_set(owner=MANAGEMENT), True),
+            (delegated, stack_set(owner="222222222222"), False),
+        ]:
+            assert permits(document, action, arn) == expected, (action, arn)
+
+
+def test_nothing_can_be_changed(deploy):
+    document = policy(deploy(StackSetOwnerAccountId=MANAGEMENT))
+    for action in ("UpdateStackInstances", "StopStackSetOperation", "DeleteStackSet", "CreateStackInstances"):
+        assert not permits(document, f"cloudformation:{action}", stack_set())
+    for action in ("sns:Publish", "sqs:SendMessage"):
+        assert not permits(document, action, f"arn:aws:{action.split(':')[0]}:eu-central-1:{ACCOUNT}:somebody-elses")
+
+
+def test_messages_go_to_the_one_topic(deploy):
+    own = deploy(name="first")
+    assert permits(policy(own), "sns:Publish", own.outputs["ReportTopicArn"])
+    theirs = policy(deploy(name="second", TopicArn=TOPIC))
+    assert permits(theirs, "sns:Publish", TOPIC)
+    assert not permits(theirs, "sns:Publish", own.outputs["ReportTopicArn"])
+
+
+@pytest.mark.parametrize("region, partition", [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+def test_other_partitions(deploy, region, partition):
+    stack = deploy(region=region, StackSetNamePattern="prod-*", StackSetOwnerAccountId=MANAGEMENT)
+    document = policy(stack)
+    assert permits(document, "cloudformation:DescribeStackSetOperation",
+                   stack_set(owner=MANAGEMENT, region=region, partition=partition))
+    text = json.dumps({name: resource["Properties"] for name, resource in stack.resources.items()})
+    assert "arn:aws:" not in text and f"arn:{partition}:iam::{ACCOUNT}:root" in text
+
+
+def test_iam_takes_the_policies(deploy):
+    """moto refuses malformed policy documents as IAM does."""
+    deploy(name="one", StackSetOwnerAccountId=MANAGEMENT, SlackWorkspaceId="T0", SlackChannelId="C0")
+    roles = boto3.client("iam").list_roles()["Roles"]
+    assert len(roles) == 2

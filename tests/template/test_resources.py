@@ -1,0 +1,337 @@
+"""What the templates deploy, after the SAM transform and with all conditions and functions resolved."""
+
+import itertools
+import json
+import re
+
+import pytest
+
+from stack import ACCOUNT, MANAGEMENT, ROOT, cargo, listed, statements, template
+
+KEY = "arn:aws:kms:eu-central-1:222222222222:key/1b2c3d4e-0000-4000-8000-000000000000"
+TOPIC = "arn:aws:sns:eu-central-1:222222222222:alerts"
+OTHER_TOPIC = "arn:aws:sns:eu-central-1:222222222222:on-call"
+UUID = "1b2c3d4e-0000-4000-8000-000000000000"
+SLACK = {"SlackWorkspaceId": "T0123ABCD", "SlackChannelId": "C0123ABCD"}
+TEAMS = {"TeamsTenantId": UUID, "TeamsTeamId": UUID, "TeamsChannelId": "19%3ab6ef%40thread.tacv2"}
+ALWAYS = {
+    "Function", "FunctionEventInvokeConfig", "FunctionOperationEnded", "FunctionOperationEndedPermission",
+    "FunctionRole", "LogGroup", "DeadLetters", "DeadLettersPolicy", "ErrorsAlarm", "ThrottlesAlarm", "DurationAlarm",
+    "DeadLettersAlarm", "LostEventsAlarm", "IncompleteReportsAlarm",
+}
+# Properties that fix a resource's name.
+NAMES = {
+    "AliasName", "AlarmName", "ConfigurationName", "FunctionName", "GroupName", "LogGroupName", "ManagedPolicyName",
+    "QueueName", "RoleName", "RuleName", "StatementId", "TopicName",
+}
+FORWARD = {"path": "deploy/forward-events.yaml", "DelegatedAdministratorAccountId": ACCOUNT}
+
+
+@pytest.mark.parametrize("parameters, more", [
+    ({}, {"Topic", "TopicPolicy", "TopicKey"}),
+    ({"MailAddress": "platform@example.com"}, {"Topic", "TopicPolicy", "TopicKey", "MailSubscription"}),
+    ({"TopicKeyArn": KEY}, {"Topic", "TopicPolicy"}),
+    ({"TopicArn": TOPIC}, set()),
+    ({"TopicArn": TOPIC, "TopicKeyArn": KEY}, set()),
+    ({"TopicArn": TOPIC, **SLACK}, {"ChatRole", "SlackChannel"}),
+    ({"TopicArn": TOPIC, **TEAMS}, {"ChatRole", "TeamsChannel"}),
+    ({"TopicArn": TOPIC, **SLACK, **TEAMS}, {"ChatRole", "SlackChannel", "TeamsChannel"}),
+    ({"TopicArn": TOPIC, "StackSetOwnerAccountId": MANAGEMENT}, {"ForwardedEvents"}),
+    ({"TopicArn": TOPIC, "StackSetOwnerAccountId": ACCOUNT}, set()),
+])
+def test_only_what_was_asked_for(deploy, parameters, more):
+    stack = deploy(**parameters)
+    assert stack.resources.keys() == ALWAYS | more
+    assert stack.failed_rules() == []
+
+
+def test_parameters_that_need_each_other(deploy):
+    for number, (parameters, failed) in enumerate([
+        ({"SlackWorkspaceId": "T0"}, "SlackWorkspaceId and SlackChannelId go together"),
+        ({"SlackChannelId": "C0"}, "SlackWorkspaceId and SlackChannelId go together"),
+        ({"TeamsTenantId": UUID}, "TeamsTenantId, TeamsTeamId and TeamsChannelId go together"),
+        ({"CallAs": "DELEGATED_ADMIN"},
+         "CallAs DELEGATED_ADMIN needs StackSetOwnerAccountId, the management account"),
+        ({"MailAddress": "platform@example.com", "TopicArn": TOPIC},
+         "MailAddress subscribes to the topic that is made here; subscribe to your own topic yourself"),
+    ]):
+        assert deploy(name=f"s{number}", **parameters).failed_rules() == [failed]
+    assert deploy(name="last", CallAs="DELEGATED_ADMIN", StackSetOwnerAccountId=MANAGEMENT).failed_rules() == []
+
+
+def test_several_copies_do_not_collide(deploy):
+    """In one account and Region, beside each other and beside the forwarding template."""
+    every = {**SLACK, "StackSetOwnerAccountId": MANAGEMENT}
+    stacks = [deploy(name="one", **every), deploy(name="two", **every), deploy(name="three", **FORWARD)]
+    names = []
+    for stack in stacks:
+        for name, resource in stack.resources.items():
+            # moto has no id for what it cannot deploy.
+            names += [one for one in [stack.physical_ids.get(name, "").strip()] if one]
+            for key, value in resource["Properties"].items():
+                # The permission, the invoke config and the alarms refer to names; they do not give them.
+                refers = key == "FunctionName" and resource["Type"] != "AWS::Lambda::Function"
+                if key in NAMES and not refers:
+                    names.append((resource["Type"], value))
+    assert len(names) == len(set(names)), sorted(map(str, names))
+
+
+def test_generated_names_are_the_only_ones():
+    """Whatever has a name of its own in the templates takes it from the stack's."""
+    for path in ("template.yaml", "deploy/forward-events.yaml"):
+        for name, resource in template(path)["Resources"].items():
+            for key in NAMES & resource.get("Properties", {}).keys():
+                assert "AWS::Stack" in json.dumps(resource["Properties"][key]), f"{name} has the fixed {key}"
+
+
+def test_chat_names_fit(deploy):
+    """A configuration's name has at most 128 letters; stack names above 100 are nobody's."""
+    stack = deploy(name="s" * 100, region="ap-southeast-2", **SLACK, **TEAMS)
+    for name, kind in (("SlackChannel", "slack"), ("TeamsChannel", "teams")):
+        value = stack.properties(name)["ConfigurationName"]
+        assert re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value) and value.endswith(kind)
+
+
+@pytest.mark.parametrize("parameters", [{}, FORWARD])
+def test_every_dead_letter_queue_lets_its_rule_in(deploy, parameters):
+    stack = deploy(**parameters)
+    rules = stack.of_type("AWS::Events::Rule")
+    assert rules
+    for name, rule in rules.items():
+        for target in rule["Properties"]["Targets"]:
+            queue = target["DeadLetterConfig"]["Arn"]
+            assert 0 < target["RetryPolicy"]["MaximumRetryAttempts"] <= 185
+            assert 60 <= target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 86400
+            policies = [
+                policy["Properties"] for policy in stack.of_type("AWS::SQS::QueuePolicy").values()
+                if stack.ref("DeadLetters") in policy["Properties"]["Queues"]
+            ]
+            assert len(policies) == 1
+            allow, deny = statements(policies[0]["PolicyDocument"])
+            assert allow == {
+                "Sid": "RuleSends", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage", "Resource": queue,
+                "Condition": {"ArnEquals": {"aws:SourceArn": stack.arn(name)}},
+            }
+            assert (deny["Effect"], deny["Principal"], deny["Action"], deny["Resource"]) == ("Deny", "*", "sqs:*", queue)
+            assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    for queue in stack.of_type("AWS::SQS::Queue").values():
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def test_failed_events_are_kept(deploy):
+    stack = deploy()
+    config = stack.properties("FunctionEventInvokeConfig")
+    assert config["DestinationConfig"] == {"OnFailure": {"Destination": stack.arn("DeadLetters")}}
+    assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (2, 21600)
+    # Only the rule may invoke the function.
+    permission = stack.properties("FunctionOperationEndedPermission")
+    assert permission["Principal"] == "events.amazonaws.com"
+    assert permission["SourceArn"] == stack.arn("FunctionOperationEnded")
+
+
+def test_the_topic_is_closed(deploy):
+    stack = deploy()
+    topic = stack.outputs["ReportTopicArn"]
+    assert stack.properties("Topic")["KmsMasterKeyId"] == stack.arn("TopicKey")
+    owner, alarms, tls = statements(stack.properties("TopicPolicy")["PolicyDocument"])
+    assert owner["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    assert (owner["Effect"], owner["Action"], owner["Resource"]) == ("Allow", "sns:Publish", topic)
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    only_ours = {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:eu-central-1:{ACCOUNT}:alarm:one-*"},
+    }
+    assert alarms["Condition"] == only_ours
+    assert (tls["Effect"], tls["Principal"], tls["Action"]) == ("Deny", "*", "sns:Publish")
+    assert tls["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    # Alarms must be able to encrypt, too.
+    account, alarms = statements(stack.properties("TopicKey")["KeyPolicy"])
+    assert account["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"] and alarms["Condition"] == only_ours
+    assert deploy(name="two", TopicKeyArn=KEY).properties("Topic")["KmsMasterKeyId"] == KEY
+
+
+def test_wildcards_in_resource_policies():
+    """A wildcard in an Allow is only the key policy's, where it means the key."""
+    for path in ("template.yaml", "deploy/forward-events.yaml"):
+        for name, resource in template(path)["Resources"].items():
+            for key in ("PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument", "Statement"):
+                document = resource.get("Properties", {}).get(key)
+                for statement in listed(document.get("Statement", document)) if document else []:
+                    if statement["Effect"] != "Allow":
+                        continue
+                    assert statement["Principal"] not in ("*", {"AWS": "*"}), name
+                    if key != "KeyPolicy":
+                        assert statement.get("Resource") != "*" and "*" not in str(statement["Action"]), name
+
+
+@pytest.mark.parametrize("guardrail, attached, guards", [
+    ("deny-all", [], ["AWSDenyAll"]),
+    ("read-only", ["AWSCloudFormationReadOnlyAccess", "CloudWatchReadOnlyAccess"], ["ReadOnlyAccess"]),
+])
+def test_chat_can_do_no_more_than_it_was_allowed(deploy, guardrail, attached, guards):
+    stack = deploy(ChatGuardrail=guardrail, **SLACK, **TEAMS)
+    role = stack.properties("ChatRole")
+    managed = [arn.removeprefix("arn:aws:iam::aws:policy/") for arn in role.get("ManagedPolicyArns", [])]
+    assert managed == attached and "Policies" not in role
+    (trust,) = statements(role["AssumeRolePolicyDocument"])
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    for name in ("SlackChannel", "TeamsChannel"):
+        channel = stack.properties(name)
+        # Without guardrails the service would apply AdministratorAccess.
+        assert channel["GuardrailPolicies"] == [f"arn:aws:iam::aws:policy/{guard}" for guard in guards]
+        assert channel["SnsTopicArns"] == [stack.outputs["ReportTopicArn"]]
+        assert channel["IamRoleArn"] == stack.arn("ChatRole")
+
+
+def test_forwarding_fits_together(deploy):
+    notifier = deploy(name="one", StackSetOwnerAccountId=MANAGEMENT)
+    forwarder = deploy(name="two", **FORWARD)
+    bus = f"arn:aws:events:eu-central-1:{ACCOUNT}:event-bus/default"
+    door = notifier.properties("ForwardedEvents")
+    assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", door["StatementId"])
+    statement = door["Statement"]
+    assert statement["Principal"] == {"AWS": f"arn:aws:iam::{MANAGEMENT}:root"}
+    assert (statement["Action"], statement["Resource"]) == ("events:PutEvents", bus)
+    pattern = forwarder.properties("OperationEnded")["EventPattern"]
+    assert [statement["Condition"]["StringEquals"]["events:source"]] == pattern["source"]
+    assert [statement["Condition"]["StringEquals"]["events:detail-type"]] == pattern["detail-type"]
+    (target,) = forwarder.properties("OperationEnded")["Targets"]
+    assert target["Arn"] == bus and target["RoleArn"] == forwarder.arn("ForwardRole")
+    (policy,) = forwarder.properties("ForwardRole")["Policies"]
+    assert statements(policy["PolicyDocument"]) == [
+        {"Sid": "PutOnTheirBus", "Effect": "Allow", "Action": "events:PutEvents", "Resource": bus},
+    ]
+    assert notifier.outputs["ForwardEventsTo"] == ACCOUNT
+
+
+def test_alarms(deploy):
+    stack = deploy(Timeout=600)
+    alarms = {name: alarm["Properties"] for name, alarm in stack.of_type("AWS::CloudWatch::Alarm").items()}
+    function = stack.outputs["FunctionName"]
+    watched = {}
+    for name, alarm in alarms.items():
+        metrics = [alarm] if "MetricName" in alarm else [
+            one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one
+        ]
+        watched[name] = {
+            (one["Namespace"], one["MetricName"], *[(d["Name"], d["Value"]) for d in one["Dimensions"]])
+            for one in metrics
+        }
+        assert alarm["AlarmActions"] == [stack.outputs["ReportTopicArn"]]
+        assert alarm["TreatMissingData"] == "notBreaching"
+    of_function = ("FunctionName", function)
+    assert watched == {
+        "ErrorsAlarm": {("AWS/Lambda", "Errors", of_function)},
+        "ThrottlesAlarm": {("AWS/Lambda", "Throttles", of_function)},
+        "DurationAlarm": {("AWS/Lambda", "Duration", of_function)},
+        "DeadLettersAlarm": {("AWS/SQS", "ApproximateNumberOfMessagesVisible",
+                              ("QueueName", stack.resolved({"Fn::GetAtt": ["DeadLetters", "QueueName"]})))},
+        "LostEventsAlarm": {("AWS/Lambda", "DestinationDeliveryFailures", of_function),
+                            ("AWS/Events", "InvocationsFailedToBeSentToDlq",
+                             ("RuleName", stack.ref("FunctionOperationEnded")))},
+        "IncompleteReportsAlarm": {("StackSetNotifier", "IncompleteReports", of_function)},
+    }
+    # 480,001 ms of 600 s are more than 80 %.
+    expression = alarms["DurationAlarm"]["Metrics"][0]["Expression"]
+    assert expression == "duration / 600 / 10" and 480_001 / 600 / 10 > alarms["DurationAlarm"]["Threshold"] == 80
+
+    other = deploy(name="two", AlarmTopicArn=OTHER_TOPIC)
+    for alarm in other.of_type("AWS::CloudWatch::Alarm").values():
+        assert alarm["Properties"]["AlarmActions"] == [OTHER_TOPIC]
+
+
+def test_the_runbook_knows_every_alarm():
+    runbook = (ROOT / "docs/runbook.md").read_text()
+    sections = set(re.findall(r"^## (.+)$", runbook, re.MULTILINE))
+    for path in ("template.yaml", "deploy/forward-events.yaml"):
+        for name, resource in template(path)["Resources"].items():
+            if resource["Type"] == "AWS::CloudWatch::Alarm":
+                (section,) = re.findall(r'See the runbook, "(.+)"\.$', resource["Properties"]["AlarmDescription"])
+                assert section in sections, name
+
+
+def test_the_function(deploy):
+    stack = deploy(Architecture="x86_64")
+    function = stack.properties("Function")
+    assert (function["Runtime"], function["Handler"], function["Architectures"]) == ("provided.al2023", "bootstrap", ["x86_64"])
+    assert function["LoggingConfig"] == {
+        "LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO",
+        "LogGroup": stack.ref("LogGroup"),
+    }
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert function["Environment"]["Variables"]["TOPIC_ARN"] == stack.outputs["ReportTopicArn"]
+    assert stack.properties("LogGroup")["RetentionInDays"] in (30, "30")
+    assert str(function["ReservedConcurrentExecutions"]) == "5"
+    assert "ReservedConcurrentExecutions" not in deploy(name="two", ReservedConcurrency=0).properties("Function")
+    bounded = deploy(name="three", PermissionsBoundaryArn="arn:aws:iam::123456789012:policy/boundary", **SLACK)
+    for name in ("FunctionRole", "ChatRole"):
+        assert bounded.properties(name)["PermissionsBoundary"] == "arn:aws:iam::123456789012:policy/boundary"
+
+
+def test_tags_reach_what_sam_makes():
+    function = template()["Resources"]["Function"]["Properties"]
+    assert function["PropagateTags"] is True and function["Tags"] == {"Application": "stackset-notifier"}
+
+
+def test_what_is_built_is_the_packages_binary():
+    metadata = template()["Resources"]["Function"]["Metadata"]
+    assert metadata["BuildMethod"] == "rust-cargolambda"
+    assert metadata["BuildProperties"] == {"Binary": cargo()["package"]["name"]}
+
+
+def test_the_applications_metadata():
+    application = template()["Metadata"]["AWS::ServerlessRepo::Application"]
+    assert application["SemanticVersion"] == cargo()["package"]["version"]
+    assert application["Name"] == cargo()["package"]["name"]
+    # The repository refuses capitals and spaces here, and intrinsic functions anywhere.
+    assert re.fullmatch(r"[a-z0-9](([a-z0-9]|-(?!-))*[a-z0-9])?", application["Author"])
+    assert all(isinstance(value, (str, list)) for value in application.values())
+    for file in ("LicenseUrl", "ReadmeUrl"):
+        assert (ROOT / application[file]).is_file()
+    assert len(application["Description"]) <= 256 and len(application["Labels"]) <= 10
+
+
+@pytest.mark.parametrize("path", ["template.yaml", "deploy/forward-events.yaml"])
+def test_parameters_explain_themselves(path):
+    document = template(path)
+    parameters = document["Parameters"]
+    interface = document["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = list(itertools.chain(*[group["Parameters"] for group in interface["ParameterGroups"]]))
+    assert sorted(grouped) == sorted(parameters) and interface["ParameterLabels"].keys() == parameters.keys()
+    for name, parameter in parameters.items():
+        assert parameter["Description"] and parameter["ConstraintDescription"], name
+        default = parameter.get("Default")
+        if "AllowedValues" in parameter:
+            assert default in parameter["AllowedValues"], name
+        elif parameter["Type"] == "Number":
+            assert parameter["MinValue"] <= default <= parameter["MaxValue"], name
+        else:
+            assert default is None or re.search(parameter["AllowedPattern"], default) is not None, name
+
+
+@pytest.mark.parametrize("name, good, bad", [
+    ("StackSetNamePattern", ["*", "prod-*", "*-network", "a*b*c", "baseline"], ["", "**", "a**b", "a b", "a:b", "a/b"]),
+    ("MailAddress", ["", "platform@example.com"], ["platform", "a@b", "a b@example.com", "a@b.c,d@e.f"]),
+    ("TopicArn", ["", TOPIC, TOPIC.replace("aws", "aws-us-gov")], ["alerts", TOPIC + ".fifo", TOPIC.replace("sns", "sqs")]),
+    ("AlarmTopicArn", ["", TOPIC], ["alerts", TOPIC + ".fifo"]),
+    ("TopicKeyArn", ["", KEY, KEY.replace(UUID, "mrk-1b2c")], [UUID, "alias/aws/sns", KEY.replace("key/", "alias/")]),
+    ("SlackWorkspaceId", ["", "T0123ABCD"], ["#alerts", "t0"]),
+    ("SlackChannelId", ["", "C0123ABCD"], ["#alerts", "alerts-channel"]),
+    ("TeamsTenantId", ["", UUID], ["contoso"]),
+    ("TeamsTeamId", ["", UUID], ["platform"]),
+    ("TeamsChannelId", ["", TEAMS["TeamsChannelId"]], ["19:b6ef@thread.tacv2", "General"]),
+    ("StackSetOwnerAccountId", ["", MANAGEMENT], ["1234", "o-1234567890"]),
+    ("PermissionsBoundaryArn", ["", "arn:aws-cn:iam::123456789012:policy/path/boundary"], ["boundary"]),
+])
+def test_allowed_patterns(name, good, bad):
+    pattern = template()["Parameters"][name]["AllowedPattern"]
+    minimum = template()["Parameters"][name].get("MinLength", 0)
+
+    def takes(value):
+        return re.fullmatch(pattern, value) is not None and len(value) >= minimum
+
+    assert [takes(value) for value in good] == [True] * len(good)
+    assert [takes(value) for value in bad] == [False] * len(bad)
