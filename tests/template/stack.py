@@ -4,8 +4,11 @@ The SAM translator of AWS expands the transform. moto, an AWS emulator, deploys 
 intrinsic functions are resolved by an implementation that is not ours.
 """
 
+import functools
 import io
 import json
+import logging
+import os
 import pathlib
 import tomllib
 import zipfile
@@ -21,6 +24,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ACCOUNT = "123456789012"
 MANAGEMENT = "999999999999"
 BUCKET = "code"
+
+# moto tells for every stack which types it cannot deploy; Stack.resources resolves those as well.
+logging.getLogger("moto").setLevel(logging.ERROR)
+# Nothing of the caller's reaches AWS or changes what is tested.
+os.environ.update(AWS_DEFAULT_REGION="eu-central-1", AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
+os.environ.pop("AWS_PROFILE", None)
 
 
 
@@ -51,8 +60,9 @@ class NoManagedPolicies:
         return {}
 
 
-def expanded(path="template.yaml"):
-    """A template after the SAM transform."""
+@functools.cache
+def expanded(path):
+    """A template after the SAM transform; not to be changed."""
     document = template(path)
     if "Transform" not in document:
         return document
@@ -136,7 +146,9 @@ def without_no_value(value):
 def upload_code(client, region):
     s3 = client("s3", region_name=region)
     if BUCKET not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": region})
+        # The one Region that must not be named.
+        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        s3.create_bucket(Bucket=BUCKET, **where)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("bootstrap", "")

@@ -31,6 +31,7 @@
 )]
 
 mod aws;
+mod calls;
 mod cloudformation;
 pub mod demo;
 mod describe;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use crate::{
-    cloudformation,
+    calls, cloudformation,
     faults::{self, FaultKind, Fired},
     http::Reply,
     ids,
@@ -92,6 +92,7 @@ impl World {
 
     /// Answers one call, and says how long that takes.
     pub(crate) fn answer(&mut self, call: Call) -> (Duration, Reply) {
+        calls::note(&call);
         let number = self.calls.entry(call.action.clone()).or_default();
         *number += 1;
         let page = match call.param("NextToken") {

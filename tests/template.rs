@@ -1,0 +1,142 @@
+//! The template's environment against the settings that `config.rs` reads, both ways.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use saphyr::{LoadableYamlNode, Yaml};
+use serde_json::json;
+use stackset_notifier::config::Config;
+use stackset_notifier::error::Error;
+
+const TOPIC: (&str, &str) = ("TOPIC_ARN", "arn:aws:sns:eu-central-1:111111111111:alerts");
+/// Set from resources of the template, not from a parameter of the same meaning.
+const WIRED: &[&str] = &["TOPIC_ARN"];
+
+fn text() -> String {
+    fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("template.yaml")).unwrap()
+}
+
+/// The node under these keys; what `!Ref` and its like stand for is found under them too.
+fn get<'a, 'b>(node: &'a Yaml<'b>, path: &[&str]) -> Option<&'a Yaml<'b>> {
+    path.iter().try_fold(node, |node, key| untagged(node).as_mapping_get(key))
+}
+
+fn untagged<'a, 'b>(node: &'a Yaml<'b>) -> &'a Yaml<'b> {
+    match node {
+        Yaml::Tagged(_, inner) => inner,
+        plain => plain,
+    }
+}
+
+/// A scalar as CloudFormation hands it to the function.
+fn word(node: &Yaml) -> String {
+    let node = untagged(node);
+    node.as_str()
+        .map(str::to_owned)
+        .or_else(|| node.as_integer().map(|number| number.to_string()))
+        .unwrap_or_else(|| panic!("{node:?} is neither text nor a whole number"))
+}
+
+/// The function's variables, each with the parameter that it is a `!Ref` to.
+fn variables(template: &Yaml) -> Vec<(String, Option<String>)> {
+    let path = ["Resources", "Function", "Properties", "Environment", "Variables"];
+    let variables = get(template, &path).unwrap().as_mapping().unwrap();
+    variables
+        .iter()
+        .map(|(name, value)| {
+            let parameter = match value {
+                Yaml::Tagged(tag, inner) if tag.suffix == "Ref" => Some(word(inner)),
+                _ => None,
+            };
+            (word(name), parameter)
+        })
+        .collect()
+}
+
+fn read(settings: &[(&str, &str)]) -> Result<Config, Error> {
+    Config::from_lookup(|name| {
+        Ok(settings.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    })
+}
+
+/// A configuration as text: two are the same when they read the same.
+fn shown(settings: &[(&str, &str)]) -> String {
+    format!("{:?}", read(settings).unwrap())
+}
+
+#[test]
+fn the_template_sets_every_setting_and_no_other_variable() {
+    let text = text();
+    let documents = Yaml::load_from_str(&text).unwrap();
+    let set: BTreeSet<String> = variables(&documents[0]).into_iter().map(|(name, _)| name).collect();
+
+    let asked = RefCell::new(BTreeSet::new());
+    Config::from_lookup(|name| {
+        asked.borrow_mut().insert(name.to_owned());
+        Ok((name == TOPIC.0).then(|| TOPIC.1.to_owned()))
+    })
+    .unwrap();
+    assert_eq!(set, asked.into_inner());
+}
+
+#[test]
+fn defaults_and_allowed_values_are_those_of_the_code() {
+    let text = text();
+    let documents = Yaml::load_from_str(&text).unwrap();
+    for (name, parameter) in variables(&documents[0]) {
+        let Some(parameter) = parameter else {
+            assert!(WIRED.contains(&name.as_str()), "{name} comes from no parameter");
+            continue;
+        };
+        let definition = get(&documents[0], &["Parameters", &parameter]).unwrap();
+        let own = |key: &str| get(definition, &[key]).map(word);
+        let with = |value: &str| read(&[TOPIC, (&name, value)]);
+
+        let default = own("Default").unwrap_or_else(|| panic!("{parameter} has no default"));
+        assert_eq!(shown(&[TOPIC]), shown(&[TOPIC, (&name, &default)]), "default of {parameter}");
+
+        if let Some(values) = get(definition, &["AllowedValues"]) {
+            let values: Vec<String> = values.as_sequence().unwrap().iter().map(word).collect();
+            for value in &values {
+                with(value).unwrap_or_else(|error| panic!("{parameter} allows {value}: {error}"));
+            }
+            // The refusal names all words that the code knows.
+            let error = with("no such word").unwrap_err().to_string();
+            assert!(error.ends_with(&format!(", allowed are {}", values.join(", "))), "{parameter}: {error}");
+        } else {
+            let limit = |key: &str| -> i64 { own(key).unwrap().parse().unwrap() };
+            assert_eq!(own("Type").unwrap(), "Number", "{parameter} has neither words nor limits");
+            for (value, allowed) in [
+                (limit("MinValue"), true),
+                (limit("MaxValue"), true),
+                (limit("MinValue") - 1, false),
+                (limit("MaxValue") + 1, false),
+            ] {
+                assert_eq!(with(&value.to_string()).is_ok(), allowed, "{parameter} {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_template_takes_the_topics_that_the_code_takes() {
+    let text = text();
+    let documents = Yaml::load_from_str(&text).unwrap();
+    let pattern = word(get(&documents[0], &["Parameters", "TopicArn", "AllowedPattern"]).unwrap());
+    let schema = json!({"pattern": pattern});
+    for (arn, taken) in [
+        (TOPIC.1, true),
+        ("arn:aws-cn:sns:cn-north-1:111111111111:alerts", true),
+        ("arn:aws-us-gov:sns:us-gov-west-1:111111111111:alerts", true),
+        ("arn:aws:sns:eu-central-1:111111111111:alerts.fifo", false),
+        ("arn:aws:sqs:eu-central-1:111111111111:alerts", false),
+        ("arn:aws:sns:eu-central-1:111111111111:alerts:1b2c", false),
+        ("alerts", false),
+    ] {
+        assert_eq!(jsonschema::is_valid(&schema, &json!(arn)), taken, "{arn} by the template");
+        assert_eq!(read(&[("TOPIC_ARN", arn)]).is_ok(), taken, "{arn} by the code");
+    }
+}
