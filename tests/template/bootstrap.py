@@ -8,7 +8,9 @@ Run by check-bootstrap.
 """
 
 import argparse
+import collections
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -33,6 +35,7 @@ import stack
 REGION = "us-east-1"
 RUNTIME = "http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
 START_SECONDS = 30
+NAME = "function"
 
 
 def emulator():
@@ -52,7 +55,7 @@ def free_port():
 class Function:
     """A bootstrap that runs as in Lambda: its working directory, its environment, its Runtime API."""
 
-    def __init__(self, bootstrap, variables, endpoint):
+    def __init__(self, bootstrap, variables, logging_config, endpoint):
         self.port, self.bootstrap = free_port(), bootstrap
         self.log = tempfile.TemporaryFile()
         environment = {
@@ -60,7 +63,9 @@ class Function:
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_LAMBDA_FUNCTION_NAME": "function",
+            "AWS_LAMBDA_FUNCTION_NAME": NAME,
+            "AWS_LAMBDA_LOG_FORMAT": logging_config["LogFormat"],
+            "AWS_LAMBDA_LOG_LEVEL": logging_config["ApplicationLogLevel"],
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
             "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
             "AWS_ENDPOINT_URL": endpoint,
@@ -101,6 +106,18 @@ class Function:
                     peak = re.search(r"^VmHWM:\s+(\d+) kB", (process / "status").read_text(), re.MULTILINE)
                     return int(peak[1]) / 1024
         raise ProcessLookupError(self.bootstrap)
+
+    def metrics(self):
+        """What CloudWatch would make of the log: namespace, name and dimensions of each metric, and its values."""
+        found = collections.defaultdict(list)
+        for line in self.said().splitlines():
+            with contextlib.suppress(ValueError):
+                record = json.loads(line)
+                for group in record.get("_aws", {}).get("CloudWatchMetrics", []):
+                    for names, metric in itertools.product(group["Dimensions"], group["Metrics"]):
+                        dimensions = tuple((name, record[name]) for name in names)
+                        found[group["Namespace"], metric["Name"], dimensions].append(record[metric["Name"]])
+        return found
 
     def said(self):
         self.log.seek(0)
@@ -147,7 +164,9 @@ def check(bootstrap):
         StackSetName="baseline", Accounts=accounts, Regions=regions)["OperationId"]
     arn = cloudformation.describe_stack_set(StackSetName="baseline")["StackSet"]["StackSetARN"]
 
-    with Function(bootstrap, {name: str(value) for name, value in variables.items()}, endpoint) as function:
+    variables = {name: str(value) for name, value in variables.items()}
+    logging_config = deployed.properties("Function")["LoggingConfig"]
+    with Function(bootstrap, variables, logging_config, endpoint) as function:
         try:
             started = time.monotonic()
             done = function.invoke(ended(arn, operation, "SUCCEEDED"))["operations"][0]
@@ -179,6 +198,13 @@ def check(bootstrap):
             manual = {"stackSetName": "baseline", "operationId": operation}
             assert function.invoke(manual)["operations"][0]["action"] == "published"
             assert len(received(sqs, queue)) == 1
+
+            # The alarm looks at a metric that is really written: twice, and both reports were complete.
+            alarm = deployed.properties("IncompleteReportsAlarm")
+            metrics = function.metrics()
+            assert {dimension["Name"] for dimension in alarm["Dimensions"]} == {"FunctionName"}
+            written = metrics[alarm["Namespace"], alarm["MetricName"], (("FunctionName", NAME),)]
+            assert written == [0, 0], metrics
             memory = function.memory()
         except BaseException:
             print(function.said(), file=sys.stderr)
