@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::operation::{CallAs, Operation, OperationRef, ResultStatus, TargetResult};
-use crate::read::{Next, Pages, Reader};
+use crate::read::{Next, Pages, Reader, Results};
 use crate::report::Fold;
 
 /// Sets of so few pages are read whole again: that is as quick, and tells more.
@@ -134,15 +134,8 @@ impl Gathering<'_> {
     async fn read_all(&mut self, started: Instant) -> Result<Option<String>, Error> {
         let half = started + self.until.saturating_duration_since(started) / 2;
         let mut results = self.reader.results(self.operation, self.call_as, None);
-        loop {
-            match results.next(half).await? {
-                Next::Page(page) => {
-                    self.pages.count(&page);
-                    page.into_iter().for_each(|row| self.rows.add(row));
-                }
-                Next::End => return Ok(None),
-                Next::OutOfTime => break,
-            }
+        if drain(&mut results, half, &mut self.pages, |row| self.rows.add(row)).await? {
+            return Ok(None);
         }
         for status in [ResultStatus::Failed, ResultStatus::Cancelled] {
             let mut fold = Fold::new();
@@ -155,19 +148,16 @@ impl Gathering<'_> {
                 return self.out_of_time(&format!("not even all {} ones", status.as_str())).map(Some);
             }
         }
-        loop {
-            match results.next(self.until).await? {
-                Next::Page(page) => {
-                    self.pages.count(&page);
-                    let rest = page
-                        .into_iter()
-                        .filter(|row| !matches!(row.status, Some(ResultStatus::Failed | ResultStatus::Cancelled)));
-                    rest.for_each(|row| self.rows.add(row));
-                }
-                Next::End => return Ok(None),
-                Next::OutOfTime => return self.out_of_time("but all FAILED and CANCELLED ones").map(Some),
+        // Failed and cancelled rows are there already, all of them.
+        let take = |row: TargetResult| {
+            if !matches!(row.status, Some(ResultStatus::Failed | ResultStatus::Cancelled)) {
+                self.rows.add(row);
             }
+        };
+        if drain(&mut results, self.until, &mut self.pages, take).await? {
+            return Ok(None);
         }
+        self.out_of_time("but all FAILED and CANCELLED ones").map(Some)
     }
 
     fn out_of_time(&self, what: &str) -> Result<String, Error> {
@@ -181,19 +171,11 @@ impl Gathering<'_> {
     async fn read_all_again(&mut self) -> Result<bool, Error> {
         let mut rows = Rows::default();
         let mut results = self.reader.results(self.operation, self.call_as, None);
-        loop {
-            match results.next(self.until).await? {
-                Next::Page(page) => {
-                    self.pages.count(&page);
-                    page.into_iter().for_each(|row| rows.add(row));
-                }
-                Next::End => {
-                    self.rows = rows;
-                    return Ok(true);
-                }
-                Next::OutOfTime => return Ok(false),
-            }
+        let in_time = drain(&mut results, self.until, &mut self.pages, |row| rows.add(row)).await?;
+        if in_time {
+            self.rows = rows;
         }
+        Ok(in_time)
     }
 
     /// Reads what has not settled, and the failed rows, by status.
@@ -251,17 +233,27 @@ impl Gathering<'_> {
     }
 
     /// Whether all rows with a status were read in time.
-    async fn read_status(&mut self, status: &ResultStatus, mut take: impl FnMut(TargetResult)) -> Result<bool, Error> {
+    async fn read_status(&mut self, status: &ResultStatus, take: impl FnMut(TargetResult)) -> Result<bool, Error> {
         let mut results = self.reader.results(self.operation, self.call_as, Some(status));
-        loop {
-            match results.next(self.until).await? {
-                Next::Page(page) => {
-                    self.pages.count(&page);
-                    page.into_iter().for_each(&mut take);
-                }
-                Next::End => return Ok(true),
-                Next::OutOfTime => return Ok(false),
+        drain(&mut results, self.until, &mut self.pages, take).await
+    }
+}
+
+/// Takes all rows that are left, and tells whether that was done by `until`.
+async fn drain(
+    results: &mut Results<'_>,
+    until: Instant,
+    pages: &mut Pages,
+    mut take: impl FnMut(TargetResult),
+) -> Result<bool, Error> {
+    loop {
+        match results.next(until).await? {
+            Next::Page(page) => {
+                pages.count(&page);
+                page.into_iter().for_each(&mut take);
             }
+            Next::End => return Ok(true),
+            Next::OutOfTime => return Ok(false),
         }
     }
 }

@@ -163,7 +163,7 @@ impl Notifier {
             unread: gathered.unread.as_deref(),
         });
         let problems = report.problems();
-        let mut done = Done::about(&report, read.pages);
+        let mut done = Done::about(&operation, &report, read.pages);
         done.measured = Some(Measured {
             results: read.rows,
             retries,
@@ -241,14 +241,10 @@ impl Done {
         }
     }
 
-    fn about(report: &Report, pages: u64) -> Self {
-        let set = &report.stack_set;
+    fn about(operation: &OperationRef, report: &Report, pages: u64) -> Self {
         Self {
-            stack_set: Some(match &set.id {
-                Some(id) => format!("{}:{id}", set.name),
-                None => set.name.clone(),
-            }),
-            operation_id: Some(report.operation.id.clone()),
+            stack_set: Some(operation.stack_set.api_name()),
+            operation_id: Some(operation.operation_id.clone()),
             outcome: Some(report.outcome),
             action: Action::Quiet,
             message_id: None,
