@@ -12,6 +12,9 @@
 //! 4. [`VAGUE_CODES`]: codes and HTTP statuses that services use for many things;
 //! 5. [`OPAQUE_WORDS`]: texts that name no cause.
 //!
+//! Above a rule stands a real text that it decides, or that no line of the corpus is decided there; rules for
+//! codes whose own words say all stand without.
+//!
 //! Words of rules are how services speak, never what somebody named a thing.
 
 use super::cause::Code::{self, *};
@@ -134,6 +137,7 @@ pub(super) static WORDS: &[Rule] = &[
         "account is currently suspended", "account is closed", "account has been closed",
         "account was closed", "closed account", "account is in suspended", "pending_closure",
         "pending closure", "account closed", "accounts are suspended"]),
+    // "Account 123456789012 is suspended"
     any(AccountSuspended, &["account"])
         .and(&["is suspended", "suspended state", "suspended status", "status suspended", "status: suspended",
             "status is suspended", "status of suspended", "been suspended"]),
@@ -150,8 +154,10 @@ pub(super) static WORDS: &[Rule] = &[
     // "Account 1 should have 'X' role with trust relationship to CloudFormation service."
     any(AdministrationRoleNotAssumable, &["with trust relationship to cloudformation service",
         "with trust relationship to the cloudformation service"]),
+    // "... add the AWS CloudFormation service to the trust relationship for the AWSControlTowerStackSetRole ..."
     any(AdministrationRoleNotAssumable, &["trust relationship"]).and(&["cloudformation service"])
         .unless(&["to role"]),
+    // No line of the corpus is decided here.
     any(AdministrationRoleNotAssumable, &["*stacksetadministrationrole", "administration role",
         "administrator role"])
         .and(&["cannot be assumed", "can't be assumed", "could not be assumed", "cannot assume",
@@ -186,6 +192,7 @@ pub(super) static WORDS: &[Rule] = &[
     // "Received response status [FAILED] from custom resource. Message returned: ..."
     any(CustomResourceFailed, &["received response status", "did not receive a response"])
         .and(&["custom resource", "customresource"]),
+    // "Custom Resource failed to stabilize in expected time. If you are using the Python cfn-response ..."
     any(CustomResourceFailed, &["from your custom resource", "from custom resource",
         "custom resource failed to stabilize", "customresource attribute error",
         "custom resource attribute error", "vendor response doesn't contain", "invalid physicalresourceid",
@@ -200,9 +207,11 @@ pub(super) static WORDS: &[Rule] = &[
     any(HookFailed, &["hook(s) failed", "hooks failed", "hook failed", "failed hook",
         "hook invocation failed", "hook execution failed", "hook returned failed", "hook evaluation",
         "non-compliant hook", "by hook"]),
+    // No line of the corpus is decided here.
     any(HookFailed, &["::hook"]).and(&["failed", "noncompliant", "non-compliant", "non_compliant"]),
     // Early validation reads like a hook and is none.
     any(ResourceAlreadyExists, &["earlyvalidation::resourceexistencecheck"]),
+    // No line of the corpus is decided here.
     any(TemplateInvalid, &["aws::earlyvalidation::"]),
 
     // --- 6. what services and CloudFormation say -----------------------------------------------------------
@@ -219,6 +228,7 @@ pub(super) static WORDS: &[Rule] = &[
         "only for enabled policy types", "policy type is not enabled", "must be the management account",
         "must be the master account", "organizations integration is not",
         "only the management account or delegated", "only management account or delegated"]),
+    // "Trusted access for AWS Config is not enabled in the organization"
     any(TrustedAccessNotEnabled, &["trusted access", "service access", "sharing with aws organization",
         "organization sharing", "sharing within your organization", "delegated admin"])
         .and(&["not enabled", "isn't enabled", "not been enabled", "must enable", "must be enabled",
@@ -231,11 +241,13 @@ pub(super) static WORDS: &[Rule] = &[
     any(StackOperationInProgress, &["_in_progress state", "in_progress]", "in_progress status",
         "_in_progress and can"])
         .and(&["can not be", "cannot be", "can't be", "unable to", "not allowed"]),
+    // "Stack:arn:aws:cloudformation:us-east-1:1:stack/x/y is in DELETE_FAILED state and can not be updated."
     any(StackNotUpdatable, &["rollback_complete", "rollback_failed", "create_failed", "delete_failed",
         "update_failed", "delete_complete", "import_rollback", "import_complete"])
         .and(&[" state", "status"])
         .also(&["can not be", "cannot be", "can't be", "not in a state", "cannot update", "unable to",
             "cannot delete", "must be deleted", "not allowed"]),
+    // No line of the corpus is decided here.
     any(StackNotUpdatable, &["inoperable"]).unless(&["[resource]"]),
     // "Another Operation on StackSet arn:... is in progress"
     any(StackOperationInProgress, &["another operation", "operationinprogress", "operation in progress",
@@ -261,6 +273,7 @@ pub(super) static WORDS: &[Rule] = &[
     // "The role defined for the function cannot be assumed by Lambda."; "verify the trust policy" is another
     // thing
     any(ResourcePropertyInvalid, &["verify the trust policy", "check the trust policy"]),
+    // "The role defined for the function cannot be assumed by Lambda."
     any(IamPropagationDelay, &["cannot be assumed by", "can't be assumed by", "not be assumed by",
         "unable to assume", "not able to assume", "could not assume", "couldn't assume", "cannot assume",
         "can't assume", "failed to assume", "authorized to assume the provided role",
@@ -294,6 +307,7 @@ pub(super) static WORDS: &[Rule] = &[
             "not have the correct permissions", "not permit", "couldn't be used", "no permission"])
         .unless(&["not authorized to perform", "key policy will not allow", "no identity-based policy",
             "s3 bucket"]),
+    // No line of the corpus is decided here.
     any(KmsKeyUnusable, &["kmsinvalidstate", "kmsdisabled", "kmskeynotaccessible", "kmskeydisabled",
         "kms exception", "kms.disabled", "ciphertext refers to", "kmsaccessdenied", "kms.notfound",
         "kmskeyunusable", "kms.kmsinvalidstate"]),
@@ -311,6 +325,7 @@ pub(super) static WORDS: &[Rule] = &[
         "account has not been verified", "payment instrument", "payment method", "model access",
         "accepting the terms", "account is not signed"])
         .unless(&["sms sandbox", "certificate", "domain"]),
+    // No line of the corpus is decided here.
     any(AccountNotSubscribed, &["marketplace"]).and(&["subscri", "terms", "entitle"]),
 
     // "STS is not activated in this region for account:1.", "The security token included in the request is
@@ -326,6 +341,7 @@ pub(super) static WORDS: &[Rule] = &[
         "<region> is disabled", "<region> is not opted", "<region> has not been enabled",
         "<region> region is not enabled", "not enabled in region <region>"])
         .unless(&["security hub", "hub is", "custom resource"]),
+    // No line of the corpus is decided here.
     any(RegionNotEnabled, &["region"])
         .and(&["is not enabled", "isn't enabled", "is disabled", "not been enabled", "is not opted"])
         .also(&["region <region>", "region '<region>", "region: <region>", "region [<region>", "this account",
@@ -360,14 +376,17 @@ pub(super) static WORDS: &[Rule] = &[
         "isn't supported in your", "supported in the aws region", "in the following regions",
         "not supported in partition"])
         .unless(&["certificate", "already"]),
+    // No line of the corpus is decided here.
     any(ResourceTypeUnavailable, &["availability zone"])
         .and(&["not supported", "unsupported", "not available", "no longer supported", "not offered",
             "does not support", "doesn't support"])
         .unless(&["at least"]),
+    // No line of the corpus is decided here.
     any(ResourceTypeUnavailable, &["instance type", "instance class", "instancetype", "node type",
         "resource type"])
         .and(&["not supported", "not available", "unsupported", "does not exist", "not found",
             "cannot be found", "isn't supported", "isn't available", "not registered"]),
+    // "The Vpc Endpoint Service 'com.amazonaws.us-west-1.foo' does not exist (Service: Ec2, Status ..."
     any(ResourceTypeUnavailable, &["vpc endpoint service"])
         .and(&["does not exist", "not available", "not supported"]),
 
@@ -383,6 +402,7 @@ pub(super) static WORDS: &[Rule] = &[
         "zip file", "code artifact", "unable to download", "failed to download", "could not download",
         "asset manifest"])
         .unless(&["not authorized to perform: ecr", "size must be", "smaller than", "larger than", "exceed"]),
+    // No line of the corpus is decided here.
     any(ArtifactNotAccessible, &["templateurl", "template url", "template from s3", "script location",
         "s3 object", "code location", "deployment package", "s3 key"])
         .and(&["access denied", "not accessible", "not found", "does not exist", "doesn't exist",
@@ -390,6 +410,7 @@ pub(super) static WORDS: &[Rule] = &[
             "cannot be accessed", "could not be accessed", "inaccessible", "unable to get", "unable to fetch",
             "could not be read", "permission", "could not access", "no such key"])
         .unless(&["not authorized to perform", "lifecycle"]),
+    // No line of the corpus is decided here.
     any(ArtifactNotAccessible, &["image"])
         .and(&["docker", "ecr", "registry", "repository", "image uri", "imageuri"])
         .also(&["not found", "does not exist", "doesn't exist", "not accessible", "no permission",
@@ -420,6 +441,7 @@ pub(super) static WORDS: &[Rule] = &[
         .unless(&["must have values", "should either have", "must be one of allowedvalues", "state machine",
             "policy document", "unable to fetch parameters", "buildspec", "launch template", "email",
             "invalid template resource property"]),
+    // "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification ..."
     any(TemplateInvalid, &["transform", "macro"])
         .and(&["failed with", "failed without", "is not supported", "are not supported", "not supported in",
             "failed to", "is not authorized", "invalid serverless"])
@@ -432,7 +454,9 @@ pub(super) static WORDS: &[Rule] = &[
         "for parameter name", "parameters: [", "parameter: [", "parameteroverrides", "parameter overrides",
         "parameter override", "missing parameter values", "no value for parameter", "duplicate parameter",
         "template parameter", "stack parameter", "can only have organizationalunit as target"]),
+    // "Parameter 'InstanceType' must match pattern [a-z]+"
     any(ParameterInvalid, &["parameter '"]).and(&["must match pattern"]),
+    // No line of the corpus is decided here.
     any(ParameterInvalid, &["parameter '", "parameter \"", "parameter ["])
         .and(&["must match pattern", "must be a number", "must be one of", "must contain at least",
             "must contain at most", "must be no", "no default", "must be specified in the stack",
@@ -444,6 +468,7 @@ pub(super) static WORDS: &[Rule] = &[
         "deployment targets"])
         .and(&["required", "must", "only", "cannot", "invalid", "should", "at least"])
         .unless(&["[resource]"]),
+    // No line of the corpus is decided here.
     any(ParameterInvalid, &["parameter "]).and(&["failed to satisfy constraint", "constraint description"])
         .unless(&["member must", "[resource]"]),
 
@@ -462,6 +487,7 @@ pub(super) static WORDS: &[Rule] = &[
         "is still in use", "non-required resource record sets", "still has", "still attached",
         "is referenced by", "being referenced by", "is being used by", "are being used by", "is used by"])
         .unless(&["already exists", "address is currently", "must not", "insufficientdelivery"]),
+    // "Cannot delete a policy attached to entities. (Service: Iam, Status Code: 409)"
     any(DeleteBlocked, NOT_DELETED)
         .and(&["in use", "attached", "associated", "because", "contains", "exist", "until", "first", "while",
             "must ", "not empty", "depend", "referenced", "active", "has ", "have ", "with ", "is a ",
@@ -512,6 +538,7 @@ pub(super) static WORDS: &[Rule] = &[
     // buckets than allowed"
     any(ServiceQuotaExceeded, &["cannot exceed quota", "policy size", "limit exceeded",
         "more buckets than allowed", "unzipped size", "kb limit"]),
+    // "You have exceeded the allowed number of AWS accounts. (Service: Organizations, Status Code: 400)"
     any(ServiceQuotaExceeded, &["limitexceeded", "limit has been exceeded", "limit was exceeded",
         "limit is exceeded", "limits exceeded", "exceeded limit", "quota", "maximum number of",
         "max number of", "maximum amount of", "exceeded the limit", "exceeds the limit", "exceed the limit",
@@ -605,6 +632,7 @@ pub(super) static WORDS: &[Rule] = &[
         "isn't enabled", "not been enabled", "couldn't retrieve the resource", "unable to retrieve",
         "failed to retrieve", "unable to describe"])
         .unless(&["property", "key does not exist in the"]),
+    // "Cannot do operations on a non-existent table (Service: DynamoDb, Status Code: 400)"
     any(DependencyNotFound, ABSENT)
         .unless(&["for property", "does not exist in schema", "extraneous key", "property"]),
 
@@ -620,6 +648,7 @@ pub(super) static WORDS: &[Rule] = &[
 #[rustfmt::skip]
 pub(super) static CODES: &[Rule] = &[
     any(InsufficientCapabilities, &["insufficientcapabilities"]),
+    // "null (Service: AWSElasticBeanstalk; Status Code: 504; Error Code: 504 GATEWAY_TIMEOUT)"
     any(AwsInternalFailure, &["gateway_timeout", "gatewaytimeout"]),
     any(TrustedAccessNotEnabled, &["organizationsnotinuse", "trustedaccess", "accessnotenabledexception",
         "notorganizationmanagement", "notdelegatedadmin", "noavailableorganization",
@@ -638,6 +667,7 @@ pub(super) static CODES: &[Rule] = &[
     any(ServiceQuotaExceeded, &["limitexceeded", "quotaexceeded", "servicequota", "toomany", "maxnumberof",
         "maximumnumberof", "limitsexceeded", "instancelimit", "limitexceed", "toolarge", "serviceLimit",
         "codestorageexceeded", "exceedslimit", "vcpulimit", "quota"]),
+    // "Resource handler returned message: "null" (RequestToken: ..., HandlerErrorCode: AlreadyExists)"
     any(ResourceAlreadyExists, &["alreadyexist", "alreadyowned", "alreadyassociated", "duplicate",
         "alreadyinuse", "alreadyregistered", "alreadyenabled", "alreadysubscribed", "alreadyattached",
         "invalidsubnet.conflict", "idempotentparametermismatch", "resourceexists", "nameexists",
@@ -646,13 +676,16 @@ pub(super) static CODES: &[Rule] = &[
         "deletionprotection", "resourceinuse", "groupinuse", "hasdependencies",
         "operationnotpermitted.deletion", "terminationprotection", "inusebyexport"]),
     any(CustomResourceFailed, &["customresource"]),
+    // "... (Service: AWSSecretsManager; Status Code: 400; Error Code: ResourceNotFoundException)"
     any(DependencyNotFound, &["notfound", "nosuch", "nonexist", "doesnotexist", "unknownresource",
         "resourceunavailable", "noavailable", "notexist", "norunning", "missingdependency", "unknownsnapshot",
         "unknownvolume"]),
+    // "... permissions error performing a tagging operation, ..." (HandlerErrorCode: UnauthorizedTaggingOperation)
     any(AccessDenied, &["accessdenied", "unauthorized", "notauthorized", "authorizationerror", "forbidden",
         "insufficientdelivery", "insufficientpermission", "insufficientprivilege",
         "insufficients3bucketpolicy", "insufficientsnstopic", "organizationaccessdenied",
         "invalidcredentials", "insufficientencryptionpolicy", "authorizationexception"]),
+    // "... "An error occurred during function initialization" (HandlerErrorCode: NotStabilized)"
     any(ResourceNotStabilized, &["notstabilized", "timeout", "timedout", "circuitbreaker"]),
     any(StackOperationInProgress, &["operationinprogress", "concurrentmodification", "concurrentoperation",
         "operationaborted", "concurrentupdate", "concurrentaccess", "resourcenotready",
@@ -663,11 +696,14 @@ pub(super) static CODES: &[Rule] = &[
 /// Turns of phrase that services use for many things, mostly for a property they do not like.
 #[rustfmt::skip]
 pub(super) static VAGUE_WORDS: &[Rule] = &[
+    // No line of the corpus is decided here.
     any(ResourceNotStabilized, &["timeout"])
         .and(&["exceeded", "reached", "expired", "occurred", "waiting", "error"]),
+    // "S3 limit of 100 buckets/account"
     any(ServiceQuotaExceeded, &["limit of", "limit is", "limited to", "would exceed", "will exceed",
         "maximum allowed", "no more than"])
         .unless(&["characters", "length", "must be between", "value limit"]),
+    // "Property BucketName cannot be empty."
     any(ResourcePropertyInvalid, &["invalid", "not valid", "isn't valid", "malformed", "illegal",
         "value of property", "must specify", "must contain", "must include", "must provide",
         "must use", "must start", "must set", "should not", "should contain", "not supported", "unsupported",
@@ -700,6 +736,7 @@ pub(super) static VAGUE_WORDS: &[Rule] = &[
 /// Codes that services use for many things, and HTTP statuses.
 #[rustfmt::skip]
 pub(super) static VAGUE_CODES: &[Rule] = &[
+    // "The parameter MasterUserPassword is not a valid password because it is shorter than 8 ..."
     any(ResourcePropertyInvalid, &["invalidrequest", "validationexception", "validationerror",
         "invalidparameter", "invalidinput", "badrequest", "malformed", "invalidargument", "invalidproperty",
         "notupdatable", "invalidtype", "invalidpolicy", "invalid", "missingparameter", "unsupported",
@@ -707,6 +744,7 @@ pub(super) static VAGUE_CODES: &[Rule] = &[
     any(Throttling, &["status:429"]),
     any(AwsInternalFailure, &["status:500", "status:502", "status:503", "status:504"]),
     any(AccessDenied, &["status:403", "status:401"]),
+    // "No cluster found for name: okj-exchange-stage. (Service: Eks, Status Code: 404)"
     any(DependencyNotFound, &["status:404"]),
     any(StackOperationInProgress, &["resourceconflict"]),
     any(AwsInternalFailure, &["serviceinternalerror", "internalfailure", "internalerror", "internalserver",
