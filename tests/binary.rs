@@ -294,6 +294,15 @@ async fn every_log_line_has_a_time_a_level_and_the_request_id() {
 }
 
 #[tokio::test]
+async fn an_ignored_event_leaves_a_line_with_its_reason() {
+    let log = lines(&log_of("INFO", "JSON", &event("operation-running.json")).await);
+    let line = log.iter().find(|line| line["message"] == "event ignored").expect("a line tells of it");
+    assert_eq!(line["reason"], "operation status \"RUNNING\" is not an end");
+    assert_eq!(line["operation"], demo::RUNNING_ID);
+    assert!(log.iter().all(|line| line["_aws"].is_null()), "nothing was read, so there are no metrics");
+}
+
+#[tokio::test]
 async fn errors_are_logged_with_the_request_id_at_every_level() {
     let mut nameless = event("operation-failed.json");
     nameless["detail"]["stack-set-arn"] = Value::Null;
