@@ -12,7 +12,8 @@ use stackset_notifier::classify::{classify, mask, warm_up};
 use stackset_notifier::operation::{
     CallAs, Operation, OperationRef, OperationStatus, Preferences, StackSetRef, TargetResult,
 };
-use stackset_notifier::report::{About, ExpectGate, Fold};
+use stackset_notifier::render;
+use stackset_notifier::report::{About, ExpectGate, Fold, Report};
 
 const ROWS: usize = 100_000;
 const ROUNDS: usize = 9;
@@ -39,7 +40,7 @@ fn scan(rows: &[TargetResult]) -> usize {
     rows.iter().filter(|row| row.reason.as_deref().unwrap_or_default().contains("no such word in any text")).count()
 }
 
-fn fold(rows: &[TargetResult]) -> usize {
+fn report(rows: &[TargetResult]) -> Report {
     let operation = OperationRef {
         stack_set: StackSetRef::from_arn("arn:aws:cloudformation:eu-west-1:111111111111:stackset/base:1b2c").unwrap(),
         operation_id: "op".to_owned(),
@@ -65,18 +66,22 @@ fn fold(rows: &[TargetResult]) -> usize {
         expect_gate: ExpectGate::Auto,
         unread: None,
     };
-    fold.finish(&about).causes.len()
+    fold.finish(&about)
 }
 
 fn main() {
     warm_up();
     let rows = rows();
-    type Work<'a> = (&'a str, Box<dyn Fn(&[TargetResult]) -> usize>);
-    let works: [Work<'_>; 4] = [
+    // A tenth of the rows, and all: rendering must not grow faster than they do.
+    let (tenth, whole) = (report(&rows[..ROWS / 10]), report(&rows));
+    type Work<'a> = (&'a str, Box<dyn Fn(&[TargetResult]) -> usize + 'a>);
+    let works: [Work<'_>; 6] = [
         ("contains scan", Box::new(scan)),
         ("mask", Box::new(|rows| rows.iter().map(|row| mask(row.reason.as_deref().unwrap_or_default()).len()).sum())),
         ("classify each row", Box::new(|rows| rows.iter().filter_map(classify).count())),
-        ("fold into a report", Box::new(fold)),
+        ("fold into a report", Box::new(|rows| report(rows).causes.len())),
+        ("render a tenth", Box::new(|_| render::message(&tenth).unwrap().size())),
+        ("render the report", Box::new(|_| render::message(&whole).unwrap().size())),
     ];
     // The works take turns, so that a slow spell of the machine hits all of them.
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); works.len()];

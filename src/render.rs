@@ -44,7 +44,7 @@ impl Message {
     /// Bytes that count towards [`MESSAGE_LIMIT`].
     pub fn size(&self) -> usize {
         let attribute = |a: &Attribute| a.name.len() + a.data_type.len() + a.value.len();
-        self.body.len() + self.attributes.iter().map(attribute).sum::<usize>()
+        self.subject.len() + self.body.len() + self.attributes.iter().map(attribute).sum::<usize>()
     }
 }
 
@@ -54,8 +54,11 @@ impl Message {
 /// [`Error::Render`] if even the shortest form of the report is larger than SNS takes.
 pub fn message(report: &Report) -> Result<Message, Error> {
     let mut people = People::of(report)?;
-    if people.size() > MESSAGE_LIMIT / 2 {
-        people = People::of(&budget::barest(report))?;
+    let mut shorter = budget::shorter(report);
+    while people.size() > MESSAGE_LIMIT / 2
+        && let Some(report) = shorter.next()
+    {
+        people = People::of(&report)?;
     }
     budget::largest_that_fits(report, MESSAGE_LIMIT, |document| people.with(document))
 }
@@ -81,14 +84,17 @@ impl People {
         })
     }
 
-    /// Roughly the bytes in a message; the mail is there twice.
+    /// Bytes in a message, without the document.
     fn size(&self) -> usize {
-        self.text.len() * 2 + self.chat.len()
+        self.around("").size()
     }
 
     /// The message with a document that may be shorter than what people read.
     fn with(&self, document: &Report) -> Result<Message, Error> {
-        let document = to_json(document, document)?;
+        Ok(self.around(&to_json(document, document)?))
+    }
+
+    fn around(&self, document: &str) -> Message {
         let bodies = json!({
             "default": self.text,
             "email": self.text,
@@ -98,7 +104,7 @@ impl People {
             "http": document,
             "sms": self.sms,
         });
-        Ok(Message { subject: self.subject.clone(), body: bodies.to_string(), attributes: self.attributes.clone() })
+        Message { subject: self.subject.clone(), body: bodies.to_string(), attributes: self.attributes.clone() }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod document;
 mod fold;
+mod numbers;
 mod retry;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -13,10 +14,11 @@ use std::sync::Arc;
 
 pub use document::{
     AccountGate, Cause, Collateral, Completeness, Counts, Group, GroupsOmitted, OperationSummary,
-    OrganizationalUnitSummary, OtherReason, Outcome, Reason, RegionSummary, Report, Resource, Retry, SCHEMA_VERSION,
-    StackSetSummary, TalliesOmitted, Tally, Target, Ungated,
+    OrganizationalUnitSummary, OtherReason, Outcome, Reason, RegionSummary, Report, Resource, ResultsCommand, Retry,
+    SCHEMA_VERSION, StackSetSummary, TalliesOmitted, Tally, Target, Ungated,
 };
 pub use fold::Fold;
+pub(crate) use numbers::{count, number};
 
 use crate::classify::{self, Code};
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
@@ -90,7 +92,7 @@ impl Fold {
                     .and_then(|(end, start)| u64::try_from(end.checked_sub(start)?).ok())
                     .map(|millis| (millis + 500) / 1_000),
                 console_url: document::console_url(named, service_managed),
-                results_command: retry::list_failed(named, *call_as),
+                results_commands: retry::results_commands(named, *call_as, described, &self.counts, &gates),
             },
             outcome,
             completeness,
@@ -156,10 +158,17 @@ fn completeness(described: &Operation, counts: &Counts, unread: Option<&str>) ->
     if !described.status.is_terminal() {
         why.push(format!("the operation has not ended, its status is {}", described.status.as_str()));
     } else if unsettled > 0 {
-        why.push(format!("the operation ended, but of its targets {unsettled} did not: they are RUNNING or PENDING"));
+        why.push(format!(
+            "the operation ended, but of its targets {} did not: they are RUNNING or PENDING",
+            number(unsettled)
+        ));
     }
     if let Some(expected) = described.failed_expected.filter(|&expected| expected != counts.failed) {
-        why.push(format!("CloudFormation counts {expected} failed targets, {} are listed", counts.failed));
+        why.push(format!(
+            "CloudFormation counts {}, {} listed",
+            count(expected, "failed target", "failed targets"),
+            count(counts.failed, "is", "are")
+        ));
     }
     Completeness {
         complete: why.is_empty(),

@@ -1,7 +1,8 @@
 //! What to leave out of a report that is larger than a message may be.
 //!
-//! Targets go first, the ungated ones before the others, fairly across all lists; then long texts are cut; then the smallest groups
-//! and organizational units become a counted remainder. Counts never change.
+//! Targets go first, the ungated ones before the others, fairly across all lists; then long texts
+//! are cut; then the smallest groups and organizational units become a counted remainder. Counts
+//! never change.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -82,10 +83,11 @@ pub(super) fn largest_that_fits(
     )))
 }
 
-/// The report in the tightest shape, without a target.
-pub(super) fn barest(report: &Report) -> Report {
-    let [.., tightest] = SHAPES;
-    with_targets(&framed(report, tightest), 0)
+/// The report in one shape after the other; without a target only in the tightest.
+pub(super) fn shorter(report: &Report) -> impl Iterator<Item = Report> {
+    let [roomier @ .., tightest] = SHAPES;
+    let bare = move || with_targets(&framed(report, tightest), 0);
+    roomier.into_iter().map(|shape| framed(report, shape)).chain(std::iter::once_with(bare))
 }
 
 /// The lists of failed and of cancelled targets.
@@ -145,7 +147,7 @@ fn framed(report: &Report, shape: Shape) -> Report {
     let (by_organizational_unit, by_organizational_unit_omitted) =
         most_trouble(&report.by_organizational_unit, shape.names, |row| row.tally);
     let mut counts = report.counts.clone();
-    shorten_statuses(&mut counts, shape.names);
+    shorten_statuses(&mut counts, &shape);
     let mut frame = Report {
         causes,
         counts,
@@ -242,15 +244,14 @@ fn most_trouble<T: Clone>(all: &[T], keep: usize, tally: impl Fn(&T) -> Tally) -
 }
 
 /// Statuses that are not known are few, unless something is very wrong; their sum stays exact.
-fn shorten_statuses(counts: &mut Counts, keep: usize) {
-    if counts.other_statuses.len() <= keep {
-        return;
-    }
+fn shorten_statuses(counts: &mut Counts, shape: &Shape) {
     let mut all: Vec<(String, u64)> = std::mem::take(&mut counts.other_statuses).into_iter().collect();
     all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let rest: u64 = all.drain(keep..).map(|(_, count)| count).sum();
-    counts.other_statuses = all.into_iter().collect();
-    *counts.other_statuses.entry("(others)".to_owned()).or_default() += rest;
+    for (i, (status, count)) in all.into_iter().enumerate() {
+        let name =
+            if i < shape.names { words::shorten(&status, shape.text).into_owned() } else { "(others)".to_owned() };
+        *counts.other_statuses.entry(name).or_default() += count;
+    }
 }
 
 /// Keeps whole commands only: half a command would retry the wrong targets.

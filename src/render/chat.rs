@@ -21,6 +21,8 @@ const KEYWORD: usize = 75;
 const CAUSES_SHOWN: usize = 8;
 /// Retry commands shown; more are not shown at all.
 const COMMANDS_SHOWN: u64 = 3;
+/// Unknown statuses named.
+const STATUSES_SHOWN: usize = 5;
 /// Accounts named of one cause.
 const ACCOUNTS_SHOWN: usize = 5;
 /// Characters of one sample text.
@@ -29,7 +31,7 @@ const SAMPLE: usize = 300;
 /// The body for `https`.
 pub(super) fn notification(report: &Report) -> Value {
     let headline = format!("{}: {}, {}", report.outcome.as_str(), words::what(report), words::how_bad(report));
-    let title = words::shorten(&headline, TITLE).into_owned();
+    let title = escaped(&headline, TITLE);
     json!({
         "version": "1.0",
         "source": "custom",
@@ -45,7 +47,7 @@ pub(super) fn notification(report: &Report) -> Value {
             "threadId": report.operation.id,
             "summary": title,
             "eventType": "StackSet operation",
-            "relatedResources": [words::plain(&report.stack_set.name)],
+            "relatedResources": [escape(&words::plain(&report.stack_set.name))],
             "additionalContext": context(report),
         },
     })
@@ -65,8 +67,8 @@ fn description(report: &Report) -> String {
     let more = report.causes.len().saturating_sub(CAUSES_SHOWN);
     if more > 0 {
         blocks.push(format!(
-            "and {} more, see the mail or the JSON report",
-            words::count(more as u64, "cause", "causes")
+            "and {}, see the mail or the JSON report",
+            words::count(more as u64, "more cause", "more causes")
         ));
     }
     let cancelled = &report.collateral;
@@ -84,8 +86,9 @@ fn description(report: &Report) -> String {
         blocks.push(format!("{} cancelled because {}", words::targets(cancelled.count()), why.join(" or ")));
     }
     if let Some(drift) = &report.drift {
-        let count = |n: Option<u64>| n.map_or_else(|| "?".to_owned(), words::number);
-        blocks.push(format!("Drift: {} drifted, {} in sync", count(drift.drifted), count(drift.in_sync)));
+        let status = escaped(drift.status.as_deref().unwrap_or("result not told"), SAMPLE);
+        let parts = Some(words::drift(drift)).filter(|parts| !parts.is_empty());
+        blocks.push(format!("Drift: {status}{}", parts.map_or_else(String::new, |parts| format!(": {parts}"))));
     }
     let ungated = report.account_gate.ungated.count;
     if ungated > 0 {
@@ -93,9 +96,13 @@ fn description(report: &Report) -> String {
     }
     let others = report.counts.other;
     if others > 0 {
-        let names: Vec<&str> = report.counts.other_statuses.keys().take(ACCOUNTS_SHOWN).map(String::as_str).collect();
+        let statuses = &report.counts.other_statuses;
+        let name = |(status, n): (&String, &u64)| format!("{} {}", words::number(*n), words::status(status));
+        let names: Vec<String> = statuses.iter().take(STATUSES_SHOWN).map(name).collect();
+        let more = statuses.len().saturating_sub(STATUSES_SHOWN) as u64;
+        let rest = if more > 0 { format!(" and {} more statuses", words::number(more)) } else { String::new() };
         blocks.push(format!(
-            "{} with a status that is not known: {}",
+            "{} with a status that is not known: {}{rest}",
             words::targets(others),
             escaped(&names.join(", "), SAMPLE)
         ));
@@ -106,10 +113,10 @@ fn description(report: &Report) -> String {
     if blocks.is_empty() {
         blocks.push(if report.problems().is_empty() { "Nothing to do." } else { "No target tells why." }.to_owned());
     }
-    if let Some(url) = &report.operation.console_url {
-        blocks.push(escape(url));
-    }
-    join_within(&blocks, DESCRIPTION)
+    // Whatever must be left out, the way to the rest stays.
+    let link = report.operation.console_url.as_deref().map(escape).filter(|link| link.len() <= DESCRIPTION / 2);
+    let link = link.map_or_else(String::new, |link| format!("\n\n{link}"));
+    join_within(&blocks, DESCRIPTION - link.chars().count()) + &link
 }
 
 fn cause(cause: &Cause) -> String {
@@ -151,10 +158,15 @@ fn next_steps(report: &Report) -> Vec<String> {
     let mut steps: Vec<String> = report
         .causes
         .iter()
-        .take(CAUSES_SHOWN)
         .filter_map(|cause| cause.next_step.as_ref().map(|step| format!("{}: {step}", cause.code)))
         .map(|step| escaped(&step, NEXT_STEP))
         .collect();
+    let more = steps.len().saturating_sub(CAUSES_SHOWN) as u64;
+    if more > 0 {
+        steps.truncate(CAUSES_SHOWN);
+        let are = words::count(more, "more next step is", "more next steps are");
+        steps.push(format!("{are} in the mail and in the JSON report"));
+    }
     // A command that does not fit whole would retry the wrong targets, and a few of many would be
     // taken for all of them.
     let retry = &report.retry;
@@ -170,6 +182,8 @@ fn next_steps(report: &Report) -> Vec<String> {
             "{} in the mail and in the JSON report, as far as there is room",
             words::count(all, "retry command is", "retry commands are")
         ));
+        let listing = report.operation.results_commands.iter().map(|listed| escape(&listed.command));
+        steps.extend(listing.filter(|command| command.chars().count() <= NEXT_STEP));
     }
     steps
 }
@@ -217,11 +231,12 @@ fn escaped(text: &str, max: usize) -> String {
     }
 }
 
+/// The blocks with an empty line between them, in at most `max` characters.
 fn join_within(blocks: &[String], max: usize) -> String {
     const LEFT_OUT: usize = 60;
     let mut text = String::new();
     for (i, block) in blocks.iter().enumerate() {
-        let needed = block.chars().count() + 2;
+        let needed = block.chars().count() + if i > 0 { 2 } else { 0 };
         let is_last = i + 1 == blocks.len();
         if text.chars().count() + needed + if is_last { 0 } else { LEFT_OUT } > max {
             let left = (blocks.len() - i) as u64;
@@ -234,4 +249,27 @@ fn join_within(blocks: &[String], max: usize) -> String {
         text.push_str(block);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let blocks: Vec<String> = (0..5).map(|i| i.to_string().repeat(100)).collect();
+        assert_eq!(join_within(&blocks, 508), blocks.join("\n\n"));
+        let short = join_within(&blocks, 507);
+        assert_eq!(short, format!("{}\n\n1 paragraph is left out for size", blocks[..4].join("\n\n")));
+        assert_eq!(join_within(&blocks[..1], 100), blocks[0]);
+        assert!(join_within(&blocks, 100).contains("5 paragraphs are left out"));
+    }
+
+    #[test]
+    fn escaping_counts_towards_the_limit() {
+        assert_eq!(escaped("a < b & *c*", 99), "a &lt; b &amp; \u{2217}c\u{2217}");
+        for max in [5, 17, 40] {
+            assert!(escaped(&"<&> ".repeat(40), max).chars().count() <= max);
+        }
+    }
 }

@@ -21,10 +21,14 @@ pub(super) fn subject(report: &Report) -> String {
     let incomplete = if report.completeness.complete { "" } else { " (incomplete)" };
     let action = report.operation.action.as_deref().map_or_else(|| "operation".to_owned(), words::plain);
     let action = words::shorten_middle(&action, 24);
-    let name = words::plain(&report.stack_set.name);
+    let name = without_account_ids(&words::plain(&report.stack_set.name));
     let (outcome, counts) = (report.outcome.as_str(), &report.counts);
     let bad = words::how_bad(report);
-    let short = format!("{} failed of {}", words::number(counts.failed), words::number(counts.total));
+    let [failed, cancelled, total] = [counts.failed, counts.cancelled, counts.total].map(words::number);
+    let short = match counts.cancelled {
+        0 => format!("{failed} failed of {total}"),
+        _ => format!("{failed} failed, {cancelled} cancelled of {total}"),
+    };
     // From the fullest to the barest; the first that leaves enough of the name is taken.
     let forms = [
         (format!("{outcome}: {action} of "), format!(", {bad}{incomplete}")),
@@ -36,6 +40,20 @@ pub(super) fn subject(report: &Report) -> String {
     let form = forms.iter().find(|form| room(form) >= enough).unwrap_or(&forms[2]);
     let line = format!("{}{}{}", form.0, words::shorten_middle(&name, room(form)), form.1).replace('…', "~");
     line.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(LIMIT).collect()
+}
+
+/// A stack set may be named after an account; encryption covers neither subject nor phone.
+fn without_account_ids(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, digits) = rest.split_at(start);
+        let (digits, after) = digits.split_at(digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len()));
+        out.push_str(before);
+        out.push_str(if digits.len() == 12 { "[account]" } else { digits });
+        rest = after;
+    }
+    out + rest
 }
 
 /// The subject, and the first cause if there is room for it.

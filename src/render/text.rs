@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use textwrap::core::{Word, display_width};
+use unicode_linebreak::linebreaks;
+
 use super::words;
 use crate::report::{Cause, Group, Report, Tally, Target};
 
@@ -19,6 +22,8 @@ const REGION_SETS_SHOWN: usize = 4;
 const SAMPLE: usize = 600;
 /// Rows of the tables by Region and by organizational unit.
 const TABLE_ROWS: usize = 15;
+/// Columns of their names: four numbers of eleven columns stand beside them.
+const NAME_COLUMNS: usize = COLUMNS - 4 * 11;
 /// Bytes of retry commands; more is no longer pasted by hand.
 const COMMANDS: usize = 16_384;
 
@@ -66,8 +71,7 @@ impl Page {
         let options = textwrap::Options::new(COLUMNS)
             .initial_indent(indent)
             .subsequent_indent(indent)
-            // An id or ARN broken at a hyphen can no longer be copied.
-            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_separator(textwrap::WordSeparator::Custom(words_of))
             .word_splitter(textwrap::WordSplitter::NoHyphenation)
             .break_words(false);
         for line in textwrap::wrap(text, options) {
@@ -79,6 +83,27 @@ impl Page {
         self.gap();
         self.folded(indent, text);
     }
+}
+
+/// Words as they may be folded: at spaces, and between the wide characters of scripts that are
+/// written without them. An id or ARN broken at a hyphen can no longer be copied, so those hold.
+fn words_of(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    let is_wide = |c: Option<char>| c.is_some_and(|c| display_width(c.encode_utf8(&mut [0; 4])) > 1);
+    let mut start = 0;
+    let mut ends: Vec<usize> = linebreaks(line)
+        .map(|(at, _)| at)
+        .filter(|&at| {
+            let (before, after) = line.split_at(at);
+            let (last, next) = (before.chars().next_back(), after.chars().next());
+            last == Some(' ') || is_wide(last) || is_wide(next)
+        })
+        .collect();
+    ends.push(line.len());
+    Box::new(ends.into_iter().map(move |end| {
+        let word = line.get(start..end).unwrap_or_default();
+        start = end;
+        Word::from(word)
+    }))
 }
 
 fn headline(page: &mut Page, report: &Report) {
@@ -94,10 +119,9 @@ fn headline(page: &mut Page, report: &Report) {
     ];
     let mut shown: Vec<String> =
         named.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", words::number(*n))).collect();
-    shown.extend(counts.other_statuses.iter().map(|(status, n)| match words::plain(status).as_str() {
-        "" => format!("{} without a status", words::number(*n)),
-        status => format!("{} {status}", words::number(*n)),
-    }));
+    shown.extend(
+        counts.other_statuses.iter().map(|(status, n)| format!("{} {}", words::number(*n), words::status(status))),
+    );
     if shown.len() > 1 {
         page.paragraph("  ", &shown.join(" | "));
     }
@@ -107,7 +131,7 @@ fn causes(page: &mut Page, report: &Report) {
     for (i, cause) in report.causes.iter().enumerate() {
         let head = format!("{}. {}: {}", i + 1, cause.code, reach(cause));
         if i >= CAUSES_IN_FULL {
-            page.line(&head);
+            page.folded("", &head);
             continue;
         }
         page.paragraph("", &head);
@@ -266,19 +290,11 @@ fn drift(page: &mut Page, report: &Report) {
     let Some(drift) = &report.drift else {
         return;
     };
-    let parts: Vec<String> = [
-        (drift.drifted, "drifted"),
-        (drift.in_sync, "in sync"),
-        (drift.in_progress, "still being checked"),
-        (drift.failed, "could not be checked"),
-    ]
-    .iter()
-    .filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| format!("{} {word}", words::number(n))))
-    .collect();
     let status = drift.status.as_deref().unwrap_or("result not told");
     let total =
         drift.total.map_or_else(String::new, |n| format!(", {}", words::count(n, "stack instance", "stack instances")));
-    let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+    let parts = Some(words::drift(drift)).filter(|parts| !parts.is_empty());
+    let parts = parts.map_or_else(String::new, |parts| format!(": {parts}"));
     page.paragraph("", &format!("Drift: {}{total}{parts}.", words::plain(status)));
 }
 
@@ -321,7 +337,9 @@ struct Row {
 impl Row {
     fn new(name: Option<&str>, tally: Tally) -> Self {
         let name = words::plain(name.unwrap_or("(none)"));
-        Self { name: words::shorten_middle(&name, 36).into_owned(), tally }
+        // Wide characters take two columns each.
+        let most = if display_width(&name) == name.chars().count() { NAME_COLUMNS } else { NAME_COLUMNS / 2 };
+        Self { name: words::shorten_middle(&name, most).into_owned(), tally }
     }
 }
 
@@ -336,7 +354,8 @@ fn table(page: &mut Page, title: &str, mut rows: Vec<Row>, omitted: u64) {
         return;
     }
     rows.sort_by(|a, b| b.tally.trouble().cmp(&a.tally.trouble()).then_with(|| a.name.cmp(&b.name)));
-    let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(title.chars().count());
+    let width = rows.iter().map(|row| display_width(&row.name)).max().unwrap_or(0).max(title.len());
+    let padded = |name: &str| format!("{name}{}", " ".repeat(width - display_width(name)));
     let columns: [Column; 4] = [
         ("succeeded", |tally| tally.succeeded),
         ("failed", |tally| tally.failed),
@@ -346,10 +365,10 @@ fn table(page: &mut Page, title: &str, mut rows: Vec<Row>, omitted: u64) {
     let used: Vec<_> = columns.iter().filter(|(_, of)| rows.iter().any(|row| of(&row.tally) > 0)).collect();
     page.gap();
     let heads: String = used.iter().map(|(head, _)| format!("{head:>11}")).collect();
-    page.line(&format!("{title:<width$}{heads}"));
+    page.line(&format!("{}{heads}", padded(title)));
     for row in rows.iter().take(TABLE_ROWS) {
         let cells: String = used.iter().map(|(_, of)| format!("{:>11}", words::number(of(&row.tally)))).collect();
-        page.line(&format!("{:<width$}{cells}", row.name));
+        page.line(&format!("{}{cells}", padded(&row.name)));
     }
     let more = rows.len().saturating_sub(TABLE_ROWS) as u64 + omitted;
     if more > 0 {
@@ -362,13 +381,14 @@ fn retry(page: &mut Page, report: &Report) {
     if retry.commands.is_empty() && retry.note.is_none() {
         return;
     }
-    page.paragraph(
-        "",
-        match (retry.commands.is_empty(), retry.commands_omitted) {
-            (true, 0) => "There is no command to retry with.",
-            _ => "To retry exactly what failed or was cancelled:",
-        },
-    );
+    let head = if retry.commands.is_empty() && retry.commands_omitted == 0 {
+        "There is no command to retry with."
+    } else if report.operation.action.as_deref() == Some("DETECT_DRIFT") {
+        "To check the stack set again:"
+    } else {
+        "To retry exactly what failed or was cancelled:"
+    };
+    page.paragraph("", head);
     if let Some(note) = &retry.note {
         page.folded("", &format!("Note: {note}."));
     }
@@ -402,8 +422,11 @@ fn footer(page: &mut Page, report: &Report) {
     if let Some(url) = &operation.console_url {
         page.line(&format!("Stack set: {url}"));
     }
-    if report.counts.failed > 0 || report.completeness.failed_expected.is_some_and(|n| n > 0) {
-        page.line(&format!("All failures: {}", operation.results_command));
+    if !report.problems().is_empty() {
+        for listed in &operation.results_commands {
+            let status = listed.status.map_or_else(String::new, |status| format!("{status} "));
+            page.line(&format!("Every {status}target: {}", listed.command));
+        }
     }
     page.folded("", &format!("Operation: {}", words::plain(&operation.id)));
     let set = &report.stack_set;

@@ -2,25 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::operation::Drift;
 use crate::report::{Group, Outcome, Report};
-
-/// `2000` -> `2,000`.
-pub(super) fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 target`, `2,000 targets`; `plural` is the whole plural word.
-pub(super) fn count(n: u64, singular: &str, plural: &str) -> String {
-    format!("{} {}", number(n), if n == 1 { singular } else { plural })
-}
+pub(super) use crate::report::{count, number};
 
 pub(super) fn targets(n: u64) -> String {
     count(n, "target", "targets")
@@ -113,15 +97,38 @@ pub(super) fn how_bad(report: &Report) -> String {
             format!("{} cancelled", number(counts.cancelled))
         });
     }
+    let drifted = report.drift.as_ref().and_then(|drift| drift.drifted).filter(|n| *n > 0);
     if parts.is_empty() {
         parts.push(match report.outcome {
+            Outcome::Succeeded if drifted.is_some() && counts.succeeded == counts.total => {
+                format!("all {} checked", targets(counts.total))
+            }
             Outcome::Succeeded | Outcome::SucceededWithFailures if counts.succeeded == counts.total => {
                 format!("all {} succeeded", targets(counts.total))
             }
             _ => of_total(counts.succeeded, "succeeded"),
         });
     }
+    parts.extend(drifted.map(|n| format!("{} drifted", number(n))));
     parts.join(", ")
+}
+
+/// The parts of a drift detection's result: `7 drifted, 32 in sync`.
+pub(super) fn drift(drift: &Drift) -> String {
+    let parts = [
+        (drift.drifted, "drifted"),
+        (drift.in_sync, "in sync"),
+        (drift.in_progress, "still being checked"),
+        (drift.failed, "could not be checked"),
+    ];
+    let told = parts.iter().filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| format!("{} {word}", number(n))));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// A status as CloudFormation names it.
+pub(super) fn status(name: &str) -> String {
+    let name = plain(name);
+    if name.is_empty() { "without a status".to_owned() } else { name }
 }
 
 #[cfg(test)]
@@ -129,8 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_durations() {
-        assert_eq!([0, 7, 999, 1_000, 1_234_567].map(number), ["0", "7", "999", "1,000", "1,234,567"]);
+    fn durations() {
         assert_eq!(
             [0, 59, 60, 822, 3_600, 3_661, 90_000, 172_800].map(duration),
             ["0 s", "59 s", "1 min", "13 min 42 s", "1 h", "1 h 1 min", "1 d 1 h", "2 d"]

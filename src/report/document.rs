@@ -12,6 +12,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::count;
 use crate::operation::{Drift, OperationRef, ResultStatus};
 
 /// Version of the document: additions raise the second number, anything else the first.
@@ -61,15 +62,15 @@ impl Report {
     /// What needs a person's eye, one phrase each; empty when all is well.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut count = |number: u64, what: &str| {
-            if number > 0 {
-                problems.push(format!("{number} {} {what}", if number == 1 { "target" } else { "targets" }));
+        let mut targets = |n: u64, what: &str| {
+            if n > 0 {
+                problems.push(format!("{} {what}", count(n, "target", "targets")));
             }
         };
-        count(self.counts.failed, "failed");
-        count(self.counts.cancelled, "cancelled");
-        count(self.counts.other, "have a status that is not known");
-        count(self.account_gate.ungated.count, "went on without an account gate");
+        targets(self.counts.failed, "failed");
+        targets(self.counts.cancelled, "cancelled");
+        targets(self.counts.other, "with a status that is not known");
+        targets(self.account_gate.ungated.count, "went on without an account gate");
         if matches!(self.outcome, Outcome::Failed | Outcome::Stopped) {
             problems.push(format!("the operation is {}", self.outcome.as_str()));
         }
@@ -113,8 +114,18 @@ pub struct OperationSummary {
     pub duration_seconds: Option<u64>,
     /// The stack set in the console of its partition.
     pub console_url: Option<String>,
-    /// AWS CLI command that lists every failed target with its reason.
-    pub results_command: String,
+    /// AWS CLI commands that list every target this document speaks of, however much of it had to
+    /// be left out for size.
+    pub results_commands: Vec<ResultsCommand>,
+}
+
+/// An AWS CLI command that lists results.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResultsCommand {
+    /// Status of the targets that it lists; `null` for all of them.
+    pub status: Option<&'static str>,
+    /// The command, ready for a shell.
+    pub command: String,
 }
 
 /// How an operation ended.

@@ -7,7 +7,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::document::{Cause, Outcome, Retry, Target};
+use super::document::{AccountGate, Cause, Counts, Outcome, ResultsCommand, Retry, Target};
+use super::{count, number};
 use crate::classify::Code;
 use crate::operation::{CallAs, Operation, OperationRef};
 
@@ -59,6 +60,7 @@ pub(super) fn plan(scope: &Scope<'_>) -> Retry {
             }
         },
         Some("DETECT_DRIFT") => {
+            notes.push("drift detection takes no targets: the command checks the whole stack set again");
             let whole_set = vec![command(scope, "detect-stack-set-drift", &preferences(scope, None))];
             if again.later.is_empty() { (whole_set, Vec::new()) } else { (Vec::new(), whole_set) }
         }
@@ -89,12 +91,12 @@ fn both(
     again: &Again<'_>,
     notes: &mut Notes,
 ) -> (Vec<String>, Vec<String>) {
-    let mut unitless = 0;
+    let mut unitless: u64 = 0;
     let mut of = |targets| per_region_set(scope, verb, flag, targets, &mut unitless);
     let commands = (of(&again.now), of(&again.later));
     if unitless > 0 {
-        let (subject, are_left_out) = targets(unitless);
-        notes.push(format!("{subject} without an organizational unit {are_left_out}, the API wants one"));
+        let left_out = left_out(unitless, "without an organizational unit");
+        notes.push(format!("{left_out}, the API wants one"));
     }
     commands
 }
@@ -142,7 +144,7 @@ impl Notes {
 
 fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
     let mut again = Again::default();
-    let mut nameless = 0;
+    let mut nameless: u64 = 0;
     let mut in_suspended: u64 = 0;
     let mut add = |list: &mut BTreeSet<&'a Target>, target: &'a Target| {
         // The fix for a suspended account is to drop its stack instances: the same operation on
@@ -162,7 +164,7 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
             continue;
         }
         if cause.retry_helps == Some("no") && cause.code != Code::AccountSuspended.as_str() {
-            fix_first.push(format!("{} ({})", cause.code, cause.count));
+            fix_first.push(format!("{} ({})", cause.code, number(cause.count)));
         }
         let list = if cause.retry_helps == Some("yes") { &mut again.now } else { &mut again.later };
         let targets = cause.groups.iter().flat_map(|group| group.targets.iter());
@@ -175,20 +177,17 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
         notes.0.insert(0, format!("fix first, a retry alone does not help: {}", fix_first.join(", ")));
     }
     if in_suspended > 0 {
-        let what =
-            if in_suspended == 1 { "target in a suspended account is" } else { "targets in suspended accounts are" };
-        notes.push(format!("{in_suspended} {what} left out"));
+        notes.push(left_out(in_suspended, "of suspended accounts"));
     }
     if nameless > 0 {
-        let (subject, are_left_out) = targets(nameless);
-        notes.push(format!("{subject} without an account or Region {are_left_out}"));
+        notes.push(left_out(nameless, "without an account or Region"));
     }
     again
 }
 
-/// `1 target`, `is left out`; `2 targets`, `are left out`.
-fn targets(n: usize) -> (String, &'static str) {
-    if n == 1 { ("1 target".to_owned(), "is left out") } else { (format!("{n} targets"), "are left out") }
+/// `1 target ... is left out`, `2,000 targets ... are left out`.
+fn left_out(n: u64, which: &str) -> String {
+    format!("{} {which} {} left out", count(n, "target", "targets"), if n == 1 { "is" } else { "are" })
 }
 
 /// An account and its organizational unit.
@@ -199,7 +198,7 @@ fn per_region_set(
     verb: &str,
     flag: Option<&str>,
     again: &BTreeSet<&Target>,
-    unitless: &mut usize,
+    unitless: &mut u64,
 ) -> Vec<String> {
     let mut regions_of: BTreeMap<Account<'_>, BTreeSet<&str>> = BTreeMap::new();
     for target in again {
@@ -211,7 +210,7 @@ fn per_region_set(
     let mut accounts_of: BTreeMap<BTreeSet<&str>, Vec<Account<'_>>> = BTreeMap::new();
     for ((account, unit), regions) in regions_of {
         if scope.service_managed && unit.is_none() {
-            *unitless += regions.len();
+            *unitless += regions.len() as u64;
             continue;
         }
         accounts_of.entry(regions).or_default().push((account, unit));
@@ -253,11 +252,30 @@ fn part(
     command(scope, verb, &words)
 }
 
-/// The command that lists every failed target with its reason.
-pub(super) fn list_failed(operation: &OperationRef, call_as: CallAs) -> String {
-    let arguments =
-        ["--operation-id", &operation.operation_id, "--filters", "Name=OPERATION_RESULT_STATUS,Values=FAILED"];
-    cli(operation, call_as, "list-stack-set-operation-results", arguments)
+/// The commands that list what the report speaks of: by status where there is one, since a filter
+/// spares whoever runs it a thousand pages.
+pub(super) fn results_commands(
+    operation: &OperationRef,
+    call_as: CallAs,
+    described: &Operation,
+    counts: &Counts,
+    gates: &AccountGate,
+) -> Vec<ResultsCommand> {
+    let failed = counts.failed + described.failed_expected.unwrap_or(0);
+    let rest = counts.running + counts.pending + counts.other + gates.ungated.count;
+    let mut statuses = Vec::new();
+    statuses.extend((failed > 0).then_some(Some("FAILED")));
+    statuses.extend((counts.cancelled > 0).then_some(Some("CANCELLED")));
+    if rest > 0 || statuses.is_empty() {
+        statuses.push(None);
+    }
+    let list = |status: Option<&'static str>| {
+        let filter = status.map(|status| format!("Name=OPERATION_RESULT_STATUS,Values={status}"));
+        let mut arguments = vec!["--operation-id", &operation.operation_id];
+        arguments.extend(filter.iter().flat_map(|filter| ["--filters", filter]));
+        ResultsCommand { status, command: cli(operation, call_as, "list-stack-set-operation-results", arguments) }
+    };
+    statuses.into_iter().map(list).collect()
 }
 
 fn command(scope: &Scope<'_>, verb: &str, arguments: &[Cow<'_, str>]) -> String {

@@ -19,6 +19,8 @@ ANSWER = (
     "<OperationId>op</OperationId></{0}Result><ResponseMetadata><RequestId>r</RequestId>"
     "</ResponseMetadata></{0}Response>"
 )
+# The operation's own order of Regions, of which each command keeps its part.
+ORDER = ["us-east-1", "ap-south-1", "eu-west-1"]
 VERBS = {
     "CREATE": "UpdateStackInstances",
     "UPDATE": "UpdateStackInstances",
@@ -76,24 +78,31 @@ def check(case, port):
         assert form["CallAs"] == case["callAs"], form
         assert form["OperationPreferences.FailureTolerancePercentage"] == "10", form
         assert form["OperationPreferences.MaxConcurrentCount"] == "5", form
+        assert form["OperationPreferences.RegionConcurrencyType"] == "PARALLEL", form
+        assert form["OperationPreferences.ConcurrencyMode"] == "SOFT_FAILURE_TOLERANCE", form
         if case["action"] == "DETECT_DRIFT":
             continue
         if case["serviceManaged"]:
             accounts = members(form, "DeploymentTargets.Accounts")
-            assert members(form, "DeploymentTargets.OrganizationalUnitIds"), form
+            # An account may have moved; the units named are those that its failed rows name, no others.
+            units = set(members(form, "DeploymentTargets.OrganizationalUnitIds"))
+            assert units <= set().union(*(case["units"][account] for account in accounts)), form
+            assert all(units & set(case["units"][account]) for account in accounts), form
             assert form["DeploymentTargets.AccountFilterType"] == "INTERSECTION", form
         else:
             accounts = members(form, "Accounts")
         if case["action"] == "DELETE":
             assert form["RetainStacks"] == str(case["retainStacks"]).lower(), form
         order = members(form, "OperationPreferences.RegionOrder")
-        assert sorted(order) == sorted(members(form, "Regions")), form
+        assert order == [region for region in ORDER if region in members(form, "Regions")], form
         reached += [f"{account} {region}" for account in accounts for region in members(form, "Regions")]
     assert sorted(reached) == sorted(case["targets"]), case
-    form = run(case["resultsCommand"], port)
-    assert form["Action"] == "ListStackSetOperationResults", form
-    assert form["Filters.member.1.Values"] == "FAILED", form
-    return len(case["commands"]) + 1
+    for listed in case["resultsCommands"]:
+        form = run(listed["command"], port)
+        assert form["Action"] == "ListStackSetOperationResults", form
+        assert form["OperationId"] == "op-1" and form["CallAs"] == case["callAs"], form
+        assert form.get("Filters.member.1.Values") == listed["status"], form
+    return len(case["commands"]) + len(case["resultsCommands"])
 
 
 def main():

@@ -67,7 +67,7 @@ async fn the_capacity_follows_the_owner_unless_it_is_set() {
         for request in stage.aws.requests().iter().filter(|request| request.service == "cloudformation") {
             assert_eq!(request.param("CallAs"), Some(expected));
         }
-        let command = stage.document()["operation"]["resultsCommand"].as_str().unwrap().to_owned();
+        let command = stage.document()["operation"]["resultsCommands"][0]["command"].as_str().unwrap().to_owned();
         assert!(command.contains(&format!("--call-as {expected} ")), "{command}");
     }
 }

@@ -9,8 +9,9 @@ use stackset_notifier::report::ExpectGate;
 
 use crate::make::{cancelled, described, failed, named, report, row};
 
-/// Both take `*bold*`, entities and bare links; everything else is text.
-fn shown(markdown: &str) -> String {
+/// Both take entities, bare links and single asterisks, which are bold in Slack and may be italic in
+/// Teams; everything else is text.
+fn shown(markdown: &str, strong: &str) -> String {
     let mut html = String::new();
     for line in markdown.split('\n') {
         for (i, word) in line.split(' ').enumerate() {
@@ -20,7 +21,7 @@ fn shown(markdown: &str) -> String {
             let bare = word.trim_end_matches(':');
             if let Some(bold) = bare.strip_prefix('*').and_then(|rest| rest.strip_suffix('*')).filter(|b| !b.is_empty())
             {
-                let _ = write!(html, "<b>{bold}</b>{}", &word[bare.len()..]);
+                let _ = write!(html, "<{strong}>{bold}</{strong}>{}", &word[bare.len()..]);
             } else if word.starts_with("https://") {
                 let _ = write!(html, "<a href=\"{word}\">{word}</a>");
             } else {
@@ -32,16 +33,16 @@ fn shown(markdown: &str) -> String {
     html
 }
 
-fn card(chat: &Value) -> String {
+fn card(chat: &Value, strong: &str) -> String {
     let content = &chat["content"];
     let list = |key: &str| -> Vec<String> {
         content[key].as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect()
     };
-    let steps: String = list("nextSteps").iter().map(|step| format!("<li>{}</li>", shown(step))).collect();
+    let steps: String = list("nextSteps").iter().map(|step| format!("<li>{}</li>", shown(step, strong))).collect();
     format!(
         "<h3>{}</h3>\n<p>{}</p>\n<b>Next steps</b><ol>{steps}</ol>\n<small>{}</small>",
-        content["title"].as_str().unwrap(),
-        shown(content["description"].as_str().unwrap()),
+        shown(content["title"].as_str().unwrap(), strong),
+        shown(content["description"].as_str().unwrap(), strong),
         list("keywords").join(" | ")
     )
 }
@@ -61,14 +62,14 @@ fn the_card_reads_well() {
     let report = report(&rows, &named(), &described("UPDATE", "FAILED", Some(2)), ExpectGate::Auto);
     let bodies: Value = serde_json::from_str(&render::message(&report).unwrap().body).unwrap();
     let chat: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
-    let card = card(&chat);
+    let [card, teams] = ["b", "i"].map(|strong| card(&chat, strong));
     assert!(card.contains("<b>ACCESS_DENIED</b>: 1 account, 1 target, 1 Region<br>"), "{card}");
     assert!(card.contains("no &lt;policy&gt; allows it &amp; "), "what AWS says is text, never a tag: {card}");
     assert!(!card.contains("<b>never</b>"), "what AWS says makes nothing bold: {card}");
     let page = format!(
         "<meta charset=utf-8><style>body{{font:15px sans-serif;margin:24px}} div{{border-left:4px solid #c33;padding:8px 16px;\
          margin:16px 0;background:#fafafa}} .slack{{width:640px}} .teams{{width:420px}}</style>\n<h2>Slack</h2><div class=slack>{card}\
-         </div><h2>Microsoft Teams</h2><div class=teams>{card}</div>"
+         </div><h2>Microsoft Teams</h2><div class=teams>{teams}</div>"
     );
     std::fs::write(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("chat.html"), page).unwrap();
 }

@@ -5,7 +5,7 @@ use stackset_notifier::operation::{Operation, TargetResult};
 use stackset_notifier::render;
 use stackset_notifier::report::{ExpectGate, Report};
 
-use crate::make::{described, failed, in_unit, named, report, row};
+use crate::make::{cancelled, described, failed, in_unit, named, report, row};
 
 fn bodies(report: &Report) -> (String, Value) {
     let message = render::message(report).unwrap();
@@ -45,7 +45,7 @@ fn chat_shows_all_commands_or_says_where_they_are() {
     };
     assert_eq!(steps(3).iter().filter(|step| step.starts_with("aws ")).count(), 3);
     let many = steps(20);
-    assert!(many.iter().all(|step| !step.starts_with("aws ")), "{many:?}");
+    assert!(many.iter().all(|step| !step.contains("update-stack-instances")), "{many:?}");
     assert!(many.iter().any(|step| step.starts_with("20 retry commands are in the mail")), "{many:?}");
 }
 
@@ -107,4 +107,104 @@ fn the_subject_keeps_the_numbers_however_long_the_name_is() {
         subject,
         "SUCCEEDED_WITH_FAILURES: a-very-long-nam~ery-long-name-, 1,234 of 1,234 targets failed (incomplete)"
     );
+}
+
+#[test]
+fn the_subject_keeps_the_cancelled_and_drops_an_account_id() {
+    let mut long = named();
+    long.stack_set.name = "a-very-long-name-".repeat(8);
+    let mut rows: Vec<TargetResult> = (0..1_234).map(|i| failed(i, "eu-west-1", "x")).collect();
+    rows.extend((2_000..6_321).map(|i| cancelled(i, "eu-west-1")));
+    let told = described("UPDATE", "SUCCEEDED", Some(2_000));
+    let subject = render::message(&report(&rows, &long, &told, ExpectGate::Auto)).unwrap().subject;
+    assert_eq!(
+        subject,
+        "SUCCEEDED_WITH_FAILURES: a-very-lon~long-name-, 1,234 failed, 4,321 cancelled of 5,555 (incomplete)"
+    );
+
+    let mut owned = named();
+    owned.stack_set.name = "12-baseline-111111111111-eu-1234567890123-222222222222".to_owned();
+    let message =
+        render::message(&report(&[], &owned, &described("UPDATE", "FAILED", None), ExpectGate::Auto)).unwrap();
+    assert_eq!(message.subject, "FAILED: UPDATE of 12-baseline-[account]-eu-1234567890123-[account], no targets");
+    let bodies: Value = serde_json::from_str(&message.body).unwrap();
+    assert_eq!(bodies["sms"], message.subject);
+}
+
+#[test]
+fn chat_counts_what_it_leaves_out() {
+    let corpus = include_str!("../corpus/reasons.jsonl").lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
+    let mut rows: Vec<TargetResult> =
+        corpus.enumerate().map(|(i, known)| failed(i as u64, "eu-west-1", known["text"].as_str().unwrap())).collect();
+    rows.extend((0..9).map(|i| row(500 + i, "eu-west-1", &format!("ODD_{i}"))));
+    rows.push(row(600, "eu-west-1", ""));
+    let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    let causes = report.causes.len();
+    let (_, chat) = bodies(&report);
+    let description = chat["content"]["description"].as_str().unwrap();
+    assert!(description.contains(&format!("\n\nand {} more causes, see the mail", causes - 8)), "{description}");
+    assert!(
+        description.contains(
+            "10 targets with a status that is not known: 1 without a status, 1 ODD_0, 1 ODD_1, 1 ODD_2, 1 ODD_3 and 5 more \
+             statuses"
+        ),
+        "{description}"
+    );
+    assert!(description.ends_with(report.operation.console_url.as_deref().unwrap()), "{description}");
+    let steps: Vec<&str> =
+        chat["content"]["nextSteps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+    assert!(steps.contains(&format!("{} more next steps are in the mail and in the JSON report", causes - 8).as_str()));
+    for listed in &report.operation.results_commands {
+        assert!(steps.contains(&listed.command.as_str()), "{steps:?}");
+    }
+}
+
+#[test]
+fn quotes_and_backslashes_take_more_room_than_they_have_characters() {
+    for length in (10_000..100_000).step_by(2_500) {
+        let rows = [row(1, "eu-west-1", &"\"\\".repeat(length / 2)), failed(2, "eu-west-1", &"\"".repeat(length))];
+        let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+        let message = render::message(&report).unwrap();
+        assert!(message.size() <= render::MESSAGE_LIMIT);
+        let bodies: Value = serde_json::from_str(&message.body).unwrap();
+        assert!(bodies["email"].as_str().unwrap().contains("000000000002"), "short texts leave room for the targets");
+    }
+}
+
+#[test]
+fn large_groups_share_the_room_and_small_ones_keep_all() {
+    let of = |cause: &'static str, accounts: std::ops::Range<u64>| accounts.map(move |i| failed(i, "eu-west-1", cause));
+    let mut rows: Vec<TargetResult> = of("nobody knows this", 0..9_000).collect();
+    rows.extend(of("nor does anybody know that", 10_000..14_000));
+    rows.extend(of("seen by few", 20_000..20_050));
+    rows.extend((30_000..33_000).map(|i| cancelled(i, "eu-west-1")));
+    let long = format!("once only: {}", "a long text ".repeat(300));
+    rows.push(failed(40_000, "eu-west-1", &long));
+    let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    let bodies: Value = serde_json::from_str(&render::message(&report).unwrap().body).unwrap();
+    let document: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
+    let listed = |holder: &Value| holder["targets"].as_array().unwrap().len();
+    let groups = document["causes"][0]["groups"].as_array().unwrap();
+    let shown: Vec<usize> = groups.iter().chain([&document["collateral"]]).map(listed).collect();
+    let [first, second, few, once, cancelled] = shown[..] else { panic!("{shown:?}") };
+    assert_eq!((few, once), (50, 1), "what is small is told whole");
+    assert!(first.abs_diff(second) <= 1 && second.abs_diff(cancelled) <= 1 && first > 50, "{shown:?}");
+    assert_eq!(groups[3]["sample"], long, "targets go before texts");
+    let first_ones = report.causes[0].groups[0].targets.iter().take(first).map(|t| t.account.as_deref().unwrap());
+    let told = groups[0]["targets"].as_array().unwrap().iter().map(|t| t["account"].as_str().unwrap());
+    assert!(first_ones.eq(told), "in their order, from the first");
+}
+
+#[test]
+fn tables_hold_long_names() {
+    let unit = |i: u64| format!("ou-{i}-{}", "abcdefghij".repeat(5));
+    let rows = [
+        in_unit(failed(1, "eu-west-1", "x"), &unit(1)),
+        in_unit(cancelled(2, "eu-west-1"), &unit(2)),
+        in_unit(row(3, "eu-west-1", "SUCCEEDED"), &unit(2)),
+        in_unit(row(4, "eu-west-1", "PENDING"), &unit(2)),
+    ];
+    let (mail, _) = bodies(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
+    let table: Vec<&str> = mail.lines().skip_while(|line| !line.starts_with("By organizational")).take(3).collect();
+    assert_eq!(table.iter().map(|line| line.chars().count()).collect::<Vec<_>>(), [78; 3], "{table:#?}");
 }

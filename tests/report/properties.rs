@@ -1,7 +1,7 @@
 //! What holds for any rows.
 
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stackset_notifier::operation::{CallAs, TargetResult};
 use stackset_notifier::render::{self, MESSAGE_LIMIT, Message};
 use stackset_notifier::report::{About, ExpectGate, Fold, Report};
@@ -14,22 +14,64 @@ fn json(report: &Report) -> String {
     serde_json::to_string(report).unwrap()
 }
 
-fn check_message(message: &Message) {
+/// Every number of a document that must not change, however much is left out.
+fn numbers(document: &Value) -> Value {
+    let all = |list: &str, omitted: &str| {
+        let rows = document[list].as_array().unwrap().iter().chain([&document[omitted]]);
+        rows.fold([0; 4], |sums, row| {
+            let add = |i: usize, word: &str| sums[i] + row[word].as_u64().unwrap();
+            [add(0, "succeeded"), add(1, "failed"), add(2, "cancelled"), add(3, "other")]
+        })
+    };
+    let causes = document["causes"].as_array().unwrap().iter();
+    let causes: Vec<Value> = causes.map(|c| json!([c["code"], c["count"], c["accounts"], c["regions"]])).collect();
+    let mut counts = document["counts"].clone();
+    counts.as_object_mut().unwrap().remove("otherStatuses");
+    let collateral = &document["collateral"];
+    let gate = &document["accountGate"];
+    let gates = ["passed", "refused", "notConfigured", "notInvokable", "noAction", "notReached", "absent"];
+    let retry = &document["retry"];
+    json!({
+        "counts": counts,
+        "causes": causes,
+        "collateral": [collateral["failureToleranceExceeded"], collateral["operationStopped"], collateral["other"]],
+        "gates": gates.map(|meaning| gate[meaning].clone()),
+        "ungated": gate["ungated"]["count"],
+        "byRegion": all("byRegion", "byRegionOmitted"),
+        "byOrganizationalUnit": all("byOrganizationalUnit", "byOrganizationalUnitOmitted"),
+        "commands": retry["commands"].as_array().unwrap().len() as u64 + retry["commandsOmitted"].as_u64().unwrap(),
+        "completeness": document["completeness"],
+    })
+}
+
+/// Whether a number as long as an account's stands somewhere.
+fn has_account_id(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() == 12)
+}
+
+fn check_message(report: &Report) -> Message {
+    let message = render::message(report).unwrap();
     assert!(message.size() <= MESSAGE_LIMIT, "{} bytes", message.size());
     assert!((1..=99).contains(&message.subject.chars().count()), "{:?}", message.subject);
     assert!(message.subject.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{:?}", message.subject);
     assert!(!message.subject.starts_with(' '));
+    assert!(!has_account_id(&message.subject), "{}", message.subject);
     let bodies: Value = serde_json::from_str(&message.body).unwrap();
     assert!(bodies["default"].is_string());
-    for protocol in ["sqs", "lambda", "http"] {
-        schema::check(&serde_json::from_str(bodies[protocol].as_str().unwrap()).unwrap());
-    }
+    let told: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
+    schema::check(&told);
+    assert_eq!([&bodies["lambda"], &bodies["http"]], [&bodies["sqs"]; 2]);
+    assert_eq!(numbers(&told), numbers(&serde_json::to_value(report).unwrap()), "shortening changes no number");
     let sms = bodies["sms"].as_str().unwrap();
     assert!((1..=140).contains(&sms.chars().count()), "{sms}");
-    check_chat(&serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap());
+    assert!(!has_account_id(sms), "{sms}");
+    let chat = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
+    check_chat(&chat);
+    assert_eq!(chat["metadata"]["threadId"], report.operation.id);
     for attribute in &message.attributes {
         assert!(!attribute.value.is_empty(), "{attribute:?}");
     }
+    message
 }
 
 /// The schema and limits of Amazon Q Developer's custom notifications.
@@ -98,7 +140,7 @@ proptest! {
     #[test]
     fn every_message_is_within_every_limit(rows in rows(60), named in names(), described in operation()) {
         let report = report(&rows, &named, &described, ExpectGate::Auto);
-        check_message(&render::message(&report).unwrap());
+        check_message(&report);
     }
 }
 
@@ -117,7 +159,7 @@ proptest! {
             }))
             .collect();
         let report = report(&rows, &named, &described, ExpectGate::Always);
-        check_message(&render::message(&report).unwrap());
+        check_message(&report);
     }
 }
 
@@ -133,7 +175,18 @@ fn a_hundred_thousand_failures_fill_the_message() {
         })
         .collect();
     let described = described("UPDATE", "FAILED", Some(100_000));
-    let message = render::message(&report(&rows, &named(), &described, ExpectGate::Auto)).unwrap();
-    check_message(&message);
-    assert!(message.size() > MESSAGE_LIMIT * 9 / 10, "{} bytes used", message.size());
+    let message = check_message(&report(&rows, &named(), &described, ExpectGate::Auto));
+    assert!(message.size() > MESSAGE_LIMIT * 99 / 100, "{} bytes used", message.size());
+    let bodies: Value = serde_json::from_str(&message.body).unwrap();
+    let document: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
+    // As they count in the message: the document is a string in a string. Commands name targets, too.
+    let bytes = |part: &Value| Value::from(part.to_string()).to_string().len() - 4;
+    let groups = document["causes"].as_array().unwrap().iter().flat_map(|cause| cause["groups"].as_array().unwrap());
+    let listed: usize = groups.map(|group| bytes(&group["targets"])).sum();
+    let commands = document["retry"]["commands"].as_array().unwrap();
+    let mail = bodies["email"].as_str().unwrap();
+    let mailed: usize = mail.lines().filter(|line| line.contains("update-stack-instances")).map(str::len).sum();
+    let named = 3 * (listed + commands.iter().map(bytes).sum::<usize>()) + 2 * mailed;
+    assert!(listed > commands.iter().map(bytes).sum::<usize>());
+    assert!(named > MESSAGE_LIMIT * 9 / 10, "{named} bytes name targets");
 }

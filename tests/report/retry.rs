@@ -1,12 +1,12 @@
 //! The retry commands: exactly the targets that failed or were cancelled, ready for a shell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use stackset_notifier::operation::{CallAs, Operation, Preferences, TargetResult};
 use stackset_notifier::report::{ExpectGate, Report};
 
-use crate::make::{cancelled, described, document, failed, in_unit, named, report, report_as, row};
+use crate::make::{cancelled, described, document, failed, in_unit, named, report, report_as, row, with_gate};
 
 const SUSPENDED: &str = "The account is suspended.";
 
@@ -189,7 +189,7 @@ fn what_a_retry_cannot_help_is_listed_and_named_and_what_makes_no_sense_is_left_
     assert_eq!(
         report.retry.note.as_deref(),
         Some(
-            "fix first, a retry alone does not help: ACCESS_DENIED (1); 1 target in a suspended account is left out; run \
+            "fix first, a retry alone does not help: ACCESS_DENIED (1); 1 target of suspended accounts is left out; run \
              one command after the other: a stack set takes one operation at a time"
         )
     );
@@ -227,7 +227,7 @@ fn odd_names_are_quoted() {
     odd.operation_id = "a b'c;$(touch x)\"".to_owned();
     odd.stack_set.name = "$HOME".to_owned();
     let report = report(&mixed(), &odd, &described("UPDATE", "FAILED", None), ExpectGate::Auto);
-    let listed = words(&report.operation.results_command);
+    let listed = words(&report.operation.results_commands[0].command);
     assert_eq!(values(&listed, "--operation-id"), [odd.operation_id.as_str()]);
     assert_eq!(values(&listed, "--stack-set-name"), ["$HOME:1b2c3d4e"]);
     for command in &report.retry.commands {
@@ -265,6 +265,15 @@ fn nameless_targets_are_counted_one_by_one() {
     (nameless.account, nameless.region) = (None, None);
     let report = of(&vec![nameless; 5], &described("UPDATE", "FAILED", None));
     assert!(report.retry.note.unwrap().contains("5 targets without an account or Region are left out"));
+}
+
+/// The organizational unit of each account.
+fn units_of(rows: &[TargetResult]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut units: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in rows {
+        units.entry(row.account.clone().unwrap()).or_default().extend(row.organizational_unit_id.clone());
+    }
+    units
 }
 
 /// The commands of every kind with the request that each must become, for `tests/cli/check.py`.
@@ -309,8 +318,9 @@ fn commands_for_the_aws_cli() {
                     "callAs": call_as.as_str(),
                     "serviceManaged": rows[0].organizational_unit_id.is_some(),
                     "commands": report.retry.commands,
-                    "resultsCommand": report.operation.results_command,
+                    "resultsCommands": report.operation.results_commands,
                     "targets": targets,
+                    "units": units_of(&rows),
                 }));
             }
         }
@@ -318,6 +328,49 @@ fn commands_for_the_aws_cli() {
     let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("retry-commands.json");
     std::fs::write(path, serde_json::to_string_pretty(&all).unwrap()).unwrap();
     assert_eq!(all.len(), 20);
+}
+
+#[test]
+fn everything_the_report_speaks_of_can_be_listed() {
+    let listed = |rows: &[TargetResult], expected: Option<u64>| {
+        let report = report(rows, &named(), &described("UPDATE", "SUCCEEDED", expected), ExpectGate::Always);
+        let commands = report.operation.results_commands;
+        for listed in &commands {
+            let words = words(&listed.command);
+            assert_eq!(words[..3], ["aws", "cloudformation", "list-stack-set-operation-results"]);
+            let filter = words.iter().find(|word| word.starts_with("Name=OPERATION_RESULT_STATUS"));
+            let wanted = listed.status.map(|status| format!("Name=OPERATION_RESULT_STATUS,Values={status}"));
+            assert_eq!(filter, wanted.as_ref());
+        }
+        commands.into_iter().map(|listed| listed.status).collect::<Vec<_>>()
+    };
+    let passed = with_gate(row(9, "eu-west-1", "SUCCEEDED"), "SUCCEEDED", "");
+    let gone_on =
+        "Function not found: arn:aws:lambda:eu-west-1:000000000008:function:AWSCloudFormationStackSetAccountGate";
+    let ungated = with_gate(row(8, "eu-west-1", "SUCCEEDED"), "SKIPPED", gone_on);
+    let refused = with_gate(failed(1, "eu-west-1", "x"), "FAILED", "no");
+    assert_eq!(listed(&[refused.clone(), passed.clone()], Some(1)), [Some("FAILED")]);
+    assert_eq!(listed(&[cancelled(1, "eu-west-1")], None), [Some("CANCELLED")]);
+    assert_eq!(listed(&[refused, cancelled(2, "eu-west-1")], None), [Some("FAILED"), Some("CANCELLED")]);
+    assert_eq!(listed(std::slice::from_ref(&passed), Some(3)), [Some("FAILED")], "counted, though not listed yet");
+    assert_eq!(listed(&[passed, ungated], Some(0)), [None]);
+    assert_eq!(listed(&[row(1, "eu-west-1", "ODD"), cancelled(2, "eu-west-1")], None), [Some("CANCELLED"), None]);
+}
+
+#[test]
+fn notes_set_thousands_apart() {
+    let mut rows: Vec<TargetResult> = (0..1_500).map(|i| failed(i, "eu-west-1", "Access Denied")).collect();
+    rows.extend((2_000..3_200).map(|i| failed(i, "eu-west-1", SUSPENDED)));
+    let mut nameless = failed(1, "eu-west-1", "Rate exceeded");
+    nameless.region = None;
+    rows.extend(vec![nameless; 1_100]);
+    let note = of(&rows, &described("UPDATE", "FAILED", None)).retry.note.unwrap();
+    assert_eq!(
+        note,
+        "fix first, a retry alone does not help: ACCESS_DENIED (1,500); 1,200 targets of suspended accounts are left out; \
+         1,100 targets without an account or Region are left out; run one command after the other: a stack set takes one \
+         operation at a time"
+    );
 }
 
 #[test]
@@ -331,7 +384,7 @@ fn a_suspended_account_comes_back_by_no_other_row() {
     let report = of(&rows, &described("UPDATE", "FAILED", None));
     let named: Vec<String> = targets(&report).into_iter().map(|(account, _)| account).collect();
     assert_eq!(named, ["000000000003"]);
-    assert!(report.retry.note.unwrap().contains("3 targets in suspended accounts are left out"));
+    assert!(report.retry.note.unwrap().contains("3 targets of suspended accounts are left out"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Whole messages of the situations that people meet, as they read.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use stackset_notifier::operation::{CallAs, Drift, Operation, OperationRef, StackSetRef, TargetResult};
 use stackset_notifier::render::{self, MESSAGE_LIMIT};
@@ -19,14 +21,18 @@ fn message(report: &Report) -> String {
     let bodies: Value = serde_json::from_str(&message.body).unwrap();
     let text = |protocol: &str| bodies[protocol].as_str().unwrap();
     crate::schema::check(&serde_json::from_str(text("sqs")).unwrap());
+    assert_eq!([text("lambda"), text("http")], [text("sqs"); 2]);
+    assert_eq!(text("default"), text("email"));
     let chat: Value = serde_json::from_str(text("https")).unwrap();
+    assert_eq!(chat["metadata"]["threadId"], report.operation.id);
     let attributes: Vec<String> = message.attributes.iter().map(|a| format!("{}={}", a.name, a.value)).collect();
     let steps: Vec<&str> =
         chat["content"]["nextSteps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
     for line in text("email").lines() {
         // Commands, links and ids cannot be broken.
-        let unbreakable = line.split(' ').any(|word| word.chars().count() > 60) || line.contains(" --region ");
-        assert!(line.chars().count() <= 78 || unbreakable, "{line}");
+        let long = |word: &str| word.is_ascii() && word.len() > 60;
+        let unbreakable = line.split(' ').any(long) || line.contains(" --region ");
+        assert!(textwrap::core::display_width(line) <= 78 || unbreakable, "{line}");
     }
     format!(
         "Subject: {}\nSMS: {}\nAttributes: {}\n\n=== mail\n{}\n=== chat: {}\n{}\n\n- {}\n[{}]\n",
@@ -74,37 +80,24 @@ fn nine_hundred_rows_of_one_cause() {
     insta::assert_snapshot!(of(&rows, &described("CREATE", "FAILED", Some(900))));
 }
 
+/// Forty texts from the corpus, one of every code first, each on one account more than the next.
 #[test]
-fn forty_texts_of_many_causes() {
-    let texts = [
-        ROLE,
-        "User: arn:aws:sts::000000000001:assumed-role/exec/x is not authorized to perform: iam:CreateRole on resource: arn:aws:iam::000000000001:role/R with an explicit deny in a service control policy: arn:aws:organizations::111111111111:policy/o-abc/service_control_policy/p-def",
-        "Rate exceeded",
-        "Requires capabilities : [CAPABILITY_NAMED_IAM]",
-        "Parameters: [AdminEmail] do not exist in the template",
-        "Internal Failure",
-        "No export named SharedVpcId found",
-        "S3 error: Access Denied",
-        "STS is not activated in this region for account:000000000001.",
-        "The bucket you tried to delete is not empty (Service: S3, Status Code: 409)",
-        "The following hook(s) failed: [ControlTower::Guard::Hook]",
-        "Resource handler returned message: \"Exceeded attempts to wait\" (RequestToken: x, HandlerErrorCode: NotStabilized)",
-        "Template error: instance of Fn::GetAtt references undefined resource Nested",
-    ];
-    let rows: Vec<TargetResult> = (0..400_u64)
-        .map(|i| {
-            failed(
-                i,
-                "eu-west-1",
-                &format!(
-                    "{}{}",
-                    texts[(i % 13) as usize],
-                    if i % 40 < 13 { String::new() } else { format!(" variant{}", ["A", "B", "C"][(i % 3) as usize]) }
-                ),
-            )
-        })
+fn forty_texts_of_every_cause() {
+    let corpus: Vec<Value> =
+        include_str!("../corpus/reasons.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut codes = BTreeSet::new();
+    let (mut texts, more): (Vec<&Value>, Vec<&Value>) = corpus
+        .iter()
+        .filter(|known| known["status"] == "FAILED" && known["gate_status"].is_null())
+        .partition(|known| codes.insert(known["category"].as_str().unwrap()));
+    texts.extend(more);
+    let rows: Vec<TargetResult> = (0..40_u64)
+        .flat_map(|i| (i..40).map(move |n| (i, n)))
+        .map(|(i, n)| failed(i * 100 + n, "eu-west-1", texts[i as usize]["text"].as_str().unwrap()))
         .collect();
-    insta::assert_snapshot!(of(&rows, &described("UPDATE", "FAILED", Some(400))));
+    let report = report(&rows, &named(), &described("UPDATE", "FAILED", Some(820)), ExpectGate::Auto);
+    assert_eq!(report.causes.len(), codes.len(), "{codes:?}");
+    insta::assert_snapshot!(message(&report));
 }
 
 #[test]
@@ -190,6 +183,34 @@ fn drifted_targets() {
 }
 
 #[test]
+fn drift_without_failures() {
+    let drift = Drift {
+        status: Some("DRIFTED".to_owned()),
+        drifted: Some(7),
+        in_sync: Some(33),
+        in_progress: Some(0),
+        failed: Some(0),
+        total: Some(40),
+    };
+    let detected = Operation { drift: Some(drift), ..described("DETECT_DRIFT", "SUCCEEDED", Some(0)) };
+    insta::assert_snapshot!(of(&succeeded(1..41, "eu-west-1"), &detected));
+}
+
+#[test]
+fn long_texts_without_spaces() {
+    let chinese = "由于失败容忍度已超过，因此取消了该目标上的操作。请联系平台团队，或者查看日志以了解更多信息。";
+    let mut long = named();
+    long.stack_set.name = "基线安全配置".repeat(12);
+    let rows = [
+        failed(1, "eu-west-1", &chinese.repeat(4)),
+        failed(2, "eu-west-1", &format!("アクセスが拒否されました{}", "🚀".repeat(90))),
+        in_unit(row(3, "eu-west-1", "SUCCEEDED"), &"单元".repeat(40)),
+    ];
+    let told = Operation { status_reason: Some(chinese.repeat(2)), ..described("UPDATE", "FAILED", Some(2)) };
+    insta::assert_snapshot!(message(&report(&rows, &long, &told, ExpectGate::Auto)));
+}
+
+#[test]
 fn service_managed_by_a_delegated_administrator() {
     let mut rows: Vec<TargetResult> =
         succeeded(1..8, "eu-west-1").into_iter().map(|row| in_unit(row, "ou-abcd-11111111")).collect();
@@ -229,17 +250,17 @@ fn scripts_quotes_lines_and_length() {
     let rows = [
         failed(1, "eu-west-1", "策略拒绝了该操作 <b>&amp; \"引号\"\r\n第二行\0结束"),
         failed(2, "eu-west-1", "تم رفض \u{202e}الطلب 🧨"),
-        failed(3, "eu-west-1", &"four kilobytes ".repeat(273)),
+        failed(3, "eu-west-1", &"four kilobytes ".repeat(274)),
     ];
     insta::assert_snapshot!(message(&report(&rows, &odd, &described("UPDATE", "FAILED", Some(3)), ExpectGate::Auto)));
 }
 
 #[test]
 fn other_partitions() {
-    let rows = [failed(1, "cn-north-1", "Internal Failure")];
     let told = described("UPDATE", "FAILED", Some(1));
     let of = |arn: &str| {
         let named = OperationRef { stack_set: StackSetRef::from_arn(arn).unwrap(), operation_id: "op-1".to_owned() };
+        let rows = [failed(1, &named.stack_set.region, "Internal Failure")];
         message(&report(&rows, &named, &told, ExpectGate::Auto))
     };
     insta::assert_snapshot!("china", of("arn:aws-cn:cloudformation:cn-north-1:111111111111:stackset/baseline:1b2c"));

@@ -1,0 +1,30 @@
+//! How numbers are written in sentences.
+
+/// `2000` -> `2,000`.
+pub(crate) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 target`, `2,000 targets`; `plural` is the whole plural word.
+pub(crate) fn count(n: u64, singular: &str, plural: &str) -> String {
+    format!("{} {}", number(n), if n == 1 { singular } else { plural })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        assert_eq!([0, 7, 999, 1_000, 1_234_567].map(number), ["0", "7", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 1, 2_000].map(|n| count(n, "target", "targets")), ["0 targets", "1 target", "2,000 targets"]);
+    }
+}
