@@ -170,7 +170,13 @@ fn next_steps(report: &Report) -> Vec<String> {
     // A command that does not fit whole would retry the wrong targets, and a few of many would be
     // taken for all of them.
     let retry = &report.retry;
-    let commands: Vec<String> = retry.commands.iter().map(|command| escape(command)).collect();
+    let mixed = retry.commands_ready > 0 && retry.commands_ready < retry.commands.len() as u64;
+    let command = |(i, command): (usize, &String)| match (mixed, (i as u64) < retry.commands_ready) {
+        (false, _) => escape(command),
+        (true, true) => format!("Now: {}", escape(command)),
+        (true, false) => format!("After the fixes: {}", escape(command)),
+    };
+    let commands: Vec<String> = retry.commands.iter().enumerate().map(command).collect();
     let all = commands.len() as u64 + retry.commands_omitted;
     if all == 0 {
         return steps;
