@@ -11,7 +11,7 @@
 //! [`publish`]; [`handler`] is the sentence above, and [`gather`] reads and folds until all results are
 //! there. [`operation`] holds our words for what
 //! CloudFormation tells, [`config`] every setting, [`error`] what can go wrong, [`aws`] what the
-//! two AWS clients share. `event`, `classify`, `report` and `render` are pure: no AWS type, no
+//! two AWS clients share; `numbers` writes them for people. `event`, `classify`, `report` and `render` are pure: no AWS type, no
 //! clock, no environment.
 
 pub mod aws;
@@ -21,6 +21,7 @@ pub mod error;
 pub mod event;
 pub mod gather;
 pub mod handler;
+mod numbers;
 pub mod operation;
 pub mod publish;
 pub mod read;

@@ -54,7 +54,7 @@ impl Message {
 /// [`Error::Render`] if even the shortest form of the report is larger than SNS takes.
 pub fn message(report: &Report) -> Result<Message, Error> {
     let mut people = People::of(report)?;
-    let mut shorter = budget::shorter(report);
+    let mut shorter = budget::shorter_ones(report);
     while people.size() > MESSAGE_LIMIT / 2
         && let Some(report) = shorter.next()
     {

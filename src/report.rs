@@ -6,7 +6,6 @@
 
 mod document;
 mod fold;
-mod numbers;
 mod retry;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -18,9 +17,9 @@ pub use document::{
     SCHEMA_VERSION, StackSetSummary, TalliesOmitted, Tally, Target, Ungated,
 };
 pub use fold::Fold;
-pub(crate) use numbers::{count, number};
 
 use crate::classify::{self, Code};
+use crate::numbers::{count, number};
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
 use fold::GroupFold;
 
@@ -70,6 +69,7 @@ impl Fold {
             cancelled: &cancelled,
             unsettled: &only_unsettled(self.unsettled, &causes),
             suspended: &self.suspended,
+            complete: completeness.complete,
         });
         Report {
             schema_version: SCHEMA_VERSION,

@@ -1,5 +1,7 @@
 //! The causes we know, and what a person can do about each.
 
+use crate::numbers::number;
+
 /// Declares the codes, with their words and their advice, in one table.
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $word:literal {
@@ -295,7 +297,7 @@ fn parenthesis<S: AsRef<str>>(names: &[S]) -> String {
     let shown: Vec<String> = names.iter().take(NAMES_SHOWN).map(|name| shorten(name.as_ref())).collect();
     let more = match names.len().saturating_sub(shown.len()) {
         0 => String::new(),
-        n => format!(" and {n} more"),
+        n => format!(" and {} more", number(n as u64)),
     };
     format!(" ({}{more})", shown.join(", "))
 }

@@ -28,15 +28,33 @@ struct Shape {
     commands: usize,
 }
 
-/// From the roomiest to the tightest; the first that leaves room for a target a group is taken.
-const SHAPES: [Shape; 6] = [
-    Shape { groups: 400, text: 8_192, names: 300, commands: 24_576 },
-    Shape { groups: 400, text: 1_000, names: 300, commands: 24_576 },
-    Shape { groups: 300, text: 300, names: 100, commands: 8_192 },
-    Shape { groups: 100, text: 300, names: 50, commands: 4_096 },
-    Shape { groups: 40, text: 200, names: 20, commands: 1_024 },
-    Shape { groups: 5, text: 100, names: 5, commands: 0 },
-];
+impl Shape {
+    /// From the roomiest to the tightest: first texts get shorter, then groups fewer, a little at a
+    /// time, so that no more is left out than must be.
+    fn all() -> Vec<Self> {
+        let roomiest = Self { groups: GROUPS, text: 8_192, names: 300, commands: 24_576 };
+        let mut shapes = vec![roomiest];
+        shapes.extend(shorter(1_500, 200).map(|text| Self { text, ..roomiest }));
+        shapes.extend(shorter(GROUPS, 10).map(|groups| Self {
+            groups,
+            text: 200,
+            names: roomiest.names * groups / GROUPS,
+            commands: roomiest.commands * groups / GROUPS,
+        }));
+        shapes
+    }
+}
+
+/// What even a report that is all long names can be cut to.
+const TIGHTEST: Shape = Shape { groups: 5, text: 100, names: 5, commands: 0 };
+
+/// Groups that any message has room for.
+const GROUPS: usize = 400;
+
+/// From one number down to another, a fifteenth at a time.
+fn shorter(from: usize, to: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(from), |n| Some(n - n.div_ceil(15))).take_while(move |&n| n >= to)
+}
 
 /// A target takes at least this much in the three copies of the document, so that more than the
 /// limit holds need not be tried.
@@ -50,44 +68,61 @@ pub(super) fn largest_that_fits(
 ) -> Result<Message, Error> {
     let most_targets = limit / TARGET_BYTES;
     let groups: usize = report.causes.iter().map(|cause| cause.groups.len()).sum();
-    if targets_in(report) <= most_targets && groups <= SHAPES[0].groups {
+    if targets_in(report) <= most_targets && groups <= GROUPS {
         let whole = assemble(report)?;
         if whole.size() <= limit {
             return Ok(whole);
         }
     }
-    let mut smallest = 0;
-    for (step, shape) in SHAPES.iter().enumerate() {
-        let frame = framed(report, *shape);
-        let at_least = if step + 1 == SHAPES.len() { 0 } else { lists_in(&frame) };
-        let mut best = assemble(&with_targets(&frame, at_least))?;
-        smallest = best.size();
-        if smallest > limit {
-            continue;
-        }
-        let (mut fits, mut too_many) = (at_least, most_targets.min(targets_in(&frame)) + 1);
-        while too_many > fits + 1 {
-            let middle = fits.midpoint(too_many);
-            let tried = assemble(&with_targets(&frame, middle))?;
-            if tried.size() <= limit {
-                (fits, best) = (middle, tried);
-            } else {
-                too_many = middle;
-            }
-        }
-        return Ok(best);
+    // The roomiest shape that fits with a target in each list, or the tightest without any.
+    let mut shapes = Shape::all();
+    let frame = framed(report, TIGHTEST);
+    let message = assemble(&with_targets(&frame, 0))?;
+    let mut roomiest = Found { targets: 0, frame, message };
+    if roomiest.message.size() > limit {
+        return Err(Error::Render(format!(
+            "could not fit the report of operation {} into a message: {} bytes, SNS takes {limit}",
+            report.operation.id,
+            roomiest.message.size()
+        )));
     }
-    Err(Error::Render(format!(
-        "could not fit the report of operation {} into a message: {smallest} bytes, SNS takes {limit}",
-        report.operation.id
-    )))
+    while !shapes.is_empty() {
+        let middle = shapes.len() / 2;
+        let frame = framed(report, shapes[middle]);
+        let targets = lists_in(&frame);
+        let message = assemble(&with_targets(&frame, targets))?;
+        if message.size() <= limit {
+            roomiest = Found { targets, frame, message };
+            shapes.truncate(middle);
+        } else {
+            shapes.drain(..=middle);
+        }
+    }
+    let Found { targets: mut fits, frame, message: mut best } = roomiest;
+    let mut too_many = most_targets.min(targets_in(&frame)) + 1;
+    while too_many > fits + 1 {
+        let middle = fits.midpoint(too_many);
+        let tried = assemble(&with_targets(&frame, middle))?;
+        if tried.size() <= limit {
+            (fits, best) = (middle, tried);
+        } else {
+            too_many = middle;
+        }
+    }
+    Ok(best)
+}
+
+/// A shortened report that fits, with so many targets.
+struct Found {
+    targets: usize,
+    frame: Report,
+    message: Message,
 }
 
 /// The report in one shape after the other; without a target only in the tightest.
-pub(super) fn shorter(report: &Report) -> impl Iterator<Item = Report> {
-    let [roomier @ .., tightest] = SHAPES;
-    let bare = move || with_targets(&framed(report, tightest), 0);
-    roomier.into_iter().map(|shape| framed(report, shape)).chain(std::iter::once_with(bare))
+pub(super) fn shorter_ones(report: &Report) -> impl Iterator<Item = Report> {
+    let shapes = Shape::all().into_iter().step_by(8).map(|shape| framed(report, shape));
+    shapes.chain(std::iter::once_with(|| with_targets(&framed(report, TIGHTEST), 0)))
 }
 
 /// The lists of failed and of cancelled targets.

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::words;
-use crate::report::{Cause, Report};
+use crate::report::{Cause, Report, Retry};
 
 /// Characters of `content.title`.
 const TITLE: usize = 250;
@@ -20,7 +20,11 @@ const KEYWORD: usize = 75;
 /// Causes told; a chat window is small.
 const CAUSES_SHOWN: usize = 8;
 /// Retry commands shown; more are not shown at all.
-const COMMANDS_SHOWN: u64 = 3;
+const COMMANDS_SHOWN: usize = 3;
+/// Characters of retry commands too long for a step.
+const COMMANDS_IN_TEXT: usize = 3_000;
+/// Characters of the note on a retry.
+const NOTE: usize = 1_500;
 /// Unknown statuses named.
 const STATUSES_SHOWN: usize = 5;
 /// Accounts named of one cause.
@@ -30,8 +34,10 @@ const SAMPLE: usize = 300;
 
 /// The body for `https`.
 pub(super) fn notification(report: &Report) -> Value {
-    let headline = format!("{}: {}, {}", report.outcome.as_str(), words::what(report), words::how_bad(report));
-    let title = escaped(&headline, TITLE);
+    let incomplete = if report.completeness.complete { "" } else { " (incomplete)" };
+    let (what, bad) = (words::what(report), words::how_bad(report));
+    let title = escaped(&format!("{}: {what}, {bad}{incomplete}", report.outcome.as_str()), TITLE);
+    let commands = Commands::of(&report.retry);
     json!({
         "version": "1.0",
         "source": "custom",
@@ -39,8 +45,8 @@ pub(super) fn notification(report: &Report) -> Value {
         "content": {
             "textType": "client-markdown",
             "title": title,
-            "description": description(report),
-            "nextSteps": next_steps(report),
+            "description": description(report, commands),
+            "nextSteps": next_steps(report, commands),
             "keywords": keywords(report),
         },
         "metadata": {
@@ -54,7 +60,7 @@ pub(super) fn notification(report: &Report) -> Value {
 }
 
 /// Blocks, whole ones only, as long as they fit; what is left out is counted.
-fn description(report: &Report) -> String {
+fn description(report: &Report, commands: Commands) -> String {
     let mut blocks = Vec::new();
     if !report.completeness.complete {
         let reason = report.completeness.reason.as_deref().unwrap_or("the reason is not known");
@@ -73,22 +79,16 @@ fn description(report: &Report) -> String {
     }
     let cancelled = &report.collateral;
     if cancelled.count() > 0 {
-        let mut why = Vec::new();
-        if cancelled.failure_tolerance_exceeded > 0 {
-            why.push("the failure tolerance was exceeded");
+        let mut text = format!("Cancelled: {}", words::cancelled(cancelled));
+        if let Some(sample) = cancelled.reasons.first().and_then(|reason| reason.sample.as_deref()) {
+            text.push_str(&format!("\n{}", escaped(sample, SAMPLE)));
         }
-        if cancelled.operation_stopped > 0 {
-            why.push("somebody stopped the operation");
-        }
-        if cancelled.other > 0 {
-            why.push("of another reason");
-        }
-        blocks.push(format!("{} cancelled because {}", words::targets(cancelled.count()), why.join(" or ")));
+        let hidden = cancelled.reasons.len().saturating_sub(1) as u64 + cancelled.reasons_omitted.groups;
+        text.push_str(&and_more_texts(hidden));
+        blocks.push(text);
     }
-    if let Some(drift) = &report.drift {
-        let status = escaped(drift.status.as_deref().unwrap_or("result not told"), SAMPLE);
-        let parts = Some(words::drift(drift)).filter(|parts| !parts.is_empty());
-        blocks.push(format!("Drift: {status}{}", parts.map_or_else(String::new, |parts| format!(": {parts}"))));
+    if let Some(told) = report.drift.as_ref().map(words::drift).filter(|told| !told.is_empty()) {
+        blocks.push(format!("Drift: {}", escaped(&told, SAMPLE)));
     }
     let ungated = report.account_gate.ungated.count;
     if ungated > 0 {
@@ -108,7 +108,10 @@ fn description(report: &Report) -> String {
         ));
     }
     if let Some(note) = &report.retry.note {
-        blocks.push(format!("On a retry: {}", escaped(note, SAMPLE)));
+        blocks.push(format!("On a retry: {}", escaped(note, NOTE)));
+    }
+    if commands == Commands::InText {
+        blocks.extend(labelled(&report.retry).map(|(label, command)| format!("{label}:\n{command}")));
     }
     if blocks.is_empty() {
         blocks.push(if report.problems().is_empty() { "Nothing to do." } else { "No target tells why." }.to_owned());
@@ -137,6 +140,8 @@ fn cause(cause: &Cause) -> String {
             text.push_str(&format!("\nThe gate said: {}", escaped(reason, SAMPLE)));
         }
     }
+    let hidden = cause.groups.len().saturating_sub(1) as u64 + cause.groups_omitted.groups;
+    text.push_str(&and_more_texts(hidden));
     let mut accounts: Vec<&str> = Vec::new();
     for account in cause.groups.iter().flat_map(|group| group.targets.iter()).filter_map(|t| t.account.as_deref()) {
         if accounts.len() == ACCOUNTS_SHOWN {
@@ -154,7 +159,44 @@ fn cause(cause: &Cause) -> String {
     text
 }
 
-fn next_steps(report: &Report) -> Vec<String> {
+fn and_more_texts(hidden: u64) -> String {
+    if hidden == 0 { String::new() } else { format!("\nand {}", words::count(hidden, "more text", "more texts")) }
+}
+
+/// Where the retry commands are shown: a command that is not whole would retry the wrong targets,
+/// and a few of many would be taken for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Commands {
+    AsSteps,
+    InText,
+    Elsewhere,
+}
+
+impl Commands {
+    fn of(retry: &Retry) -> Self {
+        let lengths: Vec<usize> =
+            labelled(retry).map(|(label, command)| label.len() + 2 + command.chars().count()).collect();
+        if lengths.len() > COMMANDS_SHOWN || retry.commands_omitted > 0 {
+            Self::Elsewhere
+        } else if lengths.iter().all(|length| *length <= NEXT_STEP) {
+            Self::AsSteps
+        } else if lengths.iter().sum::<usize>() <= COMMANDS_IN_TEXT {
+            Self::InText
+        } else {
+            Self::Elsewhere
+        }
+    }
+}
+
+/// The retry commands, each with when to run it.
+fn labelled(retry: &Retry) -> impl Iterator<Item = (String, String)> {
+    retry.commands.iter().enumerate().map(|(i, command)| {
+        let label = if (i as u64) < retry.commands_ready { words::NOW } else { words::LATER };
+        (words::sentence(label), escape(command))
+    })
+}
+
+fn next_steps(report: &Report, commands: Commands) -> Vec<String> {
     let mut steps: Vec<String> = report
         .causes
         .iter()
@@ -167,27 +209,21 @@ fn next_steps(report: &Report) -> Vec<String> {
         let are = words::count(more, "more next step is", "more next steps are");
         steps.push(format!("{are} in the mail and in the JSON report"));
     }
-    // A command that does not fit whole would retry the wrong targets, and a few of many would be
-    // taken for all of them.
-    let retry = &report.retry;
-    let mixed = retry.commands_ready > 0 && retry.commands_ready < retry.commands.len() as u64;
-    let command = |(i, command): (usize, &String)| match (mixed, (i as u64) < retry.commands_ready) {
-        (false, _) => escape(command),
-        (true, true) => format!("Now: {}", escape(command)),
-        (true, false) => format!("After the fixes: {}", escape(command)),
-    };
-    let commands: Vec<String> = retry.commands.iter().enumerate().map(command).collect();
-    let all = commands.len() as u64 + retry.commands_omitted;
-    if all == 0 {
-        return steps;
-    }
-    if all <= COMMANDS_SHOWN && retry.commands_omitted == 0 && commands.iter().all(|c| c.chars().count() <= NEXT_STEP) {
-        steps.extend(commands);
-    } else {
-        steps.push(format!(
+    let all = report.retry.commands.len() as u64 + report.retry.commands_omitted;
+    match commands {
+        Commands::AsSteps => {
+            steps.extend(labelled(&report.retry).map(|(label, command)| format!("{label}: {command}")));
+        }
+        Commands::InText => {
+            steps.push(format!("The retry {} above", if all == 1 { "command is" } else { "commands are" }))
+        }
+        Commands::Elsewhere => steps.push(format!(
             "{} in the mail and in the JSON report, as far as there is room",
             words::count(all, "retry command is", "retry commands are")
-        ));
+        )),
+    }
+    // Where not everything is shown, what lists it is.
+    if more > 0 || commands == Commands::Elsewhere || !report.completeness.complete {
         let listing = report.operation.results_commands.iter().map(|listed| escape(&listed.command));
         steps.extend(listing.filter(|command| command.chars().count() <= NEXT_STEP));
     }
@@ -223,9 +259,10 @@ fn escape(text: &str) -> String {
 /// A foreign text on one line, escaped, at most `max` characters after escaping.
 ///
 /// Two asterisks, as policies and ARNs have them, would make what is between them bold and vanish
-/// themselves; an asterisk operator looks the same and means nothing to a chat.
+/// themselves; an asterisk operator looks the same and means nothing to a chat. A zero-width space
+/// keeps `[text](address)` from hiding an address behind a text.
 fn escaped(text: &str, max: usize) -> String {
-    let line = words::plain(text).replace('*', "\u{2217}");
+    let line = words::plain(text).replace('*', "\u{2217}").replace("](", "]\u{200b}(");
     let mut room = max;
     loop {
         let text = escape(&words::shorten(&line, room));

@@ -22,23 +22,19 @@ pub(super) fn subject(report: &Report) -> String {
     let action = report.operation.action.as_deref().map_or_else(|| "operation".to_owned(), words::plain);
     let action = words::shorten_middle(&action, 24);
     let name = without_account_ids(&words::plain(&report.stack_set.name));
-    let (outcome, counts) = (report.outcome.as_str(), &report.counts);
-    let bad = words::how_bad(report);
-    let [failed, cancelled, total] = [counts.failed, counts.cancelled, counts.total].map(words::number);
-    let short = match counts.cancelled {
-        0 => format!("{failed} failed of {total}"),
-        _ => format!("{failed} failed, {cancelled} cancelled of {total}"),
-    };
+    let outcome = report.outcome.as_str();
+    let (bad, short) = (words::how_bad(report), words::how_bad_in_short(report));
     // From the fullest to the barest; the first that leaves enough of the name is taken.
     let forms = [
         (format!("{outcome}: {action} of "), format!(", {bad}{incomplete}")),
         (format!("{outcome}: "), format!(", {bad}{incomplete}")),
         (format!("{outcome}: "), format!(", {short}{incomplete}")),
     ];
-    let room = |(head, tail): &(String, String)| LIMIT.saturating_sub(head.chars().count() + tail.chars().count());
+    let length = |(head, tail): &(String, String)| head.chars().count() + tail.chars().count();
     let enough = name.chars().count().min(NAME_LEAST);
-    let form = forms.iter().find(|form| room(form) >= enough).unwrap_or(&forms[2]);
-    let line = format!("{}{}{}", form.0, words::shorten_middle(&name, room(form)), form.1).replace('…', "~");
+    let form = forms.iter().find(|form| length(form) + enough <= LIMIT).unwrap_or(&forms[2]);
+    let room = LIMIT.saturating_sub(length(form));
+    let line = format!("{}{}{}", form.0, words::shorten_middle(&name, room), form.1).replace('…', "~");
     line.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(LIMIT).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use textwrap::WordSeparator;
 use textwrap::core::{Word, display_width};
 use unicode_linebreak::linebreaks;
 
@@ -10,7 +11,7 @@ use crate::report::{Cause, Group, Report, Tally, Target};
 
 /// Columns, where nothing unbreakable forbids it.
 const COLUMNS: usize = 78;
-/// Causes told in full; the rest is one line each.
+/// Causes told in full; of the rest, one text each.
 const CAUSES_IN_FULL: usize = 10;
 /// Distinct texts shown of one cause.
 const GROUPS_SHOWN: usize = 3;
@@ -71,7 +72,7 @@ impl Page {
         let options = textwrap::Options::new(COLUMNS)
             .initial_indent(indent)
             .subsequent_indent(indent)
-            .word_separator(textwrap::WordSeparator::Custom(words_of))
+            .word_separator(WordSeparator::Custom(words_of))
             .word_splitter(textwrap::WordSplitter::NoHyphenation)
             .break_words(false);
         for line in textwrap::wrap(text, options) {
@@ -88,28 +89,31 @@ impl Page {
 /// Words as they may be folded: at spaces, and between the wide characters of scripts that are
 /// written without them. An id or ARN broken at a hyphen can no longer be copied, so those hold.
 fn words_of(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
-    let is_wide = |c: Option<char>| c.is_some_and(|c| display_width(c.encode_utf8(&mut [0; 4])) > 1);
-    let mut start = 0;
-    let mut ends: Vec<usize> = linebreaks(line)
-        .map(|(at, _)| at)
-        .filter(|&at| {
-            let (before, after) = line.split_at(at);
-            let (last, next) = (before.chars().next_back(), after.chars().next());
-            last == Some(' ') || is_wide(last) || is_wide(next)
-        })
-        .collect();
-    ends.push(line.len());
-    Box::new(ends.into_iter().map(move |end| {
-        let word = line.get(start..end).unwrap_or_default();
-        start = end;
-        Word::from(word)
+    Box::new(WordSeparator::AsciiSpace.find_words(line).flat_map(|whole| {
+        let mut rest = whole.word;
+        let breaks = linebreaks(whole.word).map(|(at, _)| at).filter(|&at| between_wide(whole.word, at));
+        let mut parts: Vec<Word<'_>> = breaks
+            .filter_map(|at| {
+                let (part, after) = rest.split_at_checked(at - (whole.word.len() - rest.len()))?;
+                rest = after;
+                Some(Word::from(part))
+            })
+            .collect();
+        parts.push(Word { whitespace: whole.whitespace, ..Word::from(rest) });
+        parts
     }))
+}
+
+fn between_wide(word: &str, at: usize) -> bool {
+    let is_wide = |c: Option<char>| c.is_some_and(|c| display_width(c.encode_utf8(&mut [0; 4])) > 1);
+    let parts = word.split_at_checked(at).filter(|(before, after)| !before.is_empty() && !after.is_empty());
+    parts.is_some_and(|(before, after)| is_wide(before.chars().next_back()) || is_wide(after.chars().next()))
 }
 
 fn headline(page: &mut Page, report: &Report) {
     let counts = &report.counts;
     page.folded("", &format!("{}: {}", report.outcome.as_str(), words::what(report)));
-    page.folded("", &format!("{}.", words::how_bad(report)));
+    page.folded("", &format!("{}.", words::sentence(&words::how_bad(report))));
     let named = [
         (counts.succeeded, "succeeded"),
         (counts.failed, "failed"),
@@ -130,10 +134,6 @@ fn headline(page: &mut Page, report: &Report) {
 fn causes(page: &mut Page, report: &Report) {
     for (i, cause) in report.causes.iter().enumerate() {
         let head = format!("{}. {}: {}", i + 1, cause.code, reach(cause));
-        if i >= CAUSES_IN_FULL {
-            page.folded("", &head);
-            continue;
-        }
         page.paragraph("", &head);
         if let Some(who) = &cause.who_can_fix {
             page.folded("   ", &format!("Who can fix it: {who}"));
@@ -144,12 +144,13 @@ fn causes(page: &mut Page, report: &Report) {
         if let Some(step) = &cause.next_step {
             page.folded("   ", &format!("Next: {}", words::shorten(&words::plain(step), SAMPLE)));
         }
-        for group in cause.groups.iter().take(GROUPS_SHOWN) {
+        let most = if i < CAUSES_IN_FULL { GROUPS_SHOWN } else { 1 };
+        for group in cause.groups.iter().take(most) {
             one_group(page, group, cause.groups.len() > 1);
         }
-        let hidden = cause.groups.len().saturating_sub(GROUPS_SHOWN) as u64 + cause.groups_omitted.groups;
+        let hidden = cause.groups.len().saturating_sub(most) as u64 + cause.groups_omitted.groups;
         if hidden > 0 {
-            let shown: u64 = cause.groups.iter().take(GROUPS_SHOWN).map(|group| group.count).sum();
+            let shown: u64 = cause.groups.iter().take(most).map(|group| group.count).sum();
             let rest = words::targets(cause.count - shown);
             page.folded("   ", &format!("and {} with {rest}", words::count(hidden, "more text", "more texts")));
         }
@@ -247,14 +248,7 @@ fn collateral(page: &mut Page, report: &Report) {
     if cancelled.count() == 0 {
         return;
     }
-    let why = [
-        (cancelled.failure_tolerance_exceeded, "because the failure tolerance was exceeded"),
-        (cancelled.operation_stopped, "because somebody stopped the operation"),
-        (cancelled.other, "for another reason"),
-    ];
-    let parts: Vec<String> =
-        why.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{} {why}", words::targets(*n))).collect();
-    page.paragraph("", &format!("Cancelled, never begun: {}.", parts.join(", ")));
+    page.paragraph("", &format!("Cancelled, never begun: {}.", words::cancelled(cancelled)));
     for reason in cancelled.reasons.iter().take(GROUPS_SHOWN) {
         one_text(page, None, reason.sample.as_deref(), reason.count);
     }
@@ -287,15 +281,10 @@ fn and_more_texts(page: &mut Page, hidden: u64) {
 }
 
 fn drift(page: &mut Page, report: &Report) {
-    let Some(drift) = &report.drift else {
-        return;
-    };
-    let status = drift.status.as_deref().unwrap_or("result not told");
-    let total =
-        drift.total.map_or_else(String::new, |n| format!(", {}", words::count(n, "stack instance", "stack instances")));
-    let parts = Some(words::drift(drift)).filter(|parts| !parts.is_empty());
-    let parts = parts.map_or_else(String::new, |parts| format!(": {parts}"));
-    page.paragraph("", &format!("Drift: {}{total}{parts}.", words::plain(status)));
+    let told = report.drift.as_ref().map(words::drift).filter(|told| !told.is_empty());
+    if let Some(told) = told {
+        page.paragraph("", &format!("Drift: {told}."));
+    }
 }
 
 fn gates(page: &mut Page, report: &Report) {
@@ -381,38 +370,53 @@ fn retry(page: &mut Page, report: &Report) {
     if retry.commands.is_empty() && retry.note.is_none() {
         return;
     }
-    let head = if retry.commands.is_empty() && retry.commands_omitted == 0 {
-        "There is no command to retry with."
-    } else if report.operation.action.as_deref() == Some("DETECT_DRIFT") {
-        "To check the stack set again:"
-    } else {
-        "To retry exactly what failed or was cancelled:"
+    let all = retry.commands.len() as u64 + retry.commands_omitted;
+    let ready = usize::try_from(retry.commands_ready).unwrap_or(usize::MAX);
+    let head = match report.operation.action.as_deref() {
+        _ if all == 0 => "There is no command to retry with.".to_owned(),
+        Some("DETECT_DRIFT") => "To check the stack set again".to_owned(),
+        _ => "To retry what failed or was cancelled".to_owned(),
     };
-    page.paragraph("", head);
+    let label = |i: usize| if i < ready { words::NOW } else { words::LATER };
+    let mixed = ready > 0 && ready < retry.commands.len();
+    page.paragraph(
+        "",
+        &match (all, mixed) {
+            (0, _) => head,
+            (_, true) => format!("{head}:"),
+            (_, false) => format!("{head}, {}:", label(0)),
+        },
+    );
     if let Some(note) = &retry.note {
         page.folded("", &format!("Note: {note}."));
     }
     let mut room = COMMANDS;
-    let mut hidden = retry.commands_omitted;
-    let mixed = retry.commands_ready > 0 && retry.commands_ready < retry.commands.len() as u64;
-    for (i, command) in retry.commands.iter().enumerate() {
-        if mixed && i == 0 {
-            page.paragraph("", "Now:");
+    let fits = |command: &&String| {
+        let left = room.checked_sub(command.len());
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    // The first ones, without a gap: they are for most targets.
+    let shown: Vec<&String> = retry.commands.iter().take_while(fits).collect();
+    for (i, command) in shown.iter().enumerate() {
+        if mixed && (i == 0 || i == ready) {
+            page.paragraph("", &format!("{}:", words::sentence(label(i))));
         }
-        if mixed && i as u64 == retry.commands_ready {
-            page.paragraph("", "After the fixes:");
-        }
-        if command.len() > room {
-            hidden += 1;
-            continue;
-        }
-        room -= command.len();
         page.gap();
         // Never folded: a line break would break the command.
         page.line(command);
     }
+    let hidden = all - shown.len() as u64;
     if hidden > 0 {
-        page.paragraph("", &format!("{} too long for this mail.", words::count(hidden, "command is", "commands are")));
+        let are = if hidden == 1 { "is" } else { "are" };
+        page.paragraph(
+            "",
+            &format!(
+                "{} of {} {are} not in this mail, for want of room; the JSON report may have more of them.",
+                words::number(hidden),
+                words::count(all, "command", "commands")
+            ),
+        );
     }
 }
 
@@ -421,12 +425,6 @@ fn footer(page: &mut Page, report: &Report) {
     page.gap();
     if let Some(url) = &operation.console_url {
         page.line(&format!("Stack set: {url}"));
-    }
-    if !report.problems().is_empty() {
-        for listed in &operation.results_commands {
-            let status = listed.status.map_or_else(String::new, |status| format!("{status} "));
-            page.line(&format!("Every {status}target: {}", listed.command));
-        }
     }
     page.folded("", &format!("Operation: {}", words::plain(&operation.id)));
     let set = &report.stack_set;
@@ -444,22 +442,31 @@ fn footer(page: &mut Page, report: &Report) {
             page.folded("", &format!("Ended: {}{took} (started {})", words::time(end), words::time(start)));
         }
         (Some(start), None) => page.folded("", &format!("Started: {}", words::time(start))),
-        _ => {}
+        (None, Some(end)) => page.folded("", &format!("Ended: {}", words::time(end))),
+        (None, None) => {}
     }
     let completeness = &report.completeness;
     if completeness.complete {
         let agrees = match completeness.failed_expected {
-            Some(_) => ", the number of failures agrees with CloudFormation's own",
+            Some(_) => "; the number of failures agrees with CloudFormation's own",
             None => "",
         };
         page.folded(
             "",
-            &format!("Read: all {}{agrees}.", words::count(completeness.results_read, "result", "results")),
+            &format!("Read: {}, complete{agrees}.", words::count(completeness.results_read, "result", "results")),
         );
     } else {
         page.folded(
             "",
             &format!("Read: {}, INCOMPLETE.", words::count(completeness.results_read, "result", "results")),
         );
+    }
+    if !report.problems().is_empty() {
+        for listed in &operation.results_commands {
+            let status = listed.status.map_or_else(String::new, |status| format!("{status} "));
+            page.paragraph("", &format!("Every {status}target is listed by:"));
+            // On a line of its own, so that a phone copies the command and nothing else.
+            page.line(&listed.command);
+        }
     }
 }

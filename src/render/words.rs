@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+pub(super) use crate::numbers::{count, number};
 use crate::operation::Drift;
-use crate::report::{Group, Outcome, Report};
-pub(super) use crate::report::{count, number};
+use crate::report::{Collateral, Group, Outcome, Report};
 
 pub(super) fn targets(n: u64) -> String {
     count(n, "target", "targets")
@@ -82,12 +82,11 @@ pub(super) fn what(report: &Report) -> String {
 /// The numbers that say how bad it is: `280 of 2,000 targets failed, 120 cancelled`.
 pub(super) fn how_bad(report: &Report) -> String {
     let counts = &report.counts;
-    if counts.total == 0 {
-        return "no targets".to_owned();
-    }
     let mut parts = Vec::new();
     let of_total = |n: u64, word: &str| format!("{} of {} {word}", number(n), targets(counts.total));
-    if counts.failed > 0 {
+    if let Some(expected) = unlisted_failures(report) {
+        parts.push(format!("{} failed, {} listed", targets(expected), number(counts.failed)));
+    } else if counts.failed > 0 {
         parts.push(of_total(counts.failed, "failed"));
     }
     if counts.cancelled > 0 {
@@ -97,23 +96,40 @@ pub(super) fn how_bad(report: &Report) -> String {
             format!("{} cancelled", number(counts.cancelled))
         });
     }
-    let drifted = report.drift.as_ref().and_then(|drift| drift.drifted).filter(|n| *n > 0);
     if parts.is_empty() {
-        parts.push(match report.outcome {
-            Outcome::Succeeded if drifted.is_some() && counts.succeeded == counts.total => {
-                format!("all {} checked", targets(counts.total))
-            }
-            Outcome::Succeeded | Outcome::SucceededWithFailures if counts.succeeded == counts.total => {
-                format!("all {} succeeded", targets(counts.total))
-            }
+        let all = counts.succeeded == counts.total && report.outcome == Outcome::Succeeded;
+        parts.push(match counts.total {
+            0 => "no targets".to_owned(),
+            n if all && drifted(report).is_some() => format!("all {} checked", targets(n)),
+            n if all => format!("all {} succeeded", targets(n)),
             _ => of_total(counts.succeeded, "succeeded"),
         });
     }
-    parts.extend(drifted.map(|n| format!("{} drifted", number(n))));
+    parts.extend(drifted(report));
     parts.join(", ")
 }
 
-/// The parts of a drift detection's result: `7 drifted, 32 in sync`.
+/// The same with fewer words: `280 failed, 120 cancelled of 2,000`.
+pub(super) fn how_bad_in_short(report: &Report) -> String {
+    let counts = &report.counts;
+    let mut parts = vec![format!("{} failed", number(unlisted_failures(report).unwrap_or(counts.failed)))];
+    if counts.cancelled > 0 {
+        parts.push(format!("{} cancelled", number(counts.cancelled)));
+    }
+    parts.extend(drifted(report));
+    format!("{} of {}", parts.join(", "), number(counts.total))
+}
+
+/// CloudFormation's own count of failures, where it is larger than what is listed.
+fn unlisted_failures(report: &Report) -> Option<u64> {
+    report.completeness.failed_expected.filter(|&expected| expected > report.counts.failed)
+}
+
+fn drifted(report: &Report) -> Option<String> {
+    report.drift.as_ref()?.drifted.filter(|n| *n > 0).map(|n| format!("{} drifted", number(n)))
+}
+
+/// What a drift detection found: `40 stack instances: 7 drifted, 33 in sync`.
 pub(super) fn drift(drift: &Drift) -> String {
     let parts = [
         (drift.drifted, "drifted"),
@@ -122,7 +138,33 @@ pub(super) fn drift(drift: &Drift) -> String {
         (drift.failed, "could not be checked"),
     ];
     let told = parts.iter().filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| format!("{} {word}", number(n))));
-    told.collect::<Vec<_>>().join(", ")
+    let told: Vec<String> = told.collect();
+    let total = drift.total.map(|n| count(n, "stack instance", "stack instances"));
+    let status = drift.status.as_deref().filter(|_| told.is_empty()).map(plain);
+    let told = Some(told.join(", ")).filter(|told| !told.is_empty()).or(status);
+    [total, told].into_iter().flatten().collect::<Vec<_>>().join(": ")
+}
+
+/// Why targets were cancelled: `120 targets because the failure tolerance was exceeded`.
+pub(super) fn cancelled(collateral: &Collateral) -> String {
+    let why = [
+        (collateral.failure_tolerance_exceeded, "because the failure tolerance was exceeded"),
+        (collateral.operation_stopped, "because somebody stopped the operation"),
+        (collateral.other, "for another reason"),
+    ];
+    let parts = why.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{} {why}", targets(*n)));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// Above commands that help as soon as they run.
+pub(super) const NOW: &str = "now";
+/// Above commands that make sense only once somebody or something has changed.
+pub(super) const LATER: &str = "once the causes are dealt with";
+
+/// The first letter as at a sentence's start.
+pub(super) fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect()
 }
 
 /// A status as CloudFormation names it.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::count;
+use crate::numbers::count;
 use crate::operation::{Drift, OperationRef, ResultStatus};
 
 /// Version of the document: additions raise the second number, anything else the first.

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::document::{AccountGate, Cause, Counts, Outcome, ResultsCommand, Retry, Target};
-use super::{count, number};
 use crate::classify::Code;
+use crate::numbers::{count, number};
 use crate::operation::{CallAs, Operation, OperationRef};
 
 /// Accounts in one command: more is hard to handle, and a message holds whole commands only.
@@ -26,6 +26,8 @@ pub(super) struct Scope<'a> {
     pub(super) cancelled: &'a [Target],
     /// Targets of `causes` that have not failed yet.
     pub(super) unsettled: &'a HashSet<Target>,
+    /// Whether nothing is known to be missing.
+    pub(super) complete: bool,
     /// Accounts that some row shows to be suspended.
     pub(super) suspended: &'a HashSet<Arc<str>>,
 }
@@ -60,6 +62,8 @@ pub(super) fn plan(scope: &Scope<'_>) -> Retry {
             }
         },
         Some("DETECT_DRIFT") => {
+            // What was said of single targets does not matter then.
+            notes = Notes::default();
             notes.push("drift detection takes no targets: the command checks the whole stack set again");
             let whole_set = vec![command(scope, "detect-stack-set-drift", &preferences(scope, None))];
             if again.later.is_empty() { (whole_set, Vec::new()) } else { (Vec::new(), whole_set) }
@@ -74,6 +78,8 @@ pub(super) fn plan(scope: &Scope<'_>) -> Retry {
     }
     if scope.outcome == Outcome::InProgress && now.len() + later.len() > 0 {
         notes.push("wait until the operation has ended");
+    } else if !scope.complete && now.len() + later.len() > 0 {
+        notes.push("the report is incomplete, so there may be more to retry than is listed");
     }
     Retry {
         commands_ready: now.len() as u64,
@@ -146,6 +152,7 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
     let mut again = Again::default();
     let mut nameless: u64 = 0;
     let mut in_suspended: u64 = 0;
+    let mut unchanged: u64 = 0;
     let mut add = |list: &mut BTreeSet<&'a Target>, target: &'a Target| {
         // The fix for a suspended account is to drop its stack instances: the same operation on
         // them makes no sense, now or later.
@@ -161,6 +168,7 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
     for cause in scope.causes {
         // A target without changes did not fail.
         if cause.code == Code::NoChanges.as_str() {
+            unchanged += cause.count;
             continue;
         }
         if cause.retry_helps == Some("no") && cause.code != Code::AccountSuspended.as_str() {
@@ -175,6 +183,9 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
     scope.cancelled.iter().for_each(|target| add(list, target));
     if !fix_first.is_empty() {
         notes.0.insert(0, format!("fix first, a retry alone does not help: {}", fix_first.join(", ")));
+    }
+    if unchanged > 0 {
+        notes.push(left_out(unchanged, "without changes"));
     }
     if in_suspended > 0 {
         notes.push(left_out(in_suspended, "of suspended accounts"));
@@ -230,7 +241,9 @@ fn part(
     regions: &BTreeSet<&str>,
     accounts: &[Account<'_>],
 ) -> String {
-    let names: Vec<&str> = accounts.iter().map(|(account, _)| *account).collect();
+    // An account may be there twice, once in each of two organizational units.
+    let names: BTreeSet<&str> = accounts.iter().map(|(account, _)| *account).collect();
+    let names: Vec<&str> = names.into_iter().collect();
     let mut words: Vec<Cow<'_, str>> = Vec::new();
     if scope.service_managed {
         let units: BTreeSet<&str> = accounts.iter().filter_map(|(_, unit)| *unit).collect();

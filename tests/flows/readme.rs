@@ -33,7 +33,9 @@ async fn the_readme_shows_what_subscribers_get() {
     let message = aws.published().remove(0);
     let chat: Value = serde_json::from_str(&message.body("https").unwrap()).unwrap();
     let mail = format!("Subject: {}\n\n{}", message.subject.unwrap(), message_text(&aws));
-    let talk = format!("{}\n\n{}", text(&chat, "title"), text(&chat, "description"));
+    let steps = format!("Next steps:\n- {}", list(&chat, "nextSteps").join("\n- "));
+    let words = format!("Keywords: {}", list(&chat, "keywords").join(", "));
+    let talk = [text(&chat, "title"), text(&chat, "description"), &steps, &words].join("\n\n");
 
     let path = root.join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
@@ -50,6 +52,10 @@ fn message_text(aws: &Aws) -> String {
 
 fn text<'a>(chat: &'a Value, field: &str) -> &'a str {
     chat["content"][field].as_str().unwrap()
+}
+
+fn list<'a>(chat: &'a Value, field: &str) -> Vec<&'a str> {
+    chat["content"][field].as_array().unwrap().iter().map(|item| item.as_str().unwrap()).collect()
 }
 
 fn with_section(readme: &str, name: &str, body: &str) -> String {

@@ -66,7 +66,7 @@ fn the_card_reads_well() {
     assert!(card.contains("<b>ACCESS_DENIED</b>: 1 account, 1 target, 1 Region<br>"), "{card}");
     assert!(card.contains("no &lt;policy&gt; allows it &amp; "), "what AWS says is text, never a tag: {card}");
     assert!(card.contains("<li>Now: aws cloudformation update-stack-instances"), "{card}");
-    assert!(card.contains("<li>After the fixes: aws cloudformation update-stack-instances"), "{card}");
+    assert!(card.contains("<li>Once the causes are dealt with: aws cloudformation update-stack-instances"), "{card}");
     assert!(!card.contains("<b>never</b>"), "what AWS says makes nothing bold: {card}");
     let page = format!(
         "<meta charset=utf-8><style>body{{font:15px sans-serif;margin:24px}} div{{border-left:4px solid #c33;padding:8px 16px;\

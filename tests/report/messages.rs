@@ -43,7 +43,7 @@ fn chat_shows_all_commands_or_says_where_they_are() {
         let steps = chat["content"]["nextSteps"].as_array().unwrap();
         steps.iter().map(|step| step.as_str().unwrap().to_owned()).collect::<Vec<String>>()
     };
-    assert_eq!(steps(3).iter().filter(|step| step.starts_with("aws ")).count(), 3);
+    assert_eq!(steps(3).iter().filter(|step| step.starts_with("Now: aws ")).count(), 3);
     let many = steps(20);
     assert!(many.iter().all(|step| !step.contains("update-stack-instances")), "{many:?}");
     assert!(many.iter().any(|step| step.starts_with("20 retry commands are in the mail")), "{many:?}");
@@ -105,7 +105,7 @@ fn the_subject_keeps_the_numbers_however_long_the_name_is() {
     let subject = render::message(&report(&rows, &long, &told, ExpectGate::Auto)).unwrap().subject;
     assert_eq!(
         subject,
-        "SUCCEEDED_WITH_FAILURES: a-very-long-nam~ery-long-name-, 1,234 of 1,234 targets failed (incomplete)"
+        "SUCCEEDED_WITH_FAILURES: a-very-long-~y-long-name-, 2,000 targets failed, 1,234 listed (incomplete)"
     );
 }
 
@@ -119,7 +119,7 @@ fn the_subject_keeps_the_cancelled_and_drops_an_account_id() {
     let subject = render::message(&report(&rows, &long, &told, ExpectGate::Auto)).unwrap().subject;
     assert_eq!(
         subject,
-        "SUCCEEDED_WITH_FAILURES: a-very-lon~long-name-, 1,234 failed, 4,321 cancelled of 5,555 (incomplete)"
+        "SUCCEEDED_WITH_FAILURES: a-very-lon~long-name-, 2,000 failed, 4,321 cancelled of 5,555 (incomplete)"
     );
 
     let mut owned = named();

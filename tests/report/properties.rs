@@ -44,6 +44,35 @@ fn numbers(document: &Value) -> Value {
     })
 }
 
+fn thousands(n: u64) -> String {
+    let digits = n.to_string().into_bytes();
+    let groups: Vec<&str> = digits.rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
+}
+
+/// The numbers that every reader must see: failed, cancelled, drifted.
+fn check_numbers(report: &Report, text: &str) {
+    let failed = report.counts.failed.max(report.completeness.failed_expected.unwrap_or(0));
+    let drifted = report.drift.as_ref().and_then(|drift| drift.drifted).unwrap_or(0);
+    for (n, word) in [(failed, "failed"), (report.counts.cancelled, "cancelled"), (drifted, "drifted")] {
+        let number = thousands(n);
+        let told = text.split(", ").any(|part| {
+            let last = part.rsplit(": ").next().unwrap();
+            last.split(' ').any(|w| w == number) && part.contains(word)
+        });
+        assert!(n == 0 || told, "{number} {word} in {text:?}");
+    }
+    assert!(report.completeness.complete || text.contains("(incomplete)") || text.contains("INCOMPLETE"), "{text:?}");
+}
+
+/// Nothing that a chat would take for a tag.
+fn check_escaped(text: &str) {
+    assert!(!text.contains(['<', '>']), "{text}");
+    for (at, _) in text.match_indices('&') {
+        assert!(["&amp;", "&lt;", "&gt;"].iter().any(|entity| text[at..].starts_with(entity)), "{text}");
+    }
+}
+
 /// Whether a number as long as an account's stands somewhere.
 fn has_account_id(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() == 12)
@@ -56,8 +85,11 @@ fn check_message(report: &Report) -> Message {
     assert!(message.subject.chars().all(|c| c.is_ascii_graphic() || c == ' '), "{:?}", message.subject);
     assert!(!message.subject.starts_with(' '));
     assert!(!has_account_id(&message.subject), "{}", message.subject);
+    check_numbers(report, &message.subject);
     let bodies: Value = serde_json::from_str(&message.body).unwrap();
-    assert!(bodies["default"].is_string());
+    let mail = bodies["default"].as_str().unwrap();
+    let paragraphs: Vec<&str> = mail.split("\n\n").collect();
+    check_numbers(report, &paragraphs.join(", ").replace(".\n", ", ").replace('\n', " ").replace(".,", ","));
     let told: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
     schema::check(&told);
     assert_eq!([&bodies["lambda"], &bodies["http"]], [&bodies["sqs"]; 2]);
@@ -67,6 +99,7 @@ fn check_message(report: &Report) -> Message {
     assert!(!has_account_id(sms), "{sms}");
     let chat = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
     check_chat(&chat);
+    check_numbers(report, chat["content"]["title"].as_str().unwrap());
     assert_eq!(chat["metadata"]["threadId"], report.operation.id);
     for attribute in &message.attributes {
         assert!(!attribute.value.is_empty(), "{attribute:?}");
@@ -86,6 +119,8 @@ fn check_chat(chat: &Value) {
     within(&content["title"], 250);
     within(&content["description"], 8_000);
     content["nextSteps"].as_array().unwrap().iter().for_each(|step| within(step, 350));
+    ["title", "description"].iter().for_each(|field| check_escaped(content[*field].as_str().unwrap()));
+    content["nextSteps"].as_array().unwrap().iter().for_each(|step| check_escaped(step.as_str().unwrap()));
     content["keywords"].as_array().unwrap().iter().for_each(|word| within(word, 75));
     assert!(chat["metadata"]["threadId"].is_string());
     assert!(chat["metadata"]["additionalContext"].as_object().unwrap().values().all(Value::is_string));
@@ -189,4 +224,36 @@ fn a_hundred_thousand_failures_fill_the_message() {
     let named = 3 * (listed + commands.iter().map(bytes).sum::<usize>()) + 2 * mailed;
     assert!(listed > commands.iter().map(bytes).sum::<usize>());
     assert!(named > MESSAGE_LIMIT * 9 / 10, "{named} bytes name targets");
+}
+
+#[test]
+fn many_long_texts_fill_the_message_too() {
+    for (texts, length) in [(60, 720), (120, 360), (200, 60), (300, 360), (1_000, 200)] {
+        let rows: Vec<TargetResult> = (0..texts * 2)
+            .map(|i| TargetResult {
+                account: Some(format!("{:012}", 300_000_000_000_u64 + i)),
+                region: Some("eu-west-1".to_owned()),
+                status: Some("FAILED".into()),
+                reason: Some(format!("{} nobody knows {}", word(i % texts), "abcdefghi ".repeat(length / 10))),
+                ..TargetResult::default()
+            })
+            .collect();
+        let message = check_message(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
+        let bodies: Value = serde_json::from_str(&message.body).unwrap();
+        let document: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
+        let omitted = &document["causes"][0]["groupsOmitted"]["groups"];
+        let used = message.size() * 100 / MESSAGE_LIMIT;
+        let whole = omitted == 0 && document["causes"][0]["groups"][0]["sample"] == rows[0].reason.as_deref().unwrap();
+        assert!(whole || used >= 90, "{texts} texts of {length}: {used} %, {omitted} groups left out");
+    }
+}
+
+/// A word of letters for a number, so that no two texts are alike.
+fn word(mut n: u64) -> String {
+    let mut letters = String::new();
+    for _ in 0..4 {
+        letters.push(char::from(b'b' + (n % 20) as u8));
+        n /= 20;
+    }
+    letters
 }

@@ -189,8 +189,8 @@ fn what_a_retry_cannot_help_is_listed_and_named_and_what_makes_no_sense_is_left_
     assert_eq!(
         report.retry.note.as_deref(),
         Some(
-            "fix first, a retry alone does not help: ACCESS_DENIED (1); 1 target of suspended accounts is left out; run \
-             one command after the other: a stack set takes one operation at a time"
+            "fix first, a retry alone does not help: ACCESS_DENIED (1); 1 target without changes is left out; 1 target \
+             of suspended accounts is left out; run one command after the other: a stack set takes one operation at a time"
         )
     );
 }

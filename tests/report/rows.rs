@@ -4,7 +4,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use stackset_notifier::operation::{
-    Gate, GateStatus, Operation, OperationRef, OperationStatus, Preferences, ResultStatus, StackSetRef, TargetResult,
+    Drift, Gate, GateStatus, Operation, OperationRef, OperationStatus, Preferences, ResultStatus, StackSetRef,
+    TargetResult,
 };
 
 const REASONS: &[&str] = &[
@@ -73,6 +74,20 @@ pub(crate) fn rows(most: usize) -> impl Strategy<Value = Vec<TargetResult>> {
     vec(row(), 0..most)
 }
 
+fn drift() -> impl Strategy<Value = Drift> {
+    let n = || option::of(0..3_000_u64);
+    (option::of(prop_oneof![Just("DRIFTED".to_owned()), any::<String>()]), n(), n(), n(), n(), n()).prop_map(
+        |(status, drifted, in_sync, in_progress, failed, total)| Drift {
+            status,
+            drifted,
+            in_sync,
+            in_progress,
+            failed,
+            total,
+        },
+    )
+}
+
 prop_compose! {
     pub(crate) fn operation()(
         action in option::of(prop_oneof![proptest::sample::select(&["CREATE", "UPDATE", "DELETE", "DETECT_DRIFT"][..]).prop_map(str::to_owned), any::<String>()]),
@@ -83,6 +98,9 @@ prop_compose! {
         ended_at in option::of(1_700_000_000_000..1_900_000_000_000_i64),
         retain_stacks in option::of(any::<bool>()),
         organizational_units in vec("ou-[a-z0-9]{4}-[a-z0-9]{8}", 0..3),
+        tolerance in option::of(0..100_u64),
+        region_order in vec(proptest::sample::select(&["eu-west-1", "us-east-1", "ap-south-1"][..]).prop_map(str::to_owned), 0..4),
+        drift in option::of(drift()),
     ) -> Operation {
         Operation {
             action,
@@ -92,23 +110,22 @@ prop_compose! {
             started_at,
             ended_at,
             organizational_units,
-            preferences: Preferences::default(),
+            preferences: Preferences { failure_tolerance_percentage: tolerance, region_order, ..Preferences::default() },
             retain_stacks,
-            drift: None,
+            drift,
         }
     }
 }
 
 prop_compose! {
     pub(crate) fn names()(
-        name in prop_oneof!["[a-zA-Z][-a-zA-Z0-9]{0,127}", any::<String>()],
+        name in prop_oneof!["[a-zA-Z][-a-zA-Z0-9]{0,127}", "[a-z]{0,9}-[0-9]{12}(-[a-z0-9]{0,100})?", any::<String>()],
         id in option::of("[0-9a-f]{8}-[0-9a-f]{4}"),
         operation_id in prop_oneof!["[a-zA-Z0-9][-a-zA-Z0-9]{0,127}", any::<String>()],
         account in option::of("[0-9]{12}"),
+        partition in proptest::sample::select(&["aws", "aws-cn", "aws-us-gov", "aws-iso"][..]),
     ) -> OperationRef {
-        OperationRef {
-            stack_set: StackSetRef { name, id, partition: "aws".to_owned(), region: "eu-central-1".to_owned(), account },
-            operation_id,
-        }
+        let (partition, region) = (partition.to_owned(), "eu-central-1".to_owned());
+        OperationRef { stack_set: StackSetRef { name, id, partition, region, account }, operation_id }
     }
 }

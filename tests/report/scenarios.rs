@@ -31,7 +31,7 @@ fn message(report: &Report) -> String {
     for line in text("email").lines() {
         // Commands, links and ids cannot be broken.
         let long = |word: &str| word.is_ascii() && word.len() > 60;
-        let unbreakable = line.split(' ').any(long) || line.contains(" --region ");
+        let unbreakable = line.split(' ').any(long) || line.starts_with("aws ") || line.contains(" --call-as ");
         assert!(textwrap::core::display_width(line) <= 78 || unbreakable, "{line}");
     }
     format!(
@@ -246,7 +246,7 @@ fn a_gate_that_refused() {
 #[test]
 fn scripts_quotes_lines_and_length() {
     let mut odd = named();
-    odd.stack_set.name = "基线-أساس-🚀\"'<&>".to_owned();
+    odd.stack_set.name = "基线-أساس-🚀\"'\r\n<&>\t_x_".to_owned();
     let rows = [
         failed(1, "eu-west-1", "策略拒绝了该操作 <b>&amp; \"引号\"\r\n第二行\0结束"),
         failed(2, "eu-west-1", "تم رفض \u{202e}الطلب 🧨"),
