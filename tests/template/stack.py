@@ -16,7 +16,8 @@ import zipfile
 import boto3
 from cfnlint.decode import decode
 from moto.backends import get_backend
-from moto.cloudformation.parsing import ResourceMap, clean_json, parse_condition
+from moto.cloudformation import parsing
+from moto.cloudformation.parsing import ResourceMap, clean_json
 from moto.utilities.utils import get_partition
 from samtranslator.translator.transform import transform
 
@@ -32,7 +33,6 @@ os.environ.update(AWS_DEFAULT_REGION="eu-central-1", AWS_ACCESS_KEY_ID="test", A
 os.environ.pop("AWS_PROFILE", None)
 
 
-
 def with_partition(map, *arguments, make=ResourceMap.__init__, **named):
     """moto knows the partitions, but says aws to every template."""
     make(map, *arguments, **named)
@@ -40,6 +40,17 @@ def with_partition(map, *arguments, make=ResourceMap.__init__, **named):
 
 
 ResourceMap.__init__ = with_partition
+
+
+def with_text(condition, map, conditions, parse=parsing.parse_condition):
+    """Parameters are text to Fn::Equals; moto makes numbers of some."""
+    if isinstance(condition, dict) and "Fn::Equals" in condition:
+        first, second = (str(clean_json(one, map)) for one in condition["Fn::Equals"])
+        return first == second
+    return parse(condition, map, conditions)
+
+
+parsing.parse_condition = with_text
 
 
 def template(path="template.yaml"):
@@ -122,7 +133,7 @@ class Stack:
         return failed
 
     def holds(self, condition):
-        return parse_condition(condition, self.map, self.map.lazy_condition_map)
+        return parsing.parse_condition(condition, self.map, self.map.lazy_condition_map)
 
     def resolved(self, value):
         return without_no_value(clean_json(json.loads(json.dumps(value)), self.map))

@@ -1,13 +1,17 @@
 """What the templates deploy, after the SAM transform and with all conditions and functions resolved."""
 
+import fnmatch
 import itertools
 import json
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
 import pytest
+from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from stack import ACCOUNT, MANAGEMENT, ROOT, cargo, listed, statements, template
 
@@ -15,12 +19,13 @@ KEY = "arn:aws:kms:eu-central-1:222222222222:key/1b2c3d4e-0000-4000-8000-0000000
 TOPIC = "arn:aws:sns:eu-central-1:222222222222:alerts"
 OTHER_TOPIC = "arn:aws:sns:eu-central-1:222222222222:on-call"
 UUID = "1b2c3d4e-0000-4000-8000-000000000000"
+TEMPLATES = ("template.yaml", "deploy/forward-events.yaml", "deploy/chat.yaml")
 SLACK = {"SlackWorkspaceId": "T0123ABCD", "SlackChannelId": "C0123ABCD"}
 TEAMS = {"TeamsTenantId": UUID, "TeamsTeamId": UUID, "TeamsChannelId": "19%3ab6ef%40thread.tacv2"}
 ALWAYS = {
     "Function", "FunctionEventInvokeConfig", "FunctionOperationEnded", "FunctionOperationEndedPermission",
     "FunctionRole", "LogGroup", "DeadLetters", "DeadLettersPolicy", "ErrorsAlarm", "ThrottlesAlarm", "DurationAlarm",
-    "DeadLettersAlarm", "LostEventsAlarm", "IncompleteReportsAlarm",
+    "DeadLettersAlarm", "LostAfterFailureAlarm", "LostByRuleAlarm", "IncompleteReportsAlarm",
 }
 # Properties that fix a resource's name.
 NAMES = {
@@ -28,6 +33,7 @@ NAMES = {
     "QueueName", "RoleName", "RuleName", "StatementId", "TopicName",
 }
 FORWARD = {"path": "deploy/forward-events.yaml", "DelegatedAdministratorAccountId": ACCOUNT}
+CHAT = {"path": "deploy/chat.yaml", "TopicArn": TOPIC}
 
 
 @pytest.mark.parametrize("parameters, more", [
@@ -36,10 +42,8 @@ FORWARD = {"path": "deploy/forward-events.yaml", "DelegatedAdministratorAccountI
     ({"TopicKeyArn": KEY}, {"Topic", "TopicPolicy"}),
     ({"TopicArn": TOPIC}, set()),
     ({"TopicArn": TOPIC, "TopicKeyArn": KEY}, set()),
-    ({"TopicArn": TOPIC, **SLACK}, {"ChatRole", "SlackChannel"}),
-    ({"TopicArn": TOPIC, **TEAMS}, {"ChatRole", "TeamsChannel"}),
-    ({"TopicArn": TOPIC, **SLACK, **TEAMS}, {"ChatRole", "SlackChannel", "TeamsChannel"}),
     ({"TopicArn": TOPIC, "StackSetOwnerAccountId": MANAGEMENT}, {"ForwardedEvents"}),
+    ({"TopicArn": TOPIC, "StackSetOwnerAccountId": MANAGEMENT, "CallAs": "DELEGATED_ADMIN"}, {"ForwardedEvents"}),
     ({"TopicArn": TOPIC, "StackSetOwnerAccountId": ACCOUNT}, set()),
 ])
 def test_only_what_was_asked_for(deploy, parameters, more):
@@ -48,13 +52,27 @@ def test_only_what_was_asked_for(deploy, parameters, more):
     assert stack.failed_rules() == []
 
 
+@pytest.mark.parametrize("parameters, channels", [
+    (SLACK, {"SlackChannel"}),
+    (TEAMS, {"TeamsChannel"}),
+    ({**SLACK, **TEAMS}, {"SlackChannel", "TeamsChannel"}),
+])
+def test_only_the_chat_that_was_asked_for(deploy, parameters, channels):
+    stack = deploy(**CHAT, **parameters)
+    assert stack.resources.keys() == {"ChatRole"} | channels
+    assert stack.failed_rules() == []
+
+
 def test_parameters_that_need_each_other(deploy):
     for number, (parameters, failed) in enumerate([
-        ({"SlackWorkspaceId": "T0"}, "SlackWorkspaceId and SlackChannelId go together"),
-        ({"SlackChannelId": "C0"}, "SlackWorkspaceId and SlackChannelId go together"),
-        ({"TeamsTenantId": UUID}, "TeamsTenantId, TeamsTeamId and TeamsChannelId go together"),
+        ({**CHAT, **TEAMS, "SlackWorkspaceId": "T0"}, "SlackWorkspaceId and SlackChannelId go together"),
+        ({**CHAT, **TEAMS, "SlackChannelId": "C0"}, "SlackWorkspaceId and SlackChannelId go together"),
+        ({**CHAT, **SLACK, "TeamsTenantId": UUID}, "TeamsTenantId, TeamsTeamId and TeamsChannelId go together"),
+        (CHAT, "give the ids of a Slack channel, of a Microsoft Teams channel, or of both"),
         ({"CallAs": "DELEGATED_ADMIN"},
          "CallAs DELEGATED_ADMIN needs StackSetOwnerAccountId, the management account"),
+        ({"CallAs": "SELF", "StackSetOwnerAccountId": MANAGEMENT},
+         "CallAs SELF reads this account's stack sets only: leave StackSetOwnerAccountId empty"),
         ({"MailAddress": "platform@example.com", "TopicArn": TOPIC},
          "MailAddress subscribes to the topic that is made here; subscribe to your own topic yourself"),
     ]):
@@ -64,8 +82,9 @@ def test_parameters_that_need_each_other(deploy):
 
 def test_several_copies_do_not_collide(deploy):
     """In one account and Region, beside each other and beside the forwarding template."""
-    every = {**SLACK, "StackSetOwnerAccountId": MANAGEMENT}
-    stacks = [deploy(name="one", **every), deploy(name="two", **every), deploy(name="three", **FORWARD)]
+    every = {"StackSetOwnerAccountId": MANAGEMENT}
+    stacks = [deploy(name="one", **every), deploy(name="two", **every), deploy(name="three", **FORWARD),
+              deploy(name="four", **CHAT, **SLACK, **TEAMS), deploy(name="five", **CHAT, **SLACK, **TEAMS)]
     names = []
     for stack in stacks:
         for name, resource in stack.resources.items():
@@ -81,7 +100,7 @@ def test_several_copies_do_not_collide(deploy):
 
 def test_generated_names_are_the_only_ones():
     """Whatever has a name of its own in the templates takes it from the stack's."""
-    for path in ("template.yaml", "deploy/forward-events.yaml"):
+    for path in TEMPLATES:
         for name, resource in template(path)["Resources"].items():
             for key in NAMES & resource.get("Properties", {}).keys():
                 assert "AWS::Stack" in json.dumps(resource["Properties"][key]), f"{name} has the fixed {key}"
@@ -89,7 +108,7 @@ def test_generated_names_are_the_only_ones():
 
 def test_chat_names_fit(deploy):
     """A configuration's name has at most 128 letters; stack names above 100 are nobody's."""
-    stack = deploy(name="s" * 100, region="ap-southeast-2", **SLACK, **TEAMS)
+    stack = deploy(name="s" * 100, region="ap-southeast-2", **CHAT, **SLACK, **TEAMS)
     for name, kind in (("SlackChannel", "slack"), ("TeamsChannel", "teams")):
         value = stack.properties(name)["ConfigurationName"]
         assert re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value) and value.endswith(kind)
@@ -158,7 +177,7 @@ def test_the_topic_is_closed(deploy):
 
 def test_wildcards_in_resource_policies():
     """A wildcard in an Allow is only the key policy's, where it means the key."""
-    for path in ("template.yaml", "deploy/forward-events.yaml"):
+    for path in TEMPLATES:
         for name, resource in template(path)["Resources"].items():
             for key in ("PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument", "Statement"):
                 document = resource.get("Properties", {}).get(key)
@@ -176,7 +195,7 @@ def test_every_suppression_suppresses_something():
     used = {(check["repo_file_path"].lstrip("/"), check["resource"].split(".")[-1], check["check_id"])
             for check in results["skipped_checks"]}
     said = set()
-    for path in ("template.yaml", "deploy/forward-events.yaml"):
+    for path in TEMPLATES:
         for name, resource in template(path)["Resources"].items():
             for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
                 assert skip["comment"], name
@@ -186,7 +205,9 @@ def test_every_suppression_suppresses_something():
 
 def test_checkov_sees_the_policies(deploy, tmp_path):
     """It does not read policies with conditional statements, so it gets them resolved."""
-    for number, parameters in enumerate([{"StackSetOwnerAccountId": MANAGEMENT, **SLACK}, FORWARD]):
+    for number, parameters in enumerate([
+        {"StackSetOwnerAccountId": MANAGEMENT}, FORWARD, {**CHAT, **SLACK, "ChatGuardrail": "read-only"},
+    ]):
         stack = deploy(name=f"s{number}", **parameters)
         resources = stack.of_type("AWS::IAM::Role")
         (tmp_path / f"{number}.json").write_text(
@@ -203,23 +224,57 @@ def test_checkov_sees_the_policies(deploy, tmp_path):
     assert results["failed_checks"] == [], run.stdout
 
 
-@pytest.mark.parametrize("guardrail, attached, guards", [
-    ("deny-all", [], ["AWSDenyAll"]),
-    ("read-only", ["AWSCloudFormationReadOnlyAccess", "CloudWatchReadOnlyAccess"], ["ReadOnlyAccess"]),
+@pytest.mark.parametrize("guardrail, guard, actions", [
+    ("deny-all", "AWSDenyAll", set()),
+    ("read-only", "AWSCloudFormationReadOnlyAccess", {
+        "cloudformation:DescribeStackSetOperation", "cloudformation:ListStackInstances",
+        "cloudformation:ListStackSetOperationResults", "cloudformation:ListStackSetOperations",
+        "cloudformation:ListStackSets",
+    }),
 ])
-def test_chat_can_do_no_more_than_it_was_allowed(deploy, guardrail, attached, guards):
-    stack = deploy(ChatGuardrail=guardrail, **SLACK, **TEAMS)
+def test_chat_can_do_no_more_than_it_was_allowed(deploy, guardrail, guard, actions):
+    stack = deploy(ChatGuardrail=guardrail, **CHAT, **SLACK, **TEAMS)
     role = stack.properties("ChatRole")
-    managed = [arn.removeprefix("arn:aws:iam::aws:policy/") for arn in role.get("ManagedPolicyArns", [])]
-    assert managed == attached and "Policies" not in role
+    assert "ManagedPolicyArns" not in role
+    policies = [statements(policy["PolicyDocument"]) for policy in role.get("Policies", [])]
+    assert set(itertools.chain(*[listed(one["Action"]) for one in itertools.chain(*policies)])) == actions
     (trust,) = statements(role["AssumeRolePolicyDocument"])
-    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert trust["Principal"] == {"Service": "chatbot.amazonaws.com"}
     for name in ("SlackChannel", "TeamsChannel"):
         channel = stack.properties(name)
         # Without guardrails the service would apply AdministratorAccess.
-        assert channel["GuardrailPolicies"] == [f"arn:aws:iam::aws:policy/{guard}" for guard in guards]
-        assert channel["SnsTopicArns"] == [stack.outputs["ReportTopicArn"]]
+        assert channel["GuardrailPolicies"] == [f"arn:aws:iam::aws:policy/{guard}"]
+        assert channel["SnsTopicArns"] == [TOPIC]
         assert channel["IamRoleArn"] == stack.arn("ChatRole")
+        assert any(name in json.dumps(output) for output in template("deploy/chat.yaml")["Outputs"].values())
+    wild = [one["Action"] for one in itertools.chain(*policies) if one["Resource"] == "*"]
+    assert wild == (["cloudformation:ListStackSets"] if actions else [])
+    # The guardrail is a policy of AWS's that there is, and it does not take back what the role gives.
+    document = json.dumps(json.loads(aws_managed_policies_data)[guard]["Document"])
+    for action in actions:
+        assert IAMPolicy(document).is_action_permitted(action, "*") == PermissionResult.PERMITTED
+    for action in ("logs:GetLogEvents", "s3:GetObject", "cloudformation:DeleteStackSet"):
+        assert IAMPolicy(document).is_action_permitted(action, "*") != PermissionResult.PERMITTED
+
+
+def test_the_notifier_has_no_type_that_some_partition_lacks():
+    """CloudFormation may refuse a type that its Region does not know, also where a condition leaves it out."""
+    kinds = {resource["Type"] for resource in template()["Resources"].values()}
+    assert not [kind for kind in kinds if kind.startswith("AWS::Chatbot::")]
+
+
+@pytest.mark.parametrize("name", ["forwarder", "f" * 60, "StackSet-" + "f" * 50 + "-" + UUID])
+def test_the_forwarding_role_trusts_its_rule_whatever_the_stack_is_called(deploy, name):
+    """The rule's name is generated: a rule's has at most 64 characters, so a long stack name is cut."""
+    stack = deploy(name=name, **FORWARD)
+    (trust,) = statements(stack.properties("ForwardRole")["AssumeRolePolicyDocument"])
+    pattern = trust["Condition"]["ArnLike"]["aws:SourceArn"]
+    suffix = "-OperationEnded-1A2B3C4D5E6F"
+    rule = name[:64 - len(suffix)] + suffix
+    assert fnmatch.fnmatchcase(f"arn:aws:events:eu-central-1:{ACCOUNT}:rule/{rule}", pattern)
+    assert not fnmatch.fnmatchcase(f"arn:aws:events:eu-central-1:{MANAGEMENT}:rule/{rule}", pattern)
+    assert not fnmatch.fnmatchcase(f"arn:aws:events:us-east-1:{ACCOUNT}:rule/{rule}", pattern)
+    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
 
 
 def test_forwarding_fits_together(deploy):
@@ -265,24 +320,83 @@ def test_alarms(deploy):
         "DurationAlarm": {("AWS/Lambda", "Duration", of_function)},
         "DeadLettersAlarm": {("AWS/SQS", "ApproximateNumberOfMessagesVisible",
                               ("QueueName", stack.resolved({"Fn::GetAtt": ["DeadLetters", "QueueName"]})))},
-        "LostEventsAlarm": {("AWS/Lambda", "DestinationDeliveryFailures", of_function),
-                            ("AWS/Events", "InvocationsFailedToBeSentToDlq",
+        "LostAfterFailureAlarm": {("AWS/Lambda", "DestinationDeliveryFailures", of_function)},
+        "LostByRuleAlarm": {("AWS/Events", "InvocationsFailedToBeSentToDlq",
                              ("RuleName", stack.ref("FunctionOperationEnded")))},
         "IncompleteReportsAlarm": {("StackSetNotifier", "IncompleteReports", of_function)},
     }
-    # 480,001 ms of 600 s are more than 80 %.
-    expression = alarms["DurationAlarm"]["Metrics"][0]["Expression"]
-    assert expression == "duration / 600 / 10" and 480_001 / 600 / 10 > alarms["DurationAlarm"]["Threshold"] == 80
+    # FILL makes no numbers of a metric that never had one, and the sum with it would have none.
+    assert [name for name, alarm in alarms.items() if "FILL" in json.dumps(alarm)] == []
 
     other = deploy(name="two", AlarmTopicArn=OTHER_TOPIC)
     for alarm in other.of_type("AWS::CloudWatch::Alarm").values():
         assert alarm["Properties"]["AlarmActions"] == [OTHER_TOPIC]
 
 
+def test_every_run_that_is_out_of_time_raises_the_duration_alarm(deploy):
+    """Reading ends a reserve before the time-out; a threshold above that could never be reached."""
+    timeout = template()["Parameters"]["Timeout"]
+    source = (ROOT / "src/handler.rs").read_text()
+    (reserve,) = map(int, re.findall(r"PUBLISH_RESERVE: Duration = Duration::from_secs\((\d+)\);", source))
+    assert "(left / 4).min(PUBLISH_RESERVE)" in source, "the reserve is computed as below"
+    alarm = deploy(Timeout=75).properties("DurationAlarm")
+    assert alarm["Metrics"][0]["Expression"] == "duration / 75 / 10"
+    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+    for seconds in range(timeout["MinValue"], timeout["MaxValue"] + 1):
+        reading_ends = 1000 * (seconds - min(seconds / 4, reserve))
+        assert reading_ends / seconds / 10 > alarm["Threshold"] + 1, f"{seconds} s"
+
+
+def test_the_largest_operation_is_read_before_half_of_the_time():
+    """At half of the time the reader turns to the failures, which costs pages more: see src/gather.rs."""
+    timeout = template()["Parameters"]["Timeout"]["Default"]
+    pages, milliseconds = 100_000 // 100, 400
+    (reserve,) = map(int, re.findall(r"PUBLISH_RESERVE: Duration = Duration::from_secs\((\d+)\);",
+                                     (ROOT / "src/handler.rs").read_text()))
+    assert pages * milliseconds / 1000 < (timeout - reserve) / 2
+
+
+def test_retries_fit_into_the_age_of_an_event(deploy):
+    longest = template()["Parameters"]["Timeout"]["MaxValue"]
+    config = deploy().properties("FunctionEventInvokeConfig")
+    # Lambda waits for one minute before the second attempt and for two before the third.
+    assert 3 * longest + 60 + 120 < config["MaximumEventAgeInSeconds"]
+
+
+def test_literals_are_compared_as_text():
+    """Parameters are text to Fn::Equals, numbers too."""
+    def equals(value):
+        if isinstance(value, dict):
+            yield from value.get("Fn::Equals", [])
+            for one in value.values():
+                yield from equals(one)
+        elif isinstance(value, list):
+            for one in value:
+                yield from equals(one)
+
+    for path in TEMPLATES:
+        document = template(path)
+        operands = list(equals({"conditions": document["Conditions"], "rules": document.get("Rules", {})}))
+        assert operands and all(isinstance(one, (str, dict)) for one in operands), path
+
+
+@pytest.mark.parametrize("parameters, delegated", [
+    ({}, False), ({"StackSetOwnerAccountId": MANAGEMENT}, True), ({"StackSetOwnerAccountId": ACCOUNT}, False),
+])
+def test_a_report_by_hand_is_asked_for_in_the_right_capacity(deploy, parameters, delegated):
+    """A bare name says nothing of the owner, so that the function would read it as SELF."""
+    command = shlex.split(deploy(**parameters).outputs["ReportAnOperation"])
+    payload = json.loads(command[command.index("--payload") + 1])
+    expected = {"stackSetName": "...", "operationId": "..."}
+    assert payload == ({**expected, "callAs": "DELEGATED_ADMIN"} if delegated else expected)
+    # The CLI would give up after a minute, and ask again while the function still reads.
+    assert int(command[command.index("--cli-read-timeout") + 1]) >= template()["Parameters"]["Timeout"]["MaxValue"]
+
+
 def test_the_runbook_knows_every_alarm():
     runbook = (ROOT / "docs/runbook.md").read_text()
     sections = set(re.findall(r"^## (.+)$", runbook, re.MULTILINE))
-    for path in ("template.yaml", "deploy/forward-events.yaml"):
+    for path in TEMPLATES:
         for name, resource in template(path)["Resources"].items():
             if resource["Type"] == "AWS::CloudWatch::Alarm":
                 (section,) = re.findall(r'See the runbook, "(.+)"\.$', resource["Properties"]["AlarmDescription"])
@@ -302,9 +416,11 @@ def test_the_function(deploy):
     assert stack.properties("LogGroup")["RetentionInDays"] in (30, "30")
     assert str(function["ReservedConcurrentExecutions"]) == "5"
     assert "ReservedConcurrentExecutions" not in deploy(name="two", ReservedConcurrency=0).properties("Function")
-    bounded = deploy(name="three", PermissionsBoundaryArn="arn:aws:iam::123456789012:policy/boundary", **SLACK)
-    for name in ("FunctionRole", "ChatRole"):
-        assert bounded.properties(name)["PermissionsBoundary"] == "arn:aws:iam::123456789012:policy/boundary"
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    for number, parameters in enumerate([{}, FORWARD, {**CHAT, **SLACK}]):
+        bounded = deploy(name=f"bounded{number}", PermissionsBoundaryArn=boundary, **parameters)
+        roles = bounded.of_type("AWS::IAM::Role").values()
+        assert [role["Properties"]["PermissionsBoundary"] for role in roles] == [boundary]
 
 
 def test_tags_reach_what_sam_makes():
@@ -330,7 +446,7 @@ def test_the_applications_metadata():
     assert len(application["Description"]) <= 256 and len(application["Labels"]) <= 10
 
 
-@pytest.mark.parametrize("path", ["template.yaml", "deploy/forward-events.yaml"])
+@pytest.mark.parametrize("path", TEMPLATES)
 def test_parameters_explain_themselves(path):
     document = template(path)
     parameters = document["Parameters"]
@@ -349,6 +465,7 @@ def test_parameters_explain_themselves(path):
 
 
 @pytest.mark.parametrize("name, good, bad", [
+    # Of template.yaml, or else of deploy/chat.yaml.
     ("StackSetNamePattern", ["*", "prod-*", "*-network", "a*b*c", "baseline"], ["", "**", "a**b", "a b", "a:b", "a/b"]),
     ("MailAddress", ["", "platform@example.com"], ["platform", "a@b", "a b@example.com", "a@b.c,d@e.f"]),
     ("TopicArn", ["", TOPIC, TOPIC.replace("aws", "aws-us-gov")], ["alerts", TOPIC + ".fifo", TOPIC.replace("sns", "sqs")]),
@@ -363,8 +480,8 @@ def test_parameters_explain_themselves(path):
     ("PermissionsBoundaryArn", ["", "arn:aws-cn:iam::123456789012:policy/path/boundary"], ["boundary"]),
 ])
 def test_allowed_patterns(name, good, bad):
-    pattern = template()["Parameters"][name]["AllowedPattern"]
-    minimum = template()["Parameters"][name].get("MinLength", 0)
+    parameters = {**template("deploy/chat.yaml")["Parameters"], **template()["Parameters"]}
+    pattern, minimum = parameters[name]["AllowedPattern"], parameters[name].get("MinLength", 0)
 
     def takes(value):
         return re.fullmatch(pattern, value) is not None and len(value) >= minimum
