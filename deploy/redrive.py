@@ -7,12 +7,18 @@ Needs boto3, which AWS CloudShell has: python3 redrive.py --stack-name stackset-
 import argparse
 import json
 import sys
+import time
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-# As long as an invocation may take: nobody else gets the message meanwhile, and nothing is sent twice.
+# As long as an invocation may take.
 LONGEST_RUN = 900
+# A message is hidden for longer: nobody else gets it meanwhile, and nothing is sent twice.
+VISIBILITY = 1200
+# Of one event, while Lambda has no room for it; with pauses of 1, 2, 4, ... seconds, a bit more than two minutes.
+ATTEMPTS = 8
 
 
 def redrive(stack_name, client=boto3.client):
@@ -21,35 +27,59 @@ def redrive(stack_name, client=boto3.client):
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     queue, function = outputs["DeadLetterQueueUrl"], outputs["FunctionName"]
     sqs = client("sqs")
+    # Not even after a time-out: the function may still be at work.
     once = Config(read_timeout=LONGEST_RUN, retries={"total_max_attempts": 1})
     functions = client("lambda", config=once)
 
-    reported = failed = 0
+    reported, failed = 0, set()
     while messages := sqs.receive_message(
-        QueueUrl=queue, VisibilityTimeout=LONGEST_RUN, WaitTimeSeconds=2
+        QueueUrl=queue, VisibilityTimeout=VISIBILITY, WaitTimeSeconds=2
     ).get("Messages"):
         for message in messages:
+            if message["MessageId"] in failed:
+                # The run took so long that the first ones are back.
+                return reported, len(failed)
             body = json.loads(message["Body"])
             # EventBridge leaves the event itself, Lambda a record of the invocation with the event in it.
             event = body.get("requestPayload", body)
-            answer = functions.invoke(FunctionName=function, Payload=json.dumps(event).encode())
-            reply = json.loads(answer["Payload"].read())
-            if "FunctionError" in answer:
-                failed += 1
-                print(f"failed again: {reply.get('errorType')}: {reply.get('errorMessage')}")
+            reply, error = invoke(functions, function, event)
+            if error:
+                failed.add(message["MessageId"])
+                print(f"failed again: {error}")
                 continue
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             reported += 1
             for done in reply["operations"]:
                 print(f"{done['action']}: {done['stackSet']} {done['operationId']}")
-    return reported, failed
+    return reported, len(failed)
+
+
+def invoke(functions, function, event):
+    """The function's reply, or why there is none. What would refuse every event is raised."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(2 ** (attempt - 1))
+        try:
+            answer = functions.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "TooManyRequestsException":
+                raise
+            why = "TooManyRequestsException: Lambda has no room for the function"
+            continue
+        except (ConnectionError, HTTPClientError) as error:
+            return None, f"{type(error).__name__}: {error}"
+        reply = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            return None, f"{reply.get('errorType')}: {reply.get('errorMessage')}"
+        return reply, None
+    return None, why
 
 
 def main():
     parser = argparse.ArgumentParser(description="Sends the events of the dead-letter queue to the function again.")
     parser.add_argument("--stack-name", default="stackset-notifier")
     reported, failed = redrive(parser.parse_args().stack_name)
-    print(f"{reported} done, {failed} failed again and back in the queue in {LONGEST_RUN // 60} minutes")
+    print(f"{reported} done, {failed} failed again and back in the queue in {VISIBILITY // 60} minutes")
     sys.exit(1 if failed else 0)
 
 

@@ -5,6 +5,8 @@ import json
 import sys
 
 import boto3
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from stack import ROOT
 
@@ -43,3 +45,59 @@ def test_reported_events_leave_the_queue_and_failed_ones_stay(deploy, capsys):
     attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     left = [attributes["ApproximateNumberOfMessages"], attributes["ApproximateNumberOfMessagesNotVisible"]]
     assert left == ["0", "1"]
+
+
+def error(code):
+    return ClientError({"Error": {"Code": code, "Message": "Rate Exceeded."}}, "Invoke")
+
+
+def redriven(deploy, monkeypatch, answers, visibility=redrive.VISIBILITY):
+    """Two events in the queue, and a function that gives these answers, one after the other."""
+    queue = deploy().outputs["DeadLetterQueueUrl"]
+    for name in ("operation-failed.json", "operation-stopped.json"):
+        boto3.client("sqs").send_message(QueueUrl=queue, MessageBody=(ROOT / "events" / name).read_text())
+    left, pauses = list(answers), []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    monkeypatch.setattr(redrive, "VISIBILITY", visibility)
+
+    class Function:
+        def invoke(self, FunctionName, Payload):
+            answer = left.pop(0) if left else answers[-1]
+            if isinstance(answer, Exception):
+                raise answer
+            return {**answer, "Payload": io.BytesIO(json.dumps(answer["Payload"]).encode())}
+
+    def client(service, **options):
+        return Function() if service == "lambda" else boto3.client(service, **options)
+
+    return redrive.redrive("one", client), pauses, left
+
+
+DONE = {"Payload": {"operations": [{"action": "published", "stackSet": "baseline", "operationId": "op"}]}}
+FAILED = {"FunctionError": "Unhandled", "Payload": {"errorType": "ReadError", "errorMessage": "could not read"}}
+
+
+def test_a_throttled_event_is_sent_again_after_a_pause(deploy, monkeypatch):
+    throttled = error("TooManyRequestsException")
+    done, pauses, left = redriven(deploy, monkeypatch, [throttled, throttled, DONE, DONE])
+    assert done == (2, 0) and left == []
+    assert len(pauses) == 2 and pauses[0] < pauses[1]
+
+
+def test_what_is_throttled_for_long_or_not_answered_stays_in_the_queue(deploy, monkeypatch, capsys):
+    throttled = [error("TooManyRequestsException")] * redrive.ATTEMPTS
+    done, pauses, left = redriven(deploy, monkeypatch, [*throttled, ReadTimeoutError(endpoint_url="lambda")])
+    assert done == (0, 2) and left == []
+    said = capsys.readouterr().out
+    assert "failed again: TooManyRequestsException" in said and "failed again: ReadTimeoutError" in said
+
+
+def test_what_would_refuse_every_event_ends_the_run(deploy, monkeypatch):
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        redriven(deploy, monkeypatch, [error("AccessDeniedException")])
+
+
+def test_an_event_that_comes_back_during_the_run_ends_it(deploy, monkeypatch):
+    """A long run outlasts the time for which failed events are hidden; it must not go round for ever."""
+    done, _, _ = redriven(deploy, monkeypatch, [FAILED], visibility=0)
+    assert done[0] == 0 and done[1] >= 1
