@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use sandbox::{Aws, Fault, Invocation, Outcome, Runtime, demo};
+use sandbox::{Aws, FailedCount, Fault, Invocation, Outcome, Runtime, Scenario, demo};
 use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_stackset-notifier");
@@ -237,15 +237,20 @@ async fn wrong_settings_end_the_start_with_a_sentence() {
 
 /// The log of one report, or of one error, at a level.
 async fn log_of(level: &str, format: &str, event: &Value) -> String {
-    let aws = Aws::start(demo::scenario()).await;
+    let settings = [("AWS_LAMBDA_LOG_LEVEL", level), ("AWS_LAMBDA_LOG_FORMAT", format)];
+    let name = format!("log-{level}-{format}-{}", event.to_string().len());
+    log_with(demo::scenario(), &settings, &name, event).await
+}
+
+/// The log of one invocation with these settings; it stays in a file of this name.
+async fn log_with(scenario: Scenario, settings: &[(&str, &str)], name: &str, event: &Value) -> String {
+    let aws = Aws::start(scenario).await;
     let runtime = Runtime::start().await;
     // A file, not a pipe: nobody reads while the function runs, and a full pipe would stop it.
-    let path =
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("log-{level}-{format}-{}", event.to_string().len()));
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let child = command(&runtime, &aws)
         .env("TOPIC_ARN", demo::TOPIC_ARN)
-        .env("AWS_LAMBDA_LOG_LEVEL", level)
-        .env("AWS_LAMBDA_LOG_FORMAT", format)
+        .envs(settings.iter().copied())
         .stdout(fs::File::create(&path).unwrap())
         .spawn()
         .unwrap();
@@ -335,4 +340,18 @@ async fn every_report_leaves_its_metrics_in_the_log() {
     assert_eq!(told, [1, 179, 2000, 0]);
     assert!(line["UngatedTargets"].as_u64().unwrap() > 0);
     assert_eq!(line["FunctionName"], "stackset-notifier");
+}
+
+#[tokio::test]
+async fn an_incomplete_report_counts_in_its_metric() {
+    let failed = event("operation-failed.json");
+    let mut scenario = demo::scenario();
+    let operation = scenario.operation_mut(failed["detail"]["stack-set-operation-id"].as_str().unwrap()).unwrap();
+    *operation = operation.clone().failed_count(FailedCount::Fixed(1_000));
+    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("SETTLE_TIMEOUT_SECONDS", "0")];
+    // The template's alarm is compared with this log: tests/template/test_resources.py.
+    let log = lines(&log_with(scenario, &settings, "incomplete-report.log", &failed).await);
+    let metrics: Vec<&Value> = log.iter().filter(|line| line["_aws"].is_object()).collect();
+    assert_eq!(metrics.len(), 1);
+    assert_eq!((&metrics[0]["IncompleteReports"], &metrics[0]["TargetsFailed"]), (&json!(1), &json!(179)));
 }

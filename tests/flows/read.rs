@@ -1,5 +1,8 @@
 //! Reading: every page, in the right capacity, and no short report where the chain of pages breaks.
 
+use std::fs;
+use std::path::PathBuf;
+
 use sandbox::{Fault, FaultKind, Operation, Row, Rows, Scenario, StackSet};
 use serde_json::{Value, json};
 
@@ -52,11 +55,14 @@ async fn any_number_of_rows_is_read_exactly() {
 #[tokio::test]
 async fn the_capacity_follows_the_owner_unless_it_is_set() {
     let elsewhere = "arn:aws:lambda:eu-central-1:999999999999:function:stackset-notifier";
+    let mut seen = Vec::new();
     for (setting, function, expected) in [
         ("auto", FUNCTION, "SELF"),
         ("auto", elsewhere, "DELEGATED_ADMIN"),
+        ("SELF", FUNCTION, "SELF"),
         ("SELF", elsewhere, "SELF"),
         ("DELEGATED_ADMIN", FUNCTION, "DELEGATED_ADMIN"),
+        ("DELEGATED_ADMIN", elsewhere, "DELEGATED_ADMIN"),
     ] {
         let set =
             StackSet::service_managed("baseline", MANAGEMENT, REGION).visible_to(&[expected]).operation(with_rows(1));
@@ -69,7 +75,12 @@ async fn the_capacity_follows_the_owner_unless_it_is_set() {
         }
         let command = stage.document()["operation"]["resultsCommands"][0]["command"].as_str().unwrap().to_owned();
         assert!(command.contains(&format!("--call-as {expected} ")), "{command}");
+        let owner = if function == FUNCTION { "own" } else { "foreign" };
+        seen.push(json!({"callAs": setting, "owner": owner, "readsAs": expected}));
     }
+    // The template's permissions are compared with it: tests/template/test_permissions.py.
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("capacities.json");
+    fs::write(path, Value::from(seen).to_string()).unwrap();
 }
 
 #[tokio::test]

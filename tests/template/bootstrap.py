@@ -107,21 +107,22 @@ class Function:
                     return int(peak[1]) / 1024
         raise ProcessLookupError(self.bootstrap)
 
-    def metrics(self):
-        """What CloudWatch would make of the log: namespace, name and dimensions of each metric, and its values."""
-        found = collections.defaultdict(list)
-        for line in self.said().splitlines():
-            with contextlib.suppress(ValueError):
-                record = json.loads(line)
-                for group in record.get("_aws", {}).get("CloudWatchMetrics", []):
-                    for names, metric in itertools.product(group["Dimensions"], group["Metrics"]):
-                        dimensions = tuple((name, record[name]) for name in names)
-                        found[group["Namespace"], metric["Name"], dimensions].append(record[metric["Name"]])
-        return found
-
     def said(self):
         self.log.seek(0)
         return self.log.read().decode(errors="replace")
+
+
+def metrics_in(log):
+    """What CloudWatch would make of a log: namespace, name and dimensions of each metric, and its values."""
+    found = collections.defaultdict(list)
+    for line in log.splitlines():
+        with contextlib.suppress(ValueError):
+            record = json.loads(line)
+            for group in record.get("_aws", {}).get("CloudWatchMetrics", []):
+                for names, metric in itertools.product(group["Dimensions"], group["Metrics"]):
+                    dimensions = tuple((name, record[name]) for name in names)
+                    found[group["Namespace"], metric["Name"], dimensions].append(record[metric["Name"]])
+    return found
 
 
 def ended(arn, operation, status):
@@ -201,7 +202,7 @@ def check(bootstrap):
 
             # The alarm looks at a metric that is really written: twice, and both reports were complete.
             alarm = deployed.properties("IncompleteReportsAlarm")
-            metrics = function.metrics()
+            metrics = metrics_in(function.said())
             assert {dimension["Name"] for dimension in alarm["Dimensions"]} == {"FunctionName"}
             written = metrics[alarm["Namespace"], alarm["MetricName"], (("FunctionName", NAME),)]
             assert written == [0, 0], metrics

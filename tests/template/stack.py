@@ -4,6 +4,7 @@ The SAM translator of AWS expands the transform. moto, an AWS emulator, deploys 
 intrinsic functions are resolved by an implementation that is not ours.
 """
 
+import contextlib
 import functools
 import io
 import json
@@ -156,9 +157,9 @@ def without_no_value(value):
 
 def upload_code(client, region):
     s3 = client("s3", region_name=region)
-    if BUCKET not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
-        # The one Region that must not be named.
-        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    # The one Region that must not be named.
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=BUCKET, **where)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:

@@ -12,11 +12,12 @@ import pathlib
 import boto3
 import pytest
 from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.utilities.utils import get_partition
 from policy_sentry.querying.actions import get_action_data
 
 from stack import ACCOUNT, MANAGEMENT, ROOT, listed, statements
 
-Call = collections.namedtuple("Call", "package service action call_as")
+Call = collections.namedtuple("Call", "package service action call_as region resource")
 CALLS = pathlib.Path(os.environ.get("SANDBOX_CALLS", ROOT / "target/aws-calls.txt"))
 TOPIC = "arn:aws:sns:us-east-1:222222222222:alerts"
 KEY = "arn:aws:kms:us-east-1:222222222222:key/1b2c3d4e-0000-4000-8000-000000000000"
@@ -29,14 +30,24 @@ ENCRYPTION = {"kms:Decrypt": "EncryptReports", "kms:GenerateDataKey": "EncryptRe
 # CloudFormation looks up whether the caller is registered.
 REGISTRATION = {"organizations:ListDelegatedAdministrators": "ActAsDelegatedAdministrator"}
 
+# Where the code reads as delegated administrator; test_capacities_are_those_of_the_code compares.
+DELEGATED = {
+    ("auto", "foreign"), ("DELEGATED_ADMIN", "no"), ("DELEGATED_ADMIN", "own"), ("DELEGATED_ADMIN", "foreign"),
+}
 VARIANTS = {
     "default": ({}, [ENCRYPTION, X_RAY]),
     "without traces": ({"Tracing": "PassThrough"}, [ENCRYPTION]),
     "own topic without a key": ({"TopicArn": TOPIC}, [X_RAY]),
     "own topic with a key": ({"TopicArn": TOPIC, "TopicKeyArn": KEY}, [ENCRYPTION, X_RAY]),
     "made topic with a key": ({"TopicKeyArn": KEY}, [ENCRYPTION, X_RAY]),
-    "owner is this account": ({"StackSetOwnerAccountId": ACCOUNT}, [ENCRYPTION, X_RAY]),
-    "delegated administrator": ({"StackSetOwnerAccountId": MANAGEMENT}, [ENCRYPTION, X_RAY, REGISTRATION]),
+    **{
+        f"CallAs {call_as}, {whose} owner": (
+            {"CallAs": call_as, "StackSetOwnerAccountId": owner},
+            [ENCRYPTION, X_RAY, *([REGISTRATION] if (call_as, whose) in DELEGATED else [])],
+        )
+        for call_as in ("auto", "SELF", "DELEGATED_ADMIN")
+        for whose, owner in {"no": "", "own": ACCOUNT, "foreign": MANAGEMENT}.items()
+    },
 }
 
 
@@ -126,6 +137,54 @@ def test_stack_sets_by_name_owner_and_region(deploy):
             (delegated, stack_set(owner="222222222222"), False),
         ]:
             assert permits(document, action, arn) == expected, (action, arn)
+
+
+def test_capacities_are_those_of_the_code(deploy):
+    """`cargo test` leaves the capacity in which the code did read, by CALL_AS and by whose the stack set was."""
+    seen = json.loads((ROOT / "target/tmp/capacities.json").read_text())
+    reads = {(one["callAs"], one["owner"]): one["readsAs"] for one in seen}
+    assert len(reads) == 6
+    for call_as, whose in itertools.product(("auto", "SELF", "DELEGATED_ADMIN"), ("own", "foreign")):
+        owner = {"own": ACCOUNT, "foreign": MANAGEMENT}[whose]
+        stack = deploy(name=f"{call_as.replace('_', '')}-{whose}", CallAs=call_as, StackSetOwnerAccountId=owner)
+        document = policy(stack)
+        delegated = reads[call_as, whose] == "DELEGATED_ADMIN"
+        assert ((call_as, whose) in DELEGATED) == delegated
+        assert permits(document, "organizations:ListDelegatedAdministrators", "*") == delegated, (call_as, whose)
+        # A request by hand may name a capacity of its own, so this account's stack sets can always be read.
+        assert permits(document, "cloudformation:DescribeStackSetOperation", stack_set())
+        foreign = whose == "foreign" and delegated
+        assert permits(document, "cloudformation:DescribeStackSetOperation", stack_set(owner=MANAGEMENT)) == foreign
+        # Events are let in when they can be read, too.
+        assert ("ForwardedEvents" in stack.resources) == foreign, (call_as, whose)
+
+
+def test_every_call_is_allowed_on_its_resource_and_only_there(deploy, calls):
+    """What was asked for on the wire, under the policies that are scoped to it, and to something else."""
+    assert {call.service for call in calls} == {"cloudformation", "sns"}
+    policies = {}
+
+    def scoped(region, **parameters):
+        key = (region, *sorted(parameters.items()))
+        if key not in policies:
+            policies[key] = policy(deploy(name=f"s{len(policies)}", region=region, **parameters))
+        return policies[key]
+
+    for call in sorted(calls):
+        name = f"{call.service}:{call.action}"
+        if call.service == "sns":
+            topic = call.resource.replace(":111111111111:", f":{ACCOUNT}:")
+            assert permits(scoped(call.region, TopicArn=topic), name, topic), call
+            assert not permits(scoped(call.region, TopicArn=topic + "-2"), name, topic), call
+            continue
+        # name:uuid, or a bare name of a request by hand, to which IAM adds the id.
+        bare, _, uuid = call.resource.partition(":")
+        owner = {"SELF": ACCOUNT, "DELEGATED_ADMIN": MANAGEMENT}[call.call_as]
+        partition = get_partition(call.region)
+        arn = f"arn:{partition}:cloudformation:{call.region}:{owner}:stackset/{bare}:{uuid or '1b2c3d4e'}"
+        own = {"StackSetOwnerAccountId": MANAGEMENT} if owner == MANAGEMENT else {}
+        assert permits(scoped(call.region, StackSetNamePattern=bare, **own), name, arn), call
+        assert not permits(scoped(call.region, StackSetNamePattern="another", **own), name, arn), call
 
 
 def test_nothing_can_be_changed(deploy):

@@ -13,6 +13,7 @@ import pytest
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
+from bootstrap import metrics_in
 from stack import ACCOUNT, MANAGEMENT, ROOT, cargo, listed, statements, template
 
 KEY = "arn:aws:kms:eu-central-1:222222222222:key/1b2c3d4e-0000-4000-8000-000000000000"
@@ -331,6 +332,18 @@ def test_alarms(deploy):
     other = deploy(name="two", AlarmTopicArn=OTHER_TOPIC)
     for alarm in other.of_type("AWS::CloudWatch::Alarm").values():
         assert alarm["Properties"]["AlarmActions"] == [OTHER_TOPIC]
+
+
+def test_an_incomplete_report_raises_its_alarm(deploy):
+    """The log is the binary's own, of a report that was incomplete; `cargo test` leaves it."""
+    alarm = deploy().properties("IncompleteReportsAlarm")
+    log = (ROOT / "target/tmp/incomplete-report.log").read_text()
+    (dimension,) = alarm["Dimensions"]
+    # The name that Lambda gives to the function: the alarm's is a reference to it.
+    values = metrics_in(log)[alarm["Namespace"], alarm["MetricName"], ((dimension["Name"], "stackset-notifier"),)]
+    assert alarm["Statistic"] == "Sum" and sum(values) == 1
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold" and sum(values) >= alarm["Threshold"]
+    assert alarm["EvaluationPeriods"] == 1 and "DatapointsToAlarm" not in alarm
 
 
 def test_every_run_that_is_out_of_time_raises_the_duration_alarm(deploy):
