@@ -1,0 +1,73 @@
+"""Runs every AWS CLI command of the documentation through the real CLI's own parser; nobody answers.
+
+A command whose options the CLI does not know, or that lacks one it needs, is found. Three know no dry run: of `deploy`
+the template and its parameters are checked, of `lambda invoke` the payload, of `logs tail` nothing.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+# Nothing listens there.
+NOBODY = "http://127.0.0.1:9"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FILES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands(text):
+    """Commands in blocks of shell lines, and in the text, each on one line."""
+    blocks = re.findall(r"^ *```sh\n(.+?)^ *```", text, re.MULTILINE | re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    prose = re.sub(r"```.+?```", "", text, flags=re.DOTALL)
+    lines += [" ".join(code.split()) for code in re.findall(r"`(aws [^`]+)`", prose)]
+    return [line.strip() for line in lines if line.strip().startswith("aws ")]
+
+
+def check(command):
+    # What a reader fills in, and what stands for several words.
+    words = shlex.split(command.replace("--alarm-name ...", "--alarm-name NAME"))[1:]
+    if words[:2] == ["logs", "tail"]:
+        return
+    if words[:2] == ["cloudformation", "deploy"]:
+        if "--template-file" not in words:
+            return
+        template = (ROOT / words[words.index("--template-file") + 1]).read_text()
+        for override in words[words.index("--parameter-overrides") + 1:]:
+            assert re.search(rf"^  {override.split('=')[0]}:$", template, re.MULTILINE), f"{command}: {override}"
+        return
+    if words[:2] == ["lambda", "invoke"]:
+        payload = json.loads(words[words.index("--payload") + 1])
+        assert {"stackSetName", "operationId"} <= payload.keys() <= {"stackSetName", "operationId", "callAs"}, command
+        # The CLI would ask again after a minute, while the function still reads.
+        assert int(words[words.index("--cli-read-timeout") + 1]) >= 900, command
+        return
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    aws = [sys.executable, "-m", "awscli", *words, "--endpoint-url", NOBODY]
+    done = subprocess.run(aws, cwd=ROOT, env=environment, capture_output=True, text=True)
+    # So far comes only what the CLI has understood.
+    assert "Could not connect to the endpoint URL" in done.stderr, f"{command}\n{done.stderr}"
+
+
+def main():
+    found = [command for file in FILES for command in commands(file.read_text())]
+    assert len(found) >= 20, found
+    for command in found:
+        check(command)
+    # Looking must not hide a message from those who come after.
+    looks = [command for command in found if "receive-message" in command]
+    assert looks and all("--visibility-timeout 0" in command for command in looks), looks
+    print(f"{len(found)} passed, 0 failed")
+
+
+main()
