@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
@@ -441,9 +442,23 @@ def test_the_function(deploy):
         assert [role["Properties"]["PermissionsBoundary"] for role in roles] == [boundary]
 
 
-def test_tags_reach_what_sam_makes():
+def test_tags_reach_what_sam_makes(deploy):
     function = template()["Resources"]["Function"]["Properties"]
     assert function["PropagateTags"] is True and function["Tags"] == {"Application": "stackset-notifier"}
+    ours = {"Key": "Application", "Value": "stackset-notifier"}
+    assert ours in deploy().properties("Function")["Tags"]
+
+
+def test_tags_of_a_stack_reach_what_takes_tags(deploy):
+    """CloudFormation hands them to every type whose schema says that it takes tags; the others are parts of one."""
+    stacks = [deploy(StackSetOwnerAccountId=MANAGEMENT, MailAddress="platform@example.com"),
+              deploy(name="two", **FORWARD), deploy(name="three", **CHAT, **SLACK, **TEAMS)]
+    kinds = {resource["Type"] for stack in stacks for resource in stack.document["Resources"].values()}
+    schemas = {kind: PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema for kind in kinds}
+    assert {kind for kind, schema in schemas.items() if "Tags" not in schema["properties"]} == {
+        "AWS::Events::EventBusPolicy", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
+        "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
+    }
 
 
 def test_what_is_built_is_the_packages_binary():
