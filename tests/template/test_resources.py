@@ -332,7 +332,7 @@ def test_alarms(deploy):
                              ("RuleName", stack.ref("FunctionOperationEnded")))},
         "IncompleteReportsAlarm": {("StackSetNotifier", "IncompleteReports", of_function)},
     }
-    # FILL makes no numbers of a metric that never had one, and the sum with it would have none.
+    # AWS does not say that FILL makes numbers of a metric that never had one.
     assert [name for name, alarm in alarms.items() if "FILL" in json.dumps(alarm)] == []
 
     other = deploy(name="two", AlarmTopicArn=OTHER_TOPIC)
