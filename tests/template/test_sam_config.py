@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import urllib.request
 
 import boto3
 import pytest
@@ -41,6 +42,8 @@ def sam(tmp_path):
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    # What moto knows is the process's, not the server's.
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
     # The CLI's own bucket: moto cannot make the whole of its stack.
     bucket = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}},
               "Outputs": {"SourceBucket": {"Value": {"Ref": "Bucket"}}, "SourceBucketVersion": {"Value": "1"}}}
@@ -61,19 +64,35 @@ def sam(tmp_path):
     server.stop()
 
 
-def test_the_answers_are_kept_where_git_does_not_look(sam):
+OWN = ["--config-file", "samconfig.local.toml"]
+
+
+def kept(path):
+    return tomllib.loads(path.read_text())["default"]["deploy"]["parameters"]
+
+
+def test_the_defaults_are_those_of_the_file_and_the_answers_are_kept_in_it(sam):
     folder, run = sam
     said, changed = run("deploy", "--guided", "--no-execute-changeset")
     assert "Stack Name [stackset-notifier]" in said, said
     assert "Saved arguments to config file" in said, said
-    assert changed == "", "a later git pull would be refused"
-    kept = tomllib.loads((folder / "samconfig.toml").read_text())["default"]["deploy"]["parameters"]
+    assert changed.split() == ["M", "samconfig.toml"]
+    answers = kept(folder / "samconfig.toml")
     for name in template()["Parameters"]:
-        assert f"{name}=" in kept["parameter_overrides"], name
-    assert (kept["stack_name"], kept["capabilities"], kept["resolve_s3"]) == ("stackset-notifier", "CAPABILITY_IAM", True)
+        assert f"{name}=" in answers["parameter_overrides"], name
+    assert (answers["capabilities"], answers["resolve_s3"]) == ("CAPABILITY_IAM", True)
+
+
+def test_the_answers_can_be_kept_where_git_does_not_look(sam):
+    folder, run = sam
+    own = folder / "samconfig.local.toml"
+    shutil.copy(folder / "samconfig.toml", own)
+    said, changed = run("deploy", "--guided", "--no-execute-changeset", *OWN)
+    assert "Stack Name [stackset-notifier]" in said, said
+    assert changed == "", "a later git pull would be refused"
 
     # From now on without questions, by what was kept.
-    text = (folder / "samconfig.toml").read_text()
-    (folder / "samconfig.toml").write_text(text.replace('NotifyOn=\\"problems\\"', 'NotifyOn=\\"always\\"'))
-    said, _ = run("deploy", "--no-execute-changeset")
+    own.write_text(own.read_text().replace('NotifyOn=\\"problems\\"', 'NotifyOn=\\"always\\"'))
+    said, changed = run("deploy", "--no-execute-changeset", *OWN)
     assert '"NotifyOn": "always"' in said, said
+    assert changed == ""
