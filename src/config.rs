@@ -38,6 +38,9 @@ pub struct Config {
     pub expect_gate: ExpectGate,
     /// Longest time spent on waiting for results to settle (`SETTLE_TIMEOUT_SECONDS`).
     pub settle_timeout: Duration,
+    /// DynamoDB table of what was told already (`LEDGER_TABLE`); without one, an event that comes
+    /// twice is told twice.
+    pub ledger_table: Option<String>,
 }
 
 /// How log lines are written.
@@ -130,6 +133,7 @@ impl Config {
                 &[("auto", ExpectGate::Auto), ("always", ExpectGate::Always), ("never", ExpectGate::Never)],
             )?,
             settle_timeout: seconds("SETTLE_TIMEOUT_SECONDS", setting("SETTLE_TIMEOUT_SECONDS")?, 60, 0..=600)?,
+            ledger_table: setting("LEDGER_TABLE")?.map(table).transpose()?,
         })
     }
 }
@@ -161,6 +165,19 @@ fn seconds(name: &str, value: Option<String>, default: u64, allowed: RangeInclus
             "could not read the setting {name}: it is {text:?}, allowed are whole seconds from {least} to {most}"
         ))
     })
+}
+
+/// The name of a DynamoDB table
+/// ([naming rules](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html)).
+fn table(name: String) -> Result<String, Error> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    if (3..=255).contains(&name.len()) && name.bytes().all(legal) {
+        return Ok(name);
+    }
+    Err(Error::Config(format!(
+        "could not read the setting LEDGER_TABLE: it is {name:?}, allowed is the name of a DynamoDB table, 3 to 255 \
+         letters, digits, underscores, hyphens and dots"
+    )))
 }
 
 fn topic(value: Option<String>) -> Result<Topic, Error> {
@@ -202,6 +219,20 @@ mod tests {
         assert_eq!(config.notify_on, NotifyOn::Problems);
         assert_eq!(config.expect_gate, ExpectGate::Auto);
         assert_eq!(config.settle_timeout, Duration::from_secs(60));
+        assert_eq!(config.ledger_table, None);
+    }
+
+    #[test]
+    fn names_of_tables() {
+        let longest = "t".repeat(255);
+        for name in ["abc", "stack-Ledger_1.x", &longest] {
+            assert_eq!(read(&[TOPIC, ("LEDGER_TABLE", name)]).unwrap().ledger_table.as_deref(), Some(name));
+        }
+        assert_eq!(read(&[TOPIC, ("LEDGER_TABLE", "")]).unwrap().ledger_table, None);
+        let too_long = "t".repeat(256);
+        for name in ["ab", "a b", "täble", "arn:aws:dynamodb:eu-central-1:111111111111:table/told", &too_long] {
+            assert!(read(&[TOPIC, ("LEDGER_TABLE", name)]).is_err(), "{name}");
+        }
     }
 
     #[test]
@@ -257,6 +288,11 @@ mod tests {
             (
                 vec![TOPIC, ("EXPECT_ACCOUNT_GATE", "yes")],
                 "could not read the setting EXPECT_ACCOUNT_GATE: it is \"yes\", allowed are auto, always, never",
+            ),
+            (
+                vec![TOPIC, ("LEDGER_TABLE", "my table")],
+                "could not read the setting LEDGER_TABLE: it is \"my table\", allowed is the name of a DynamoDB table, \
+                 3 to 255 letters, digits, underscores, hyphens and dots",
             ),
         ] {
             let error = read(&vars).unwrap_err();

@@ -17,6 +17,10 @@ pub enum Error {
     Render(String),
     /// SNS did not take the message.
     Publish(String),
+    /// The ledger gave no answer or refused. It keeps no message from going out.
+    Ledger(String),
+    /// Another invocation is about to tell the same; the event is to be tried again.
+    InProgress(String),
 }
 
 impl Error {
@@ -28,6 +32,8 @@ impl Error {
             Self::Read(_) => "ReadError",
             Self::Render(_) => "RenderError",
             Self::Publish(_) => "PublishError",
+            Self::Ledger(_) => "LedgerError",
+            Self::InProgress(_) => "InProgressError",
         }
     }
 }
@@ -35,9 +41,13 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(text) | Self::Event(text) | Self::Read(text) | Self::Render(text) | Self::Publish(text) => {
-                f.write_str(text)
-            }
+            Self::Config(text)
+            | Self::Event(text)
+            | Self::Read(text)
+            | Self::Render(text)
+            | Self::Publish(text)
+            | Self::Ledger(text)
+            | Self::InProgress(text) => f.write_str(text),
         }
     }
 }

@@ -13,7 +13,9 @@ use crate::config::{CallAsSetting, Config, NotifyOn};
 use crate::error::Error;
 use crate::event::{self, Home, Request, Task};
 use crate::gather::{Pace, gather};
-use crate::operation::{CallAs, OperationRef};
+use crate::guard::{Entry, Guard};
+use crate::ledger::{Key, Ledger, Told};
+use crate::operation::{CallAs, Operation, OperationRef};
 use crate::publish::Publisher;
 use crate::read::Reader;
 use crate::render;
@@ -25,6 +27,7 @@ pub struct Notifier {
     config: Config,
     reader: Reader,
     publisher: Publisher,
+    ledger: Option<Ledger>,
     first_pause: Duration,
 }
 
@@ -55,6 +58,13 @@ pub struct Done {
     pub pages: Option<u64>,
     /// Why it was done.
     pub why: String,
+    /// Number of this attempt to tell, where a ledger counts them; above 1 an earlier one was cut
+    /// off and may have told the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u64>,
+    /// What kept the ledger from guarding this report, so that it may be told again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unguarded: Option<String>,
     /// Numbers for the log and the metrics.
     #[serde(skip)]
     pub measured: Option<Measured>,
@@ -77,7 +87,7 @@ pub struct Measured {
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// A message went out.
     Published,
@@ -85,6 +95,10 @@ pub enum Action {
     Quiet,
     /// The event is not for this function.
     Ignored,
+    /// A message went out before; now none did.
+    AlreadyPublished,
+    /// Another invocation is about to tell it.
+    InProgress,
 }
 
 /// One invocation of the function.
@@ -109,7 +123,8 @@ impl Notifier {
     /// Builds the clients; nothing is sent yet.
     pub fn new(config: Config, aws: &SdkConfig) -> Self {
         let publisher = Publisher::new(aws, config.topic.clone());
-        Self { config, reader: Reader::new(aws), publisher, first_pause: FIRST_PAUSE }
+        let ledger = config.ledger_table.clone().map(|table| Ledger::new(aws, table));
+        Self { config, reader: Reader::new(aws), publisher, ledger, first_pause: FIRST_PAUSE }
     }
 
     /// Waits this long before results that have not settled are read again; it doubles each time.
@@ -118,19 +133,35 @@ impl Notifier {
         self
     }
 
+    /// Lets claims in the ledger last this long between two renewals.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.ledger = self.ledger.map(|ledger| ledger.lease(lease));
+        self
+    }
+
     /// Handles one invocation.
     ///
     /// # Errors
-    /// [`Error`] of the step that failed; nothing has been published then.
+    /// [`Error`] of the step that failed; nothing has been published then. An event whose operation
+    /// another invocation is about to tell is [`Error::InProgress`]: Lambda tries it again, and so
+    /// nothing is lost if the other one fails.
     pub async fn handle(&self, payload: &Value, invocation: &Invocation<'_>) -> Result<Reply, Error> {
         let home = Home::from_function_arn(invocation.function_arn);
         let done = match event::parse(payload, &home)? {
-            Task::Ignore { why, operation } => Done::ignored(why, operation.as_ref()),
-            Task::Report(request) => self.report(request, &home, invocation.deadline).await?,
+            Task::Ignore { why, operation } => Done::nothing(Action::Ignored, why, operation.as_ref()),
+            Task::Report(request) => {
+                let by_hand = request.by_hand;
+                let done = self.report(request, &home, invocation.deadline).await?;
+                if done.action == Action::InProgress && !by_hand {
+                    return Err(Error::InProgress(done.why));
+                }
+                done
+            }
         };
         Ok(Reply { operations: vec![done] })
     }
 
+    /// Claims, tells, completes; in this order a crash repeats a message rather than loses it.
     async fn report(&self, request: Request, home: &Home, deadline: Instant) -> Result<Done, Error> {
         let call_as = self.call_as(&request, home);
         let by_hand = request.by_hand;
@@ -138,32 +169,62 @@ impl Notifier {
         if call_as == CallAs::Myself && operation.stack_set.account.is_none() && !home.account.is_empty() {
             operation.stack_set.account = Some(home.account.clone());
         }
-        let left = deadline.saturating_duration_since(Instant::now());
+        let times = Times::until(deadline);
+        let retries_before = self.reader.retries();
+        let (described, id) = self.reader.describe(&operation, call_as, times.reading_ends).await?;
+        operation.stack_set.id = operation.stack_set.id.or(id);
+
+        let guard = match &self.ledger {
+            // What still goes on is not told for good.
+            Some(ledger) if described.status.is_terminal() => {
+                let key = Key::new(&operation, described.status.as_str());
+                match Guard::enter(ledger, key, deadline).await {
+                    Entry::Go(guard) => guard,
+                    // A person who asks gets an answer.
+                    Entry::Told(_, guard) if by_hand => guard,
+                    Entry::Told(told, _) => return Ok(Done::told_before(&operation, &told)),
+                    Entry::InProgress { until } => return Ok(Done::in_progress(&operation, &until)),
+                }
+            }
+            _ => Guard::none(deadline),
+        };
+        let asked = Asked { operation: &operation, call_as, by_hand, described: &described, retries_before };
+        match guard.during(self.tell(asked, guard.attempt(), times)).await {
+            Ok(mut done) => {
+                done.unguarded = guard.told(done.message_id.as_deref()).await;
+                Ok(done)
+            }
+            Err(error) => {
+                guard.not_told(&error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads, classifies, folds, renders, publishes.
+    async fn tell(&self, asked: Asked<'_>, attempt: Option<u64>, times: Times) -> Result<Done, Error> {
+        let Asked { operation, call_as, by_hand, described, retries_before } = asked;
         let pace = Pace {
-            until: deadline - (left / 4).min(PUBLISH_RESERVE),
+            until: times.reading_ends,
             settle: self.config.settle_timeout,
             first_pause: self.first_pause,
             longest_pause: LONGEST_PAUSE,
         };
-        let started = Instant::now();
-        let retries_before = self.reader.retries();
-        let (described, id) = self.reader.describe(&operation, call_as, pace.until).await?;
-        operation.stack_set.id = operation.stack_set.id.or(id);
-
-        let gathered = gather(&self.reader, &operation, call_as, &described, pace).await?;
+        let gathered = gather(&self.reader, operation, call_as, described, pace).await?;
         let read = gathered.pages;
-        let reading = started.elapsed();
+        let reading = times.started.elapsed();
         let retries = self.reader.retries() - retries_before;
 
-        let report = gathered.fold.finish(&About {
-            operation: &operation,
+        let mut report = gathered.fold.finish(&About {
+            operation,
             call_as,
-            described: &described,
+            described,
             expect_gate: self.config.expect_gate,
             unread: gathered.unread.as_deref(),
         });
+        report.attempt = attempt;
         let problems = report.problems();
-        let mut done = Done::about(&operation, &report, read.pages);
+        let mut done = Done::about(operation, &report, read.pages);
         done.measured = Some(Measured {
             results: read.rows,
             retries,
@@ -176,7 +237,7 @@ impl Notifier {
             done.why = "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned();
         } else {
             let message = render::message(&report)?;
-            done.message_id = Some(self.publisher.publish(&message, deadline - LAST_WORDS.min(left / 8)).await?);
+            done.message_id = Some(self.publisher.publish(&message, times.publishing_ends).await?);
             done.action = Action::Published;
             done.why = match problems.is_empty() {
                 false => problems.join("; "),
@@ -198,6 +259,8 @@ impl Notifier {
             publishing_ms = millis(reported.elapsed()),
             complete = report.completeness.complete,
             published = done.message_id.is_some(),
+            message_id = done.message_id,
+            attempt,
             "operation reported"
         );
         Ok(done)
@@ -223,22 +286,78 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// One operation that is to be told.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    operation: &'a OperationRef,
+    call_as: CallAs,
+    by_hand: bool,
+    described: &'a Operation,
+    retries_before: u64,
+}
+
+/// How an invocation's time is shared out.
+#[derive(Clone, Copy)]
+struct Times {
+    started: Instant,
+    reading_ends: Instant,
+    publishing_ends: Instant,
+}
+
+impl Times {
+    fn until(deadline: Instant) -> Self {
+        let started = Instant::now();
+        let left = deadline.saturating_duration_since(started);
+        Self {
+            started,
+            reading_ends: deadline - PUBLISH_RESERVE.min(left / 4),
+            publishing_ends: deadline - LAST_WORDS.min(left / 8),
+        }
+    }
+}
+
 impl Done {
-    fn ignored(why: String, operation: Option<&OperationRef>) -> Self {
+    /// Nothing was read.
+    fn nothing(action: Action, why: String, operation: Option<&OperationRef>) -> Self {
         let stack_set = operation.map(|operation| operation.stack_set.api_name());
         let operation_id = operation.map(|operation| operation.operation_id.clone());
-        info!(stack_set, operation = operation_id, reason = why, "event ignored");
+        let what = match action {
+            Action::Ignored => "event ignored",
+            Action::InProgress => "operation in progress elsewhere",
+            Action::Published | Action::Quiet | Action::AlreadyPublished => "operation dealt with before",
+        };
+        info!(stack_set, operation = operation_id, reason = why, "{what}");
         Self {
             stack_set,
             operation_id,
             outcome: None,
-            action: Action::Ignored,
+            action,
             message_id: None,
             counts: None,
             pages: None,
             why,
+            attempt: None,
+            unguarded: None,
             measured: None,
         }
+    }
+
+    fn told_before(operation: &OperationRef, told: &Told) -> Self {
+        let (action, what) = match told.message_ids.as_slice() {
+            [] => (Action::Quiet, "was looked at and found to need no message".to_owned()),
+            ids => (Action::AlreadyPublished, format!("was published as {}", ids.join(", "))),
+        };
+        let done = Self::nothing(action, format!("it {what} at {}", told.at), Some(operation));
+        Self { message_id: told.message_ids.first().cloned(), ..done }
+    }
+
+    fn in_progress(operation: &OperationRef, until: &str) -> Self {
+        let why = format!(
+            "could not report operation {} of stack set {}: another invocation is at it; if it fails, the next one may \
+             take over at {until}",
+            operation.operation_id, operation.stack_set
+        );
+        Self::nothing(Action::InProgress, why, Some(operation))
     }
 
     fn about(operation: &OperationRef, report: &Report, pages: u64) -> Self {
@@ -251,6 +370,8 @@ impl Done {
             counts: Some(report.counts.clone()),
             pages: Some(pages),
             why: String::new(),
+            attempt: report.attempt,
+            unguarded: None,
             measured: None,
         }
     }

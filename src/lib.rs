@@ -9,9 +9,10 @@
 //!
 //! One file a step, in that order: [`event`], [`read`], [`classify`], [`report`], [`render`],
 //! [`publish`]; [`handler`] is the sentence above, and [`gather`] reads and folds until all results are
-//! there. [`operation`] holds our words for what
-//! CloudFormation tells, [`config`] every setting, [`error`] what can go wrong, [`aws`] what the
-//! two AWS clients share; `numbers` writes them for people. `event`, `classify`, `report` and `render` are pure: no AWS type, no
+//! there. [`ledger`] knows who was told already, and [`guard`] keeps the order in which nobody is told
+//! twice and nothing is lost. [`operation`] holds our words for what CloudFormation tells, [`config`]
+//! every setting, [`error`] what can go wrong, [`aws`] what the AWS clients share; `numbers` writes them
+//! for people. `event`, `classify`, `report` and `render` are pure: no AWS type, no
 //! clock, no environment.
 
 pub mod aws;
@@ -20,7 +21,9 @@ pub mod config;
 pub mod error;
 pub mod event;
 pub mod gather;
+pub mod guard;
 pub mod handler;
+pub mod ledger;
 mod numbers;
 pub mod operation;
 pub mod publish;

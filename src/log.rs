@@ -56,7 +56,8 @@ pub(super) fn metrics(function: &str, done: &Done) {
         return;
     };
     let count = |name: &str| json!({"Name": name, "Unit": "Count"});
-    let names = ["ReportsPublished", "TargetsFailed", "ResultsRead", "IncompleteReports", "UngatedTargets"];
+    let names =
+        ["ReportsPublished", "TargetsFailed", "ResultsRead", "IncompleteReports", "UngatedTargets", "UnguardedReports"];
     let mut metrics: Vec<Value> = names.iter().map(|name| count(name)).collect();
     metrics.push(json!({"Name": "ReadDuration", "Unit": "Milliseconds"}));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -74,6 +75,7 @@ pub(super) fn metrics(function: &str, done: &Done) {
         "ResultsRead": read.results,
         "IncompleteReports": u64::from(!read.complete),
         "UngatedTargets": read.ungated,
+        "UnguardedReports": u64::from(done.unguarded.is_some()),
         "ReadDuration": read.reading.as_millis(),
     });
     write(&line.to_string());

@@ -120,6 +120,7 @@ impl Fold {
                 .collect(),
             by_organizational_unit_omitted: TalliesOmitted::default(),
             retry,
+            attempt: None,
         }
     }
 }

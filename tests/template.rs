@@ -13,7 +13,7 @@ use stackset_notifier::error::Error;
 
 const TOPIC: (&str, &str) = ("TOPIC_ARN", "arn:aws:sns:eu-central-1:111111111111:alerts");
 /// Set from resources of the template, not from a parameter of the same meaning.
-const WIRED: &[&str] = &["TOPIC_ARN"];
+const WIRED: &[&str] = &["TOPIC_ARN", "LEDGER_TABLE"];
 
 fn text() -> String {
     fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("template.yaml")).unwrap()

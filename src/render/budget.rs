@@ -221,6 +221,7 @@ fn framed(report: &Report, shape: Shape) -> Report {
         retry: report.retry.clone(),
         schema_version: report.schema_version,
         outcome: report.outcome,
+        attempt: report.attempt,
     };
     shorten_commands(&mut frame, shape.commands);
     frame

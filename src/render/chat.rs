@@ -116,6 +116,9 @@ fn description(report: &Report, commands: Commands) -> String {
     if blocks.is_empty() {
         blocks.push(if report.problems().is_empty() { "Nothing to do." } else { "No target tells why." }.to_owned());
     }
+    if let Some(again) = words::again(report) {
+        blocks.insert(0, again);
+    }
     // Whatever must be left out, the way to the rest stays.
     let link = report.operation.console_url.as_deref().map(escape).filter(|link| link.len() <= DESCRIPTION / 2);
     let link = link.map_or_else(String::new, |link| format!("\n\n{link}"));

@@ -461,6 +461,9 @@ fn footer(page: &mut Page, report: &Report) {
             &format!("Read: {}, INCOMPLETE.", words::count(completeness.results_read, "result", "results")),
         );
     }
+    if let Some(again) = words::again(report) {
+        page.folded("", &again);
+    }
     if !report.problems().is_empty() {
         for listed in &operation.results_commands {
             let status = listed.status.map_or_else(String::new, |status| format!("{status} "));

@@ -10,6 +10,12 @@ pub(super) fn targets(n: u64) -> String {
     count(n, "target", "targets")
 }
 
+/// That the same may have been told before, if so.
+pub(super) fn again(report: &Report) -> Option<String> {
+    let attempt = report.attempt.filter(|attempt| *attempt > 1)?;
+    Some(format!("This is attempt {attempt} to tell it: an earlier one was cut off, and may have told the same."))
+}
+
 /// `2026-11-23T10:00:42Z` -> `2026-11-23 10:00:42 UTC`.
 pub(super) fn time(rfc3339: &str) -> String {
     rfc3339.replace('T', " ").replace('Z', " UTC")

@@ -56,6 +56,9 @@ pub struct Report {
     pub by_organizational_unit_omitted: TalliesOmitted,
     /// How to try the failed and cancelled targets again.
     pub retry: Retry,
+    /// Number of this attempt to tell, where a ledger counts them; above 1 an earlier one was cut
+    /// off and may have told the same.
+    pub attempt: Option<u64>,
 }
 
 impl Report {

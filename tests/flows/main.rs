@@ -5,6 +5,7 @@
 mod schema;
 
 mod events;
+mod ledger;
 mod notify;
 mod read;
 mod readme;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_sdk_cloudformation::config::{Credentials, Region};
 use sandbox::{Aws, Operation, Published, Row, Scenario, StackSet};
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ pub(crate) const OPERATION: &str = "op-1";
 
 pub(crate) struct Stage {
     pub(crate) aws: Aws,
+    pub(crate) sdk: SdkConfig,
     notifier: Notifier,
     function: String,
     time: Duration,
@@ -68,6 +70,7 @@ impl Stage {
         Self {
             aws,
             notifier: Notifier::new(config, &sdk).settle_after(Duration::from_millis(5)),
+            sdk,
             function: FUNCTION.to_owned(),
             time: Duration::from_secs(300),
         }
@@ -86,6 +89,12 @@ impl Stage {
     /// Leaves the function so much time.
     pub(crate) fn time(mut self, time: Duration) -> Self {
         self.time = time;
+        self
+    }
+
+    /// Lets claims last so long.
+    pub(crate) fn lease(mut self, lease: Duration) -> Self {
+        self.notifier = self.notifier.lease(lease);
         self
     }
 

@@ -61,6 +61,8 @@ pub enum FaultKind {
     ResetMidBody,
     /// No answer, until the server stops; the call is not carried out.
     Hang,
+    /// The call is carried out, but there is no answer until the server stops.
+    Silence,
     /// The answer comes later.
     Delay(Duration),
     /// A whole HTTP 200 whose XML stops in mid-element, halfway through the rows.
@@ -79,6 +81,8 @@ pub enum FaultKind {
     EmptyPage,
     /// The page hands out no token although rows are left.
     LostToken,
+    /// A batched read serves the first half of its keys and hands back the others.
+    Unprocessed,
 }
 
 /// A fault that happened.

@@ -45,6 +45,10 @@ impl Reply {
         Self::new(status, "text/xml", body).header(REQUEST_ID, &request_id)
     }
 
+    pub(crate) fn json(status: u16, body: String, request_id: &str) -> Self {
+        Self::new(status, "application/x-amz-json-1.0", body).header(REQUEST_ID, request_id)
+    }
+
     /// Promises the whole body and breaks off in its middle.
     pub(crate) fn half(status: u16, body: String, request_id: String) -> Self {
         let promised = body.len().to_string();

@@ -1,7 +1,7 @@
 //! A loopback AWS for tests, the demo and benchmarks.
 //!
-//! [`Aws`] speaks the two Query protocols that the notifier uses, CloudFormation's StackSet reads and SNS `Publish`,
-//! and refuses what the real services refuse. [`Runtime`] is the other side of a Lambda function. What they hold, and
+//! [`Aws`] speaks the protocols that the notifier uses, CloudFormation's StackSet reads, SNS `Publish` and a little
+//! DynamoDB, and refuses what the real services refuse. [`Runtime`] is the other side of a Lambda function. What they hold, and
 //! everything that goes wrong, is data: a [`Scenario`] with its stack sets, operations, [`Row`]s and [`Fault`]s.
 //!
 //! ```
@@ -35,6 +35,8 @@ mod calls;
 mod cloudformation;
 pub mod demo;
 mod describe;
+mod dynamodb;
+mod expression;
 mod faults;
 mod http;
 mod ids;
@@ -50,6 +52,7 @@ mod xml;
 
 pub use crate::{
     aws::Aws,
+    dynamodb::{Item, Table},
     faults::{Fault, FaultKind, Fired, When},
     operation::{Drift, FailedCount, Operation, Preferences, Targets},
     rows::{Gate, Row, Rows},

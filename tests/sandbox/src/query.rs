@@ -1,6 +1,7 @@
-//! The AWS Query protocol: a signed form in, an XML document out.
+//! The AWS Query protocol: a signed form in, an XML document out. Calls of a JSON protocol are decoded here too.
 
 use hyper::http::{HeaderMap, header::AUTHORIZATION};
+use serde_json::Value;
 
 use crate::xml;
 
@@ -12,20 +13,32 @@ pub(crate) struct Call {
     pub(crate) region: String,
     pub(crate) access_key: String,
     pub(crate) params: Vec<(String, String)>,
+    /// The body of a JSON protocol.
+    pub(crate) json: Value,
 }
 
 impl Call {
     /// Reads the form and the credential scope; a request without the latter has an empty service.
     pub(crate) fn new(headers: &HeaderMap, body: &[u8]) -> Self {
-        let params = decode_form(body);
-        let action =
-            params.iter().find(|(name, _)| name == "Action").map(|(_, value)| value.clone()).unwrap_or_default();
+        // `DynamoDB_20120810.UpdateItem`: the JSON protocols name the action in a header.
+        let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+        let target = target.and_then(|target| target.rsplit_once('.')).map(|(_, action)| action.to_owned());
+        let (params, json) = match target {
+            None => (decode_form(body), Value::Null),
+            Some(_) => {
+                let json: Value = serde_json::from_slice(body).unwrap_or_default();
+                (members(&json), json)
+            }
+        };
+        let action = target.unwrap_or_else(|| {
+            params.iter().find(|(name, _)| name == "Action").map(|(_, value)| value.clone()).unwrap_or_default()
+        });
         let scope = credential_scope(headers).unwrap_or_default();
         let mut parts = scope.split('/').map(str::to_owned);
         let access_key = parts.next().unwrap_or_default();
         let region = parts.nth(1).unwrap_or_default();
         let service = parts.next().unwrap_or_default();
-        Self { service, action, region, access_key, params }
+        Self { service, action, region, access_key, params, json }
     }
 
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
@@ -99,6 +112,12 @@ fn credential_scope(headers: &HeaderMap) -> Option<String> {
         .find_map(|part| part.trim().strip_prefix("Credential="))?;
     let whole = credential.split('/').count() == 5 && credential.ends_with("/aws4_request");
     whole.then(|| credential.to_owned())
+}
+
+/// The members of a JSON body; what is no text is there as JSON.
+fn members(body: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    body.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 fn decode_form(body: &[u8]) -> Vec<(String, String)> {

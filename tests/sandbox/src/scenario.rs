@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{faults::Fault, ids::uuid_from, operation::Operation};
+use std::collections::BTreeMap;
+
+use crate::{dynamodb::Table, faults::Fault, ids::uuid_from, operation::Operation};
 
 /// Everything the loopback AWS knows, seen from one account.
 #[derive(Clone, Debug)]
@@ -11,6 +13,8 @@ pub struct Scenario {
     pub stack_sets: Vec<StackSet>,
     /// The ARNs of the topics that exist.
     pub topics: Vec<String>,
+    /// The tables that exist.
+    pub tables: Vec<Table>,
     /// What goes wrong, and when.
     pub faults: Vec<Fault>,
     /// How long every answer takes.
@@ -24,6 +28,7 @@ impl Default for Scenario {
         Self {
             stack_sets: Vec::new(),
             topics: Vec::new(),
+            tables: Vec::new(),
             faults: Vec::new(),
             latency: None,
             delegated_admin_registered: true,
@@ -48,6 +53,13 @@ impl Scenario {
     #[must_use]
     pub fn topic(mut self, arn: &str) -> Self {
         self.topics.push(arn.to_owned());
+        self
+    }
+
+    /// Adds an empty table whose key is this attribute, a text.
+    #[must_use]
+    pub fn table(mut self, name: &str, key: &str) -> Self {
+        self.tables.push(Table { name: name.to_owned(), key: key.to_owned(), items: BTreeMap::new() });
         self
     }
 

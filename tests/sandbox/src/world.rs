@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use crate::{
-    calls, cloudformation,
+    calls, cloudformation, dynamodb,
     faults::{self, FaultKind, Fired},
     http::Reply,
     ids,
@@ -17,7 +17,7 @@ use crate::{
 /// One request that reached the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// `cloudformation` or `sns`, as its signature says; empty when it has none.
+    /// `cloudformation`, `sns` or `dynamodb`, as its signature says; empty when it has none.
     pub service: String,
     /// The action.
     pub action: String,
@@ -129,6 +129,9 @@ impl World {
             Some(FaultKind::NotXml) => return Reply::proxy_page(),
             _ => {}
         }
+        if call.service == "dynamodb" {
+            return self.reply_in_json(call, fault, request_id);
+        }
         let namespace = match call.service.as_str() {
             "sns" => sns::NAMESPACE,
             _ => cloudformation::NAMESPACE,
@@ -148,10 +151,27 @@ impl World {
         };
         match fault {
             Some(FaultKind::LostAnswer) => Reply::Close,
+            Some(FaultKind::Silence) => Reply::Never,
             Some(FaultKind::ResetMidBody) => Reply::half(status, body, request_id),
             Some(FaultKind::CutXml) => Reply::xml(status, faults::cut(body), request_id),
             Some(FaultKind::MalformedXml) => Reply::xml(status, faults::malform(body), request_id),
             _ => Reply::xml(status, body, request_id),
+        }
+    }
+
+    fn reply_in_json(&mut self, call: &Call, fault: Option<&FaultKind>, request_id: String) -> Reply {
+        let outcome = match fault.and_then(dynamodb::refusal) {
+            Some(failure) => Err(failure),
+            None => dynamodb::answer(&mut self.scenario, call, fault),
+        };
+        let (status, body) = match outcome {
+            Ok(body) => (200, body),
+            Err(failure) => (failure.status(), failure.to_json()),
+        };
+        match fault {
+            Some(FaultKind::LostAnswer) => Reply::Close,
+            Some(FaultKind::Silence) => Reply::Never,
+            _ => Reply::json(status, body, &request_id),
         }
     }
 
