@@ -1,48 +1,19 @@
 //! The built binary under the Runtime API: every file of `events/`, and a start with wrong settings.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
+#[path = "support/function.rs"]
+mod function;
 #[path = "support/schema.rs"]
 mod schema;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
+use function::{Function, command};
 use sandbox::{Aws, FailedCount, Fault, Invocation, Outcome, Runtime, Scenario, demo};
 use serde_json::{Value, json};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_stackset-notifier");
-
-/// The function's process; it ends with the test.
-struct Function(Child);
-
-impl Drop for Function {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The environment that Lambda gives, and nothing of ours.
-fn command(runtime: &Runtime, aws: &Aws) -> Command {
-    let mut command = Command::new(BINARY);
-    command
-        .env_clear()
-        .env("AWS_LAMBDA_RUNTIME_API", runtime.address())
-        .env("AWS_LAMBDA_FUNCTION_NAME", "stackset-notifier")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-        .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/stackset-notifier")
-        .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ACCESS_KEY_ID", "AKIDTEST")
-        .env("AWS_SECRET_ACCESS_KEY", "do-not-log-this")
-        .env("AWS_SESSION_TOKEN", "nor-this")
-        .env("AWS_ENDPOINT_URL", aws.url())
-        .stdin(Stdio::null());
-    command
-}
 
 fn start(runtime: &Runtime, aws: &Aws) -> Function {
     let quiet = command(runtime, aws).env("TOPIC_ARN", demo::TOPIC_ARN).stdout(Stdio::null()).spawn();

@@ -383,6 +383,7 @@ async fn a_long_reading_keeps_its_claim() {
     };
     // The claim and four renewals: without them it would have run out.
     while stage.aws.requests_of(WRITE).len() < 5 {
+        assert!(!first.is_finished(), "it was not renewed");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(stage.ended("FAILED").await.unwrap_err().kind(), "InProgressError");
