@@ -196,6 +196,12 @@ def check(bootstrap):
                     assert "security-baseline" in answer["errorMessage"], answer
             assert received(sqs, queue) == []
 
+            # The same event once more is no second message, by the table that the template makes.
+            answers += 1
+            again = function.invoke(ended(arn, operation, "SUCCEEDED"))["operations"][0]
+            assert (again["action"], again["messageId"]) == ("already-published", done["messageId"]), again
+            assert received(sqs, queue) == []
+
             manual = {"stackSetName": "baseline", "operationId": operation}
             assert function.invoke(manual)["operations"][0]["action"] == "published"
             assert len(received(sqs, queue)) == 1
@@ -206,6 +212,7 @@ def check(bootstrap):
             assert {dimension["Name"] for dimension in alarm["Dimensions"]} == {"FunctionName"}
             written = metrics[alarm["Namespace"], alarm["MetricName"], (("FunctionName", NAME),)]
             assert written == [0, 0], metrics
+            assert metrics[alarm["Namespace"], "UnguardedReports", (("FunctionName", NAME),)] == [0, 0], metrics
             memory = function.memory()
         except BaseException:
             print(function.said(), file=sys.stderr)

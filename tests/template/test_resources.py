@@ -29,10 +29,11 @@ ALWAYS = {
     "FunctionRole", "LogGroup", "DeadLetters", "DeadLettersPolicy", "ErrorsAlarm", "ThrottlesAlarm", "DurationAlarm",
     "DeadLettersAlarm", "LostAfterFailureAlarm", "LostByRuleAlarm", "IncompleteReportsAlarm",
 }
+LEDGER = {"LedgerTable", "UnguardedReportsAlarm"}
 # Properties that fix a resource's name.
 NAMES = {
     "AliasName", "AlarmName", "ConfigurationName", "FunctionName", "GroupName", "LogGroupName", "ManagedPolicyName",
-    "QueueName", "RoleName", "RuleName", "StatementId", "TopicName",
+    "QueueName", "RoleName", "RuleName", "StatementId", "TableName", "TopicName",
 }
 FORWARD = {"path": "deploy/forward-events.yaml", "DelegatedAdministratorAccountId": ACCOUNT}
 CHAT = {"path": "deploy/chat.yaml", "TopicArn": TOPIC}
@@ -50,7 +51,7 @@ CHAT = {"path": "deploy/chat.yaml", "TopicArn": TOPIC}
 ])
 def test_only_what_was_asked_for(deploy, parameters, more):
     stack = deploy(**parameters)
-    assert stack.resources.keys() == ALWAYS | more
+    assert stack.resources.keys() == ALWAYS | LEDGER | more
     assert stack.failed_rules() == []
 
 
@@ -331,6 +332,7 @@ def test_alarms(deploy):
         "LostByRuleAlarm": {("AWS/Events", "InvocationsFailedToBeSentToDlq",
                              ("RuleName", stack.ref("FunctionOperationEnded")))},
         "IncompleteReportsAlarm": {("StackSetNotifier", "IncompleteReports", of_function)},
+        "UnguardedReportsAlarm": {("StackSetNotifier", "UnguardedReports", of_function)},
     }
     # AWS does not say that FILL makes numbers of a metric that never had one.
     assert [name for name, alarm in alarms.items() if "FILL" in json.dumps(alarm)] == []
@@ -410,6 +412,26 @@ def test_a_report_by_hand_is_asked_for_in_the_right_capacity(deploy, parameters,
     assert payload == ({**expected, "callAs": "DELEGATED_ADMIN"} if delegated else expected)
     # The CLI would give up after a minute, and ask again while the function still reads.
     assert int(command[command.index("--cli-read-timeout") + 1]) >= template()["Parameters"]["Timeout"]["MaxValue"]
+
+
+def test_the_ledger(deploy):
+    stack = deploy()
+    table = stack.properties("LedgerTable")
+    assert stack.properties("Function")["Environment"]["Variables"]["LEDGER_TABLE"] == stack.outputs["LedgerTableName"]
+    # The key, and the attribute with the record's end, are those that the code writes: check-ledger shows it.
+    assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expiration", "Enabled": True}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    # No name of its own, and nothing of it stays when the stack goes.
+    assert "TableName" not in table
+    assert [template()["Resources"]["LedgerTable"][policy] for policy in ("DeletionPolicy", "UpdateReplacePolicy")] == [
+        "Delete", "Delete"]
+
+    without = deploy(name="two", Ledger="disabled")
+    assert LEDGER.isdisjoint(without.resources) and "LedgerTableName" not in without.outputs
+    assert "LEDGER_TABLE" not in without.properties("Function")["Environment"]["Variables"]
 
 
 def test_the_runbook_knows_every_alarm():
