@@ -310,7 +310,7 @@ impl Times {
         let left = deadline.saturating_duration_since(started);
         Self {
             started,
-            reading_ends: deadline - PUBLISH_RESERVE.min(left / 4),
+            reading_ends: deadline - (left / 4).min(PUBLISH_RESERVE),
             publishing_ends: deadline - LAST_WORDS.min(left / 8),
         }
     }

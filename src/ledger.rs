@@ -222,7 +222,7 @@ impl Ledger {
                 tokio::time::sleep(self.lease / 3).await;
                 if let Err(error) = self.renew(hold).await {
                     // The message must go out all the same; another invocation may send it too.
-                    warn!("{error}");
+                    warn!(kind = error.kind(), "{error}");
                 }
             }
         };

@@ -4,6 +4,7 @@
 mod client;
 mod cloudformation;
 mod demo;
+mod dynamodb;
 mod faults;
 mod runtime;
 mod sns;
