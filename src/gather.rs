@@ -4,10 +4,14 @@
 //! the operation counted, when its end is announced. So what has not settled is read again, by
 //! status, with growing pauses. And when time runs short, failures come first.
 
-use std::collections::HashMap;
+mod rows;
+
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use rows::{Ended, Key, Open, Rows, key};
 
 use crate::error::Error;
 use crate::operation::{CallAs, Operation, OperationRef, ResultStatus, TargetResult};
@@ -43,47 +47,6 @@ pub struct Gathered {
     pub unread: Option<String>,
 }
 
-type Key = (Option<String>, Option<String>);
-
-fn key(row: &TargetResult) -> Key {
-    (row.account.clone(), row.region.clone())
-}
-
-/// Rows by what may still become of them.
-#[derive(Debug, Default)]
-struct Rows {
-    /// SUCCEEDED, and what is not known.
-    settled: Fold,
-    failed: Fold,
-    cancelled: Fold,
-    unsettled: Vec<TargetResult>,
-}
-
-impl Rows {
-    fn add(&mut self, row: TargetResult) {
-        match row.status {
-            Some(ResultStatus::Failed) => self.failed.add(row),
-            Some(ResultStatus::Cancelled) => self.cancelled.add(row),
-            Some(ResultStatus::Running | ResultStatus::Pending) => self.unsettled.push(row),
-            _ => self.settled.add(row),
-        }
-    }
-
-    /// Whether the rows agree with what the operation says of itself.
-    fn agree(&self, described: &Operation) -> bool {
-        let failed = self.failed.counts().failed;
-        self.unsettled.is_empty() && described.failed_expected.is_none_or(|expected| failed >= expected)
-    }
-
-    fn into_fold(self) -> Fold {
-        let mut fold = self.settled;
-        fold.merge(self.failed);
-        fold.merge(self.cancelled);
-        self.unsettled.into_iter().for_each(|row| fold.add(row));
-        fold
-    }
-}
-
 /// Reads and folds an operation's results.
 ///
 /// # Errors
@@ -97,23 +60,36 @@ pub async fn gather(
     pace: Pace,
 ) -> Result<Gathered, Error> {
     let started = Instant::now();
-    let mut all =
-        Gathering { reader, operation, call_as, until: pace.until, rows: Rows::default(), pages: Pages::default() };
-    let unread = all.read_all(started).await?;
+    let mut all = Gathering {
+        reader,
+        operation,
+        call_as,
+        failed_expected: described.failed_expected,
+        until: pace.until,
+        rows: Rows::default(),
+        most: 0,
+        pages: Pages::default(),
+    };
+    let mut unread = all.read_all(started).await?;
     let whole = all.pages.pages;
     let mut rounds = 0;
-    if unread.is_none() && described.status.is_terminal() {
-        let settle_until = pace.until.min(started + pace.settle);
-        let mut pause = pace.first_pause;
-        while !all.rows.agree(described) && Instant::now() + pause < settle_until {
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(pace.longest_pause);
-            rounds += 1;
-            let in_time = if whole <= FEW_PAGES { all.read_all_again().await? } else { all.read_unsettled().await? };
-            if !in_time {
-                break;
+    if unread.is_none() {
+        if described.status.is_terminal() {
+            let settle_until = pace.until.min(started + pace.settle);
+            let mut pause = pace.first_pause;
+            while !all.agree() && Instant::now() + pause < settle_until {
+                tokio::time::sleep(pause).await;
+                rounds += 1;
+                let in_time = if whole <= FEW_PAGES { all.read_all_again().await? } else { all.read_open().await? };
+                if !in_time {
+                    break;
+                }
+                // What is only to be confirmed need not wait longer and longer.
+                let confirm = all.rows.open.iter().all(|open| open.missing) && !all.rows.open.is_empty();
+                pause = if confirm { pace.first_pause } else { (pause * 2).min(pace.longest_pause) };
             }
         }
+        unread = all.doubt();
     }
     Ok(Gathered { fold: all.rows.into_fold(), pages: all.pages, rounds, unread })
 }
@@ -123,38 +99,67 @@ struct Gathering<'a> {
     reader: &'a Reader,
     operation: &'a OperationRef,
     call_as: CallAs,
+    failed_expected: Option<u64>,
     until: Instant,
     rows: Rows,
+    /// Most targets that were known at one time.
+    most: u64,
     pages: Pages,
 }
 
 impl Gathering<'_> {
+    /// Whether the rows agree with what the operation says of itself, and with those read before.
+    fn agree(&mut self) -> bool {
+        let failed = self.rows.failed.rows();
+        self.most = self.most.max(self.rows.targets());
+        self.rows.open.is_empty()
+            && self.failed_expected.is_none_or(|expected| failed >= expected)
+            && self.doubt().is_none()
+    }
+
+    /// What speaks against the rows that were read, apart from the operation's own count.
+    fn doubt(&self) -> Option<String> {
+        let (targets, repeated) = (self.rows.targets(), self.rows.repeated());
+        if repeated > 0 {
+            Some(format!("{repeated} of the FAILED and CANCELLED results are of targets that others are of too"))
+        } else if targets < self.most {
+            Some(format!("{} results were listed at first, {targets} are now", self.most))
+        } else {
+            None
+        }
+    }
+
     /// Reads every page. When half of the time is gone, the failed and cancelled rows are read by
     /// status, and only then the rest. Gives what is missing, if time ran out.
     async fn read_all(&mut self, started: Instant) -> Result<Option<String>, Error> {
         let half = started + self.until.saturating_duration_since(started) / 2;
         let mut results = self.reader.results(self.operation, self.call_as, None);
         if drain(&mut results, half, &mut self.pages, |row| self.rows.add(row)).await? {
+            self.rows.drop_what_ended();
             return Ok(None);
         }
         for status in [ResultStatus::Failed, ResultStatus::Cancelled] {
-            let mut fold = Fold::new();
-            let in_time = self.read_status(&status, |row| fold.add(row)).await?;
+            let mut ended = Ended::default();
+            let in_time = self.read_status(&status, |row| ended.add(row)).await?;
             let known = if status == ResultStatus::Failed { &mut self.rows.failed } else { &mut self.rows.cancelled };
-            if in_time || fold.counts().total > known.counts().total {
-                *known = fold;
+            if in_time || ended.rows() > known.rows() {
+                *known = ended;
             }
             if !in_time {
+                self.rows.drop_what_ended();
                 return self.out_of_time(&format!("not even all {} ones", status.as_str())).map(Some);
             }
         }
-        // Failed and cancelled rows are there already, all of them.
         let take = |row: TargetResult| {
-            if !matches!(row.status, Some(ResultStatus::Failed | ResultStatus::Cancelled)) {
+            let ended = matches!(row.status, Some(ResultStatus::Failed | ResultStatus::Cancelled));
+            // Failed and cancelled rows are there already, all but those that have ended since.
+            if !ended || key(&row).is_some_and(|key| !self.rows.has_ended(key)) {
                 self.rows.add(row);
             }
         };
-        if drain(&mut results, self.until, &mut self.pages, take).await? {
+        let in_time = drain(&mut results, self.until, &mut self.pages, take).await?;
+        self.rows.drop_what_ended();
+        if in_time {
             return Ok(None);
         }
         self.out_of_time("but all FAILED and CANCELLED ones").map(Some)
@@ -173,63 +178,82 @@ impl Gathering<'_> {
         let mut results = self.reader.results(self.operation, self.call_as, None);
         let in_time = drain(&mut results, self.until, &mut self.pages, |row| rows.add(row)).await?;
         if in_time {
+            rows.drop_what_ended();
             self.rows = rows;
         }
         Ok(in_time)
     }
 
-    /// Reads what has not settled, and the failed rows, by status.
+    /// Reads what is open, and the failed rows unless all of them are known, by status.
     ///
     /// The order is the order in which a target goes on, so that none slips through between two
-    /// reads. A target that was not settled before and is found nowhere now has succeeded: reading
-    /// all successes again to see it would cost up to a thousand pages.
-    async fn read_unsettled(&mut self) -> Result<bool, Error> {
-        let mut left: HashMap<Key, TargetResult> =
-            self.rows.unsettled.iter().map(|row| (key(row), row.clone())).collect();
-        let mut unsettled: HashMap<Key, TargetResult> = HashMap::new();
-        if !left.is_empty() {
+    /// reads. A target that was open and is found nowhere two times in a row has succeeded: reading
+    /// all successes again to see it would cost up to a thousand pages. Only where rows cannot be
+    /// told from each other, everything is read again.
+    async fn read_open(&mut self) -> Result<bool, Error> {
+        let mut known: HashMap<Key, Open> = HashMap::new();
+        for open in &self.rows.open {
+            let same = key(&open.row).map(|key| known.insert(key, open.clone()));
+            if !matches!(same, Some(None)) {
+                return self.read_all_again().await;
+            }
+        }
+        let mut listed: HashMap<Key, TargetResult> = HashMap::new();
+        if !known.is_empty() {
             for status in [ResultStatus::Pending, ResultStatus::Running] {
-                let take = |row: TargetResult| {
-                    left.remove(&key(&row));
-                    unsettled.insert(key(&row), row);
+                let mut once = HashSet::new();
+                let mut clear = true;
+                let take = |row: TargetResult| match key(&row).filter(|key| once.insert(*key)) {
+                    Some(key) => drop(listed.insert(key, row)),
+                    None => clear = false,
                 };
                 if !self.read_status(&status, take).await? {
                     return Ok(false);
                 }
+                if !clear {
+                    return self.read_all_again().await;
+                }
             }
         }
-        let mut failed = Fold::new();
-        let take = |row: TargetResult| {
-            left.remove(&key(&row));
-            unsettled.remove(&key(&row));
-            failed.add(row);
-        };
-        if !self.read_status(&ResultStatus::Failed, take).await? {
-            return Ok(false);
-        }
-        // Only what had not begun can have been cancelled.
-        let mut cancelled = None;
-        if left.values().any(|row| row.status == Some(ResultStatus::Pending)) {
-            let fold = cancelled.insert(Fold::new());
-            let take = |row: TargetResult| {
-                left.remove(&key(&row));
-                unsettled.remove(&key(&row));
-                fold.add(row);
-            };
-            if !self.read_status(&ResultStatus::Cancelled, take).await? {
+        // The operation's own count is strongly consistent: there will be no more.
+        let all_failed = self.failed_expected == Some(self.rows.failed.rows()) && self.rows.failed.repeated == 0;
+        if !all_failed {
+            let mut failed = Ended::default();
+            if !self.read_status(&ResultStatus::Failed, |row| failed.add(row)).await? {
                 return Ok(false);
             }
+            self.rows.failed = failed;
         }
-        self.rows.failed = failed;
-        if let Some(cancelled) = cancelled {
+        // Only what had not begun can have been cancelled.
+        let lost = |(key, open): (&Key, &Open)| {
+            open.row.status == Some(ResultStatus::Pending) && !listed.contains_key(key) && !self.rows.has_ended(*key)
+        };
+        if known.iter().any(lost) {
+            let mut cancelled = Ended::default();
+            if !self.read_status(&ResultStatus::Cancelled, |row| cancelled.add(row)).await? {
+                self.rows.drop_what_ended();
+                return Ok(false);
+            }
             self.rows.cancelled = cancelled;
         }
-        self.rows.unsettled = unsettled.into_values().collect();
-        for row in left.into_values() {
-            let done = TargetResult { status: Some(ResultStatus::Succeeded), reason: None, ..row };
-            self.rows.settled.add(done);
+        self.rows.open.clear();
+        let mut unclear = false;
+        for (key, row) in listed {
+            let stranger = known.remove(&key).is_none_or(|open| open.stranger);
+            self.rows.open.push(Open { row, stranger, missing: false });
         }
-        Ok(true)
+        for open in known.into_values() {
+            let ended = key(&open.row).is_some_and(|key| self.rows.has_ended(key));
+            if open.missing && !open.stranger && !ended {
+                let row = TargetResult { status: Some(ResultStatus::Succeeded), reason: None, ..open.row };
+                self.rows.settled.add(row);
+            } else {
+                unclear |= open.missing && open.stranger && !ended;
+                self.rows.open.push(Open { missing: true, ..open });
+            }
+        }
+        self.rows.drop_what_ended();
+        if unclear { self.read_all_again().await } else { Ok(true) }
     }
 
     /// Whether all rows with a status were read in time.

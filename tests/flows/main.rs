@@ -6,6 +6,7 @@ mod schema;
 
 mod events;
 mod ledger;
+mod late;
 mod notify;
 mod read;
 mod readme;

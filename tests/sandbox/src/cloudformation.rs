@@ -47,19 +47,19 @@ fn list_results(world: &mut World, call: &Call, fault: Option<&FaultKind>) -> Re
     let operation = &set.operations[id.1];
     let key = format!("{} {}", set.arn(), operation.id);
     let list = format!("results {key} {filter:?}");
+    let moving = operation.moving;
+    // Counted only once MaxResults is known to be good, below: a refused call reads nothing.
+    let calls = world.first_pages.get(&key).copied().unwrap_or(0);
     let place = match world.tokens.asked(call, &list)? {
+        Some(place) if moving => Place { calls, ..place },
         Some(place) => place,
-        None => {
-            // Counted only once MaxResults is known to be good, below: a refused call reads nothing.
-            let calls = world.first_pages.get(&key).copied().unwrap_or(0);
-            Place { list, offset: 0, page: 1, calls }
-        }
+        None => Place { list, offset: 0, page: 1, calls },
     };
     let mut reading = Reading { operation: id, filter, calls: place.calls };
     let total = world.rendered.total(&mut reading, &operation.rows);
     let turn = world.tokens.turn(call, &place, total, fault)?;
     let members = world.rendered.page(&reading, &operation.rows, place.offset, turn.rows);
-    if call.param("NextToken").is_none() {
+    if moving || call.param("NextToken").is_none() {
         *world.first_pages.entry(key).or_default() += 1;
     }
     Ok(Answer::page(&members, turn))

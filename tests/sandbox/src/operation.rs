@@ -45,6 +45,8 @@ pub struct Operation {
     pub drift: Option<Drift>,
     /// The results.
     pub rows: Rows,
+    /// Whether the pages of one list see the rows at different moments, so that rows move from page to page.
+    pub moving: bool,
 }
 
 impl Operation {
@@ -65,6 +67,7 @@ impl Operation {
             retain_stacks: None,
             drift: None,
             rows: Rows::default(),
+            moving: false,
         }
     }
 
@@ -137,6 +140,15 @@ impl Operation {
     #[must_use]
     pub fn rows(mut self, rows: impl Into<Rows>) -> Self {
         self.rows = rows.into();
+        self
+    }
+
+    /// Lets every page see the rows at its own moment: each answered page then counts as a first page does.
+    ///
+    /// A token only says where its page begins, so rows that come, go or change status move the pages after them.
+    #[must_use]
+    pub fn moving(mut self) -> Self {
+        self.moving = true;
         self
     }
 

@@ -213,6 +213,20 @@ fn rows_appear_and_change_with_the_first_pages_read() {
 }
 
 #[test]
+fn moving_pages_see_the_rows_at_their_own_moments() {
+    let set = set().operation(
+        Operation::new("op-1")
+            .rows(vec![Row::succeeded("1", "r").visible_from(1), Row::succeeded("2", "r"), Row::succeeded("3", "r")])
+            .moving(),
+    );
+    let aws = Aws::start_in_thread(Scenario::new().stack_set(set));
+    let first = results(&aws, &[("MaxResults", "1")]);
+    assert_eq!(first.all("Account"), ["2"]);
+    let second = results(&aws, &[("MaxResults", "2"), ("NextToken", first.one("NextToken").unwrap())]);
+    assert_eq!(second.all("Account"), ["2", "3"], "what came in front has moved the rest");
+}
+
+#[test]
 fn a_changed_scenario_is_served_at_once() {
     let aws = aws();
     assert_eq!(results(&aws, &[]).one("Status"), Some("FAILED"));
