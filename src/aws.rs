@@ -1,10 +1,10 @@
 //! The AWS clients' common ground: HTTPS stack, time-outs, retries, and an error's cause in words.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::{BehaviorVersion, ConfigLoader};
-use aws_sdk_cloudformation::config::retry::RetryConfig;
+use aws_sdk_cloudformation::config::retry::{ClientRateLimiter, RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::RequestId;
@@ -17,6 +17,8 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(240);
 /// Attempts of one call, the first included: with pauses that double up to 20 s and are cut short
 /// at random, about a minute and a half.
 const MAX_ATTEMPTS: u32 = 12;
+/// Longest pause between two attempts, less up to a half of it at random.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
 
 /// Loads what all clients share from the environment: Region, credentials, endpoint.
 ///
@@ -38,9 +40,24 @@ pub fn loader() -> ConfigLoader {
 /// How often and how a call is tried again.
 ///
 /// The adaptive mode also slows down by itself while AWS throttles: no request rate is published for
-/// these calls.
+/// these calls. What it waits then is up to the longest pause and not cut short at random, so that
+/// pause is: functions that are refused together must not come back together.
 pub fn retries() -> RetryConfig {
-    RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS)
+    let longest = LONGEST_BACKOFF.mul_f64(1.0 - fastrand::f64() / 2.0);
+    RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS).with_max_backoff(longest)
+}
+
+/// What the calls of one invocation share: how far they have slowed down, and no quota of retries.
+///
+/// The SDK keeps both for the whole process: there one bad minute would leave the next invocations of
+/// a warm function without retries, and slow. A reader asks for one page at a time, so its attempts
+/// and the deadline are bound enough.
+pub fn patience() -> RetryPartition {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    RetryPartition::custom("invocation")
+        .token_bucket(TokenBucket::unlimited())
+        .client_rate_limiter(ClientRateLimiter::new(now.as_secs_f64()))
+        .build()
 }
 
 /// Why a call failed, in one line: AWS's code, message and request id, or what kept the call from
@@ -91,4 +108,20 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_differ_in_their_longest_pause_and_outlive_a_minute_of_it() {
+        let all: Vec<Duration> = (0..20).map(|_| retries().max_backoff()).collect();
+        assert!(all.iter().any(|longest| *longest != all[0]));
+        for longest in all {
+            assert!(longest <= LONGEST_BACKOFF);
+            // While the first pauses still grow towards the longest, they are short.
+            assert!(longest * (MAX_ATTEMPTS - 6) >= Duration::from_secs(60), "{longest:?}");
+        }
+    }
 }

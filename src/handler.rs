@@ -170,8 +170,9 @@ impl Notifier {
             operation.stack_set.account = Some(home.account.clone());
         }
         let times = Times::until(deadline);
-        let retries_before = self.reader.retries();
-        let (described, id) = self.reader.describe(&operation, call_as, times.reading_ends).await?;
+        let reader = self.reader.anew();
+        let retries_before = reader.retries();
+        let (described, id) = reader.describe(&operation, call_as, times.reading_ends).await?;
         operation.stack_set.id = operation.stack_set.id.or(id);
 
         let guard = match &self.ledger {
@@ -188,7 +189,8 @@ impl Notifier {
             }
             _ => Guard::none(deadline),
         };
-        let asked = Asked { operation: &operation, call_as, by_hand, described: &described, retries_before };
+        let asked =
+            Asked { reader: &reader, operation: &operation, call_as, by_hand, described: &described, retries_before };
         match guard.during(self.tell(asked, guard.attempt(), times)).await {
             Ok(mut done) => {
                 done.unguarded = guard.told(done.message_id.as_deref()).await;
@@ -203,17 +205,17 @@ impl Notifier {
 
     /// Reads, classifies, folds, renders, publishes.
     async fn tell(&self, asked: Asked<'_>, attempt: Option<u64>, times: Times) -> Result<Done, Error> {
-        let Asked { operation, call_as, by_hand, described, retries_before } = asked;
+        let Asked { reader, operation, call_as, by_hand, described, retries_before } = asked;
         let pace = Pace {
             until: times.reading_ends,
             settle: self.config.settle_timeout,
             first_pause: self.first_pause,
             longest_pause: LONGEST_PAUSE,
         };
-        let gathered = gather(&self.reader, operation, call_as, described, pace).await?;
+        let gathered = gather(reader, operation, call_as, described, pace).await?;
         let read = gathered.pages;
         let reading = times.started.elapsed();
-        let retries = self.reader.retries() - retries_before;
+        let retries = reader.retries() - retries_before;
 
         let mut report = gathered.fold.finish(&About {
             operation,
@@ -289,6 +291,7 @@ fn millis(time: Duration) -> u64 {
 /// One operation that is to be told.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
+    reader: &'a Reader,
     operation: &'a OperationRef,
     call_as: CallAs,
     by_hand: bool,

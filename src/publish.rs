@@ -72,7 +72,8 @@ impl Publisher {
                 .map_err(|error| failed(error.to_string()))?;
             request = request.message_attributes(attribute.name, value);
         }
-        let Ok(answer) = timeout_at(until, request.send()).await else {
+        let patience = aws_sdk_sns::Config::builder().retry_partition(aws::patience());
+        let Ok(answer) = timeout_at(until, request.customize().config_override(patience).send()).await else {
             return Err(failed("the function's time ran out".to_owned()));
         };
         let answer = answer.map_err(|error| failed(aws::cause(&error)))?;

@@ -10,6 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::config::Region;
+use aws_sdk_cloudformation::config::retry::RetryPartition;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::RequestId;
 use aws_sdk_cloudformation::types;
@@ -34,6 +35,7 @@ pub struct Reader {
     client: Client,
     region: Option<String>,
     attempts: whole::Attempts,
+    patience: RetryPartition,
 }
 
 /// How much was read.
@@ -87,7 +89,13 @@ impl Reader {
         let checked = aws_sdk_cloudformation::config::Builder::from(config)
             .interceptor(whole::WholeAnswers::new(attempts.clone()))
             .build();
-        Self { client: Client::from_conf(checked), region: config.region().map(ToString::to_string), attempts }
+        let region = config.region().map(ToString::to_string);
+        Self { client: Client::from_conf(checked), region, attempts, patience: aws::patience() }
+    }
+
+    /// The same reader for another invocation, which is as patient as if it were the first.
+    pub fn anew(&self) -> Self {
+        Self { patience: aws::patience(), ..self.clone() }
     }
 
     /// Attempts beyond the first of all calls so far.
@@ -115,7 +123,7 @@ impl Reader {
             .operation_id(&operation.operation_id)
             .call_as(sdk_call_as(call_as))
             .customize()
-            .config_override(self.administration_region(operation))
+            .config_override(self.settings(operation))
             .send();
         let Ok(answer) = timeout_at(until, call).await else {
             return Err(Error::Read(format!("{}: the function's time ran out", subject(what, operation, call_as))));
@@ -160,9 +168,9 @@ impl Reader {
     }
 
     /// Stack sets are regional: one that lives elsewhere than the function is read where it lives.
-    fn administration_region(&self, operation: &OperationRef) -> aws_sdk_cloudformation::config::Builder {
+    fn settings(&self, operation: &OperationRef) -> aws_sdk_cloudformation::config::Builder {
         let wanted = &operation.stack_set.region;
-        let mut builder = aws_sdk_cloudformation::Config::builder();
+        let mut builder = aws_sdk_cloudformation::Config::builder().retry_partition(self.patience.clone());
         if !wanted.is_empty() && self.region.as_deref() != Some(wanted) {
             builder.set_region(Some(Region::new(wanted.clone())));
         }
@@ -191,7 +199,7 @@ impl Results<'_> {
             .set_filters(self.filter.clone().map(|filter| vec![filter]))
             .set_next_token(self.token.clone())
             .customize()
-            .config_override(self.reader.administration_region(self.operation))
+            .config_override(self.reader.settings(self.operation))
             .send();
         let Ok(answer) = timeout_at(until, call).await else {
             return Ok(Next::OutOfTime);

@@ -5,8 +5,8 @@
 mod schema;
 
 mod events;
-mod ledger;
 mod late;
+mod ledger;
 mod notify;
 mod read;
 mod readme;

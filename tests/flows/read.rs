@@ -297,6 +297,25 @@ async fn a_long_spell_of_throttling_is_outlived() {
     }
 }
 
+/// The SDK's quota of retries is one for the process, and a warm function's would be used up here.
+#[tokio::test]
+async fn every_invocation_of_a_warm_process_tries_as_often_as_the_first() {
+    for kind in [FaultKind::ServiceUnavailable, FaultKind::Throttling] {
+        let stage = Stage::of(with_rows(1)).await;
+        for action in [DESCRIBE, "Publish"] {
+            for invocation in 1..=6 {
+                stage.aws.forget();
+                stage.aws.with(|scenario| scenario.faults = vec![Fault::on(action, kind.clone())]);
+                stage.ended("FAILED").await.unwrap_err();
+                assert_eq!(stage.aws.requests_of(action).len(), 12, "{kind:?} on {action}, invocation {invocation}");
+            }
+        }
+        stage.aws.forget();
+        stage.aws.with(|scenario| scenario.faults = vec![Fault::on("*", kind.clone()).times(11)]);
+        assert_eq!(stage.report("FAILED").await["counts"]["total"], 1);
+    }
+}
+
 #[tokio::test]
 async fn credentials_that_have_expired_are_told_of_at_once() {
     let scenario = Scenario::new().stack_set(stack_set().operation(with_rows(1))).fault(Fault::error(
