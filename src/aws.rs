@@ -1,10 +1,14 @@
 //! The AWS clients' common ground: HTTPS stack, time-outs, retries, and an error's cause in words.
 
 use std::error::Error;
+use std::marker::PhantomData;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::{BehaviorVersion, ConfigLoader};
-use aws_sdk_cloudformation::config::retry::{ClientRateLimiter, RetryConfig, RetryPartition, TokenBucket};
+use aws_sdk_cloudformation::config::interceptors::InterceptorContext;
+use aws_sdk_cloudformation::config::retry::{
+    ClassifyRetry, ClientRateLimiter, RetryAction, RetryConfig, RetryPartition, TokenBucket,
+};
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::RequestId;
@@ -58,6 +62,40 @@ pub fn patience() -> RetryPartition {
         .token_bucket(TokenBucket::unlimited())
         .client_rate_limiter(ClientRateLimiter::new(now.as_secs_f64()))
         .build()
+}
+
+/// Knows the refusals of an operation with error `E` that the SDK does not take for throttling: a
+/// throttled key, and "Rate exceeded" under whatever code.
+#[derive(Debug)]
+pub struct Refusals<E>(PhantomData<fn() -> E>);
+
+impl<E> Refusals<E> {
+    /// For the operation with error `E`.
+    pub fn of() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<E> ClassifyRetry for Refusals<E>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let error = context.output_or_error().and_then(Result::err).and_then(|error| error.as_operation_error());
+        let Some(error) = error.and_then(|error| error.downcast_ref::<E>()) else {
+            return RetryAction::NoActionIndicated;
+        };
+        let throttled_key = matches!(error.code(), Some("KMSThrottling" | "KMSThrottlingException"));
+        if throttled_key || error.message().is_some_and(|message| message.contains("Rate exceeded")) {
+            RetryAction::throttling_error()
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "Refusals"
+    }
 }
 
 /// Why a call failed, in one line: AWS's code, message and request id, or what kept the call from

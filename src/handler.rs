@@ -50,7 +50,7 @@ pub struct Done {
     pub outcome: Option<Outcome>,
     /// What was done.
     pub action: Action,
-    /// SNS's id of the message, if one was published.
+    /// SNS's id of the message, if one was published and SNS told its id.
     pub message_id: Option<String>,
     /// Targets by status.
     pub counts: Option<Counts>,
@@ -193,7 +193,9 @@ impl Notifier {
             Asked { reader: &reader, operation: &operation, call_as, by_hand, described: &described, retries_before };
         match guard.during(self.tell(asked, guard.attempt(), times)).await {
             Ok(mut done) => {
-                done.unguarded = guard.told(done.message_id.as_deref()).await;
+                // A message without a known id is none the less told.
+                let unknown = (done.action == Action::Published).then_some("unknown");
+                done.unguarded = guard.told(done.message_id.as_deref().or(unknown)).await;
                 Ok(done)
             }
             Err(error) => {
@@ -239,7 +241,7 @@ impl Notifier {
             done.why = "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned();
         } else {
             let message = render::message(&report)?;
-            done.message_id = Some(self.publisher.publish(&message, times.publishing_ends).await?);
+            done.message_id = self.publisher.publish(&message, times.publishing_ends).await?;
             done.action = Action::Published;
             done.why = match problems.is_empty() {
                 false => problems.join("; "),
@@ -260,7 +262,7 @@ impl Notifier {
             reading_ms = millis(reading),
             publishing_ms = millis(reported.elapsed()),
             complete = report.completeness.complete,
-            published = done.message_id.is_some(),
+            published = done.action == Action::Published,
             message_id = done.message_id,
             attempt,
             "operation reported"

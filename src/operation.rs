@@ -267,6 +267,13 @@ pub struct TargetResult {
     pub organizational_unit_id: Option<String>,
 }
 
+impl TargetResult {
+    /// Account and Region, which are one target's alone; `None` if the row lacks either.
+    pub fn target(&self) -> Option<(&str, &str)> {
+        Some((self.account.as_deref()?, self.region.as_deref()?))
+    }
+}
+
 /// The account gate's answer for one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {

@@ -2,11 +2,12 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
-use aws_sdk_sns::config::Region;
-use aws_sdk_sns::config::interceptors::InterceptorContext;
-use aws_sdk_sns::config::retry::{ClassifyRetry, RetryAction};
-use aws_sdk_sns::operation::publish::PublishError;
+use aws_sdk_sns::config::interceptors::FinalizerInterceptorContextMut;
+use aws_sdk_sns::config::{ConfigBag, Intercept, Region, RuntimeComponents};
+use aws_sdk_sns::error::BoxError;
+use aws_sdk_sns::operation::publish::{PublishError, PublishOutput};
 use aws_sdk_sns::types::MessageAttributeValue;
+use aws_smithy_runtime_api::client::interceptors::context::Output;
 use tokio::time::{Instant, timeout_at};
 
 use crate::aws;
@@ -14,23 +15,27 @@ use crate::config::Topic;
 use crate::error::Error;
 use crate::render::Message;
 
-/// The SDK does not know that a throttled key is worth another try.
+/// Takes an answer with a status of success for one, whatever became of its body: the message is
+/// accepted then, and another attempt would send it twice.
 #[derive(Debug)]
-struct KmsThrottling;
+struct Accepted;
 
-impl ClassifyRetry for KmsThrottling {
-    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let error = context.output_or_error().and_then(Result::err);
-        let error = error.and_then(|error| error.as_operation_error());
-        let code = error.and_then(|error| error.downcast_ref::<PublishError>()).and_then(|error| error.meta().code());
-        match code {
-            Some("KMSThrottling" | "KMSThrottlingException") => RetryAction::throttling_error(),
-            _ => RetryAction::NoActionIndicated,
-        }
+impl Intercept for Accepted {
+    fn name(&self) -> &'static str {
+        "Accepted"
     }
 
-    fn name(&self) -> &'static str {
-        "KmsThrottling"
+    fn modify_before_attempt_completion(
+        &self,
+        context: &mut FinalizerInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let accepted = context.response().is_some_and(|answer| answer.status().is_success());
+        if let Some(outcome @ Err(_)) = context.output_or_error_mut().filter(|_| accepted) {
+            *outcome = Ok(Output::erase(PublishOutput::builder().build()));
+        }
+        Ok(())
     }
 }
 
@@ -46,16 +51,17 @@ impl Publisher {
     pub fn new(config: &SdkConfig, topic: Topic) -> Self {
         let regional = aws_sdk_sns::config::Builder::from(config)
             .region(Region::new(topic.region.clone()))
-            .retry_classifier(KmsThrottling)
+            .retry_classifier(aws::Refusals::<PublishError>::of())
+            .interceptor(Accepted)
             .build();
         Self { client: Client::from_conf(regional), topic }
     }
 
-    /// Publishes one message, by `until` at the latest, and gives SNS's message id.
+    /// Publishes one message, by `until` at the latest, and gives SNS's message id, if SNS told it.
     ///
     /// # Errors
     /// [`Error::Publish`] that names the topic and AWS's code, message and request id.
-    pub async fn publish(&self, message: &Message, until: Instant) -> Result<String, Error> {
+    pub async fn publish(&self, message: &Message, until: Instant) -> Result<Option<String>, Error> {
         let failed = |cause: String| Error::Publish(format!("could not publish to topic {}: {cause}", self.topic.arn));
         let mut request = self
             .client
@@ -76,7 +82,18 @@ impl Publisher {
         let Ok(answer) = timeout_at(until, request.customize().config_override(patience).send()).await else {
             return Err(failed("the function's time ran out".to_owned()));
         };
-        let answer = answer.map_err(|error| failed(aws::cause(&error)))?;
-        Ok(answer.message_id.unwrap_or_default())
+        let answer = answer.map_err(|error| {
+            let needed = match aws::code(&error) {
+                Some("AuthorizationError" | "AccessDenied" | "AccessDeniedException") => {
+                    "; the function's role needs sns:Publish on this topic"
+                }
+                Some("KMSAccessDenied" | "KMSAccessDeniedException") => {
+                    "; the function's role needs kms:GenerateDataKey and kms:Decrypt on the topic's key"
+                }
+                _ => "",
+            };
+            failed(aws::cause(&error) + needed)
+        })?;
+        Ok(answer.message_id.filter(|id| !id.is_empty()))
     }
 }

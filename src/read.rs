@@ -13,6 +13,8 @@ use aws_sdk_cloudformation::config::Region;
 use aws_sdk_cloudformation::config::retry::RetryPartition;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::RequestId;
+use aws_sdk_cloudformation::operation::describe_stack_set_operation::DescribeStackSetOperationError;
+use aws_sdk_cloudformation::operation::list_stack_set_operation_results::ListStackSetOperationResultsError;
 use aws_sdk_cloudformation::types;
 use tokio::time::{Instant, timeout_at};
 
@@ -63,7 +65,8 @@ pub struct Results<'a> {
     call_as: CallAs,
     filter: Option<types::OperationResultFilter>,
     token: Option<String>,
-    seen: HashSet<u64>,
+    tokens: HashSet<u64>,
+    contents: HashSet<u64>,
     read: Pages,
     empty_in_a_row: u32,
     ended: bool,
@@ -88,6 +91,8 @@ impl Reader {
         let attempts = whole::Attempts::default();
         let checked = aws_sdk_cloudformation::config::Builder::from(config)
             .interceptor(whole::WholeAnswers::new(attempts.clone()))
+            .retry_classifier(aws::Refusals::<DescribeStackSetOperationError>::of())
+            .retry_classifier(aws::Refusals::<ListStackSetOperationResultsError>::of())
             .build();
         let region = config.region().map(ToString::to_string);
         Self { client: Client::from_conf(checked), region, attempts, patience: aws::patience() }
@@ -155,7 +160,8 @@ impl Reader {
             call_as,
             filter,
             token: None,
-            seen: HashSet::new(),
+            tokens: HashSet::new(),
+            contents: HashSet::new(),
             read: Pages::default(),
             empty_in_a_row: 0,
             ended: false,
@@ -182,8 +188,8 @@ impl Results<'_> {
     /// Reads the next page, or gives up at `until`; the same page can be asked for again then.
     ///
     /// # Errors
-    /// [`Error::Read`] as for [`Reader::describe`], and when the chain of tokens is broken: a
-    /// token that came before or is empty would otherwise end in a short report.
+    /// [`Error::Read`] as for [`Reader::describe`], and when the chain of pages is broken: a
+    /// token or a page that came before, or an empty token, would otherwise end in a wrong report.
     pub async fn next(&mut self, until: Instant) -> Result<Next, Error> {
         if self.ended {
             return Ok(Next::End);
@@ -207,37 +213,41 @@ impl Results<'_> {
         let page = answer.map_err(|error| failure(RESULTS, self.operation, self.call_as, &error))?;
         let rows: Vec<TargetResult> = page.summaries.unwrap_or_default().into_iter().map(from_sdk_row).collect();
         self.read.count(&rows);
+        if content(&rows).is_some_and(|content| !self.contents.insert(content)) {
+            return Err(self.broken("lists the results of an earlier page once more"));
+        }
         self.empty_in_a_row = if rows.is_empty() { self.empty_in_a_row + 1 } else { 0 };
         self.ended = page.next_token.is_none();
         if let Some(next) = page.next_token {
-            let broken = if self.empty_in_a_row >= EMPTY_PAGES {
-                Some("after many pages without rows yet another")
+            if self.empty_in_a_row >= EMPTY_PAGES {
+                return Err(self.broken("hands out after many pages without rows yet another token for the next page"));
             } else if next.is_empty() {
-                Some("an empty")
-            } else if !self.seen.insert(fingerprint(&next)) {
-                Some("an already used")
-            } else {
-                None
-            };
-            if let Some(kind) = broken {
-                return Err(Error::Read(format!(
-                    "{}: page {} hands out {kind} token for the next page, so {} rows may not be all",
-                    subject(RESULTS, self.operation, self.call_as),
-                    self.read.pages,
-                    self.read.rows
-                )));
+                return Err(self.broken("hands out an empty token for the next page"));
+            } else if !self.tokens.insert(fingerprint(&next)) {
+                return Err(self.broken("hands out an already used token for the next page"));
             }
             self.token = Some(next);
         }
         Ok(Next::Page(rows))
     }
+
+    fn broken(&self, how: &str) -> Error {
+        let (pages, rows) = (self.read.pages, self.read.rows);
+        let subject = subject(RESULTS, self.operation, self.call_as);
+        Error::Read(format!("{subject}: page {pages} {how}, so {rows} rows may not be all"))
+    }
 }
 
 /// Tokens are up to 1 KiB each and there may be 1,000 of them: their hashes are enough.
-fn fingerprint(token: &str) -> u64 {
+fn fingerprint(what: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    token.hash(&mut hasher);
+    what.hash(&mut hasher);
     hasher.finish()
+}
+
+/// What tells a page from all others: how many targets it lists, its first and its last.
+fn content(rows: &[TargetResult]) -> Option<u64> {
+    Some(fingerprint((rows.len(), rows.first()?.target()?, rows.last()?.target()?)))
 }
 
 fn sdk_call_as(call_as: CallAs) -> types::CallAs {

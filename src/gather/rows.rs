@@ -11,7 +11,7 @@ pub(super) type Key = u64;
 
 /// `None` for a row that lacks either: it cannot be followed from one reading to the next.
 pub(super) fn key(row: &TargetResult) -> Option<Key> {
-    let target = (row.account.as_ref()?, row.region.as_ref()?);
+    let target = row.target()?;
     let mut hasher = DefaultHasher::new();
     target.hash(&mut hasher);
     Some(hasher.finish())

@@ -5,6 +5,7 @@
 mod schema;
 
 mod events;
+mod faults;
 mod late;
 mod ledger;
 mod notify;

@@ -1,6 +1,6 @@
 //! Publishing: when, what each kind of subscriber gets, and what an error says.
 
-use sandbox::{FailedCount, Fault, FaultKind, Operation, Row, Scenario};
+use sandbox::{FailedCount, Fault, Operation, Row, Scenario};
 use serde_json::{Value, json};
 
 use crate::support::{OPERATION, Stage, TOPIC, account, operation, stack_set};
@@ -112,22 +112,6 @@ async fn every_kind_of_problem_is_published_with_its_reason() {
         let stage = Stage::of(operation).await;
         let done = stage.ended(status).await.unwrap();
         assert_eq!((&done["action"], &done["why"]), (&json!("published"), &json!(why)));
-    }
-}
-
-#[tokio::test]
-async fn passing_faults_of_sns_are_outlived() {
-    for fault in [
-        Fault::error("Publish", 500, "InternalError", "try again"),
-        Fault::error("Publish", 400, "KMSThrottling", "Rate exceeded"),
-        Fault::on("Publish", FaultKind::Throttling),
-        Fault::on("Publish", FaultKind::Reset),
-    ] {
-        let scenario = Scenario::new().stack_set(stack_set().operation(failed())).fault(fault.once());
-        let stage = Stage::new(scenario).await;
-        assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "published");
-        assert_eq!(stage.aws.published().len(), 1);
-        assert_eq!(stage.aws.faults_fired().len(), 1);
     }
 }
 

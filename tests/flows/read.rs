@@ -255,34 +255,6 @@ async fn what_the_role_may_not_do_is_named_and_not_tried_again() {
     assert_eq!(stage.actions(), [DESCRIBE, RESULTS]);
 }
 
-#[tokio::test]
-async fn passing_faults_lose_no_page_and_count_none_twice() {
-    for kind in [
-        FaultKind::Throttling,
-        FaultKind::InternalFailure,
-        FaultKind::ServiceUnavailable,
-        FaultKind::Reset,
-        FaultKind::LostAnswer,
-        FaultKind::ResetMidBody,
-        FaultKind::NotXml,
-        FaultKind::CutXml,
-        FaultKind::MalformedXml,
-    ] {
-        for page in [1, 2, 4] {
-            let scenario = Scenario::new()
-                .stack_set(stack_set().operation(with_rows(350)))
-                .fault(Fault::on(RESULTS, kind.clone()).page(page).once());
-            let stage = Stage::new(scenario).await;
-            let document = stage.report("FAILED").await;
-            assert_eq!(document["counts"]["total"], 350, "{kind:?} on page {page}");
-            assert_eq!(document["counts"]["failed"], 35, "{kind:?} on page {page}");
-            assert_eq!(document["completeness"]["complete"], true);
-            assert_eq!(stage.aws.faults_fired().len(), 1);
-            assert_eq!(stage.aws.requests_of(RESULTS).len(), 5, "four pages, and one of them again");
-        }
-    }
-}
-
 /// Ten refusals in a row are more than a minute of them with the pauses of production.
 #[tokio::test]
 async fn a_long_spell_of_throttling_is_outlived() {

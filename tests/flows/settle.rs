@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sandbox::{FailedCount, Fault, FaultKind, Operation, Request, Row, Rows, Scenario};
+use sandbox::{FailedCount, Operation, Request, Row, Rows, Scenario};
 use serde_json::Value;
 
 use crate::support::{OPERATION, Stage, account, operation, stack_set};
@@ -140,20 +140,6 @@ async fn short_of_time_failures_come_first_and_the_report_says_what_is_missing()
         "time ran out before all results were read, but all FAILED and CANCELLED ones"
     );
     assert!(stage.published().subject.unwrap().ends_with("(incomplete)"));
-}
-
-#[tokio::test]
-async fn time_that_is_too_short_for_anything_is_an_error_that_says_so() {
-    for (action, kind) in
-        [(RESULTS, FaultKind::Hang), ("DescribeStackSetOperation", FaultKind::Hang), ("Publish", FaultKind::Hang)]
-    {
-        let scenario = Scenario::new()
-            .stack_set(stack_set().operation(operation("FAILED", vec![Row::failed(&account(1), "eu-west-1", "x")])))
-            .fault(Fault::on(action, kind));
-        let stage = Stage::new(scenario).await.time(Duration::from_millis(800));
-        let error = stage.ended("FAILED").await.unwrap_err();
-        assert!(error.to_string().ends_with(": the function's time ran out"), "{action}: {error}");
-    }
 }
 
 /// A row that goes through states as results are read.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::config::{Credentials, Region};
 use sandbox::{Aws, Operation, Published, Row, Scenario, StackSet};
 use serde_json::{Value, json};
@@ -33,17 +34,22 @@ impl Stage {
 
     /// A stage whose function has these settings besides the topic.
     pub(crate) async fn with(scenario: Scenario, settings: &[(&str, &str)]) -> Self {
+        Self::impatient(scenario, settings, Duration::from_secs(10)).await
+    }
+
+    /// A stage whose function waits no longer than this for an answer.
+    pub(crate) async fn impatient(scenario: Scenario, settings: &[(&str, &str)], attempt: Duration) -> Self {
         let aws = Aws::start(scenario.topic(TOPIC)).await;
         let url = aws.url();
-        Self::wired(aws, &url, settings).await
+        Self::wired(aws, &url, settings, attempt).await
     }
 
     /// A stage whose function looks for AWS at another address.
     pub(crate) async fn at(url: &str, scenario: Scenario) -> Self {
-        Self::wired(Aws::start(scenario).await, url, &[]).await
+        Self::wired(Aws::start(scenario).await, url, &[], Duration::from_secs(10)).await
     }
 
-    async fn wired(aws: Aws, url: &str, settings: &[(&str, &str)]) -> Self {
+    async fn wired(aws: Aws, url: &str, settings: &[(&str, &str)], attempt: Duration) -> Self {
         let sdk = aws::loader()
             .endpoint_url(url)
             // The same number of attempts as in production, without its long pauses.
@@ -52,6 +58,7 @@ impl Stage {
                     .with_initial_backoff(Duration::from_millis(5))
                     .with_max_backoff(Duration::from_millis(20)),
             )
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt).build())
             .region(Region::new(REGION))
             .credentials_provider(Credentials::new("AKIDTEST", "secret", None, None, "test"))
             .load()
@@ -100,7 +107,11 @@ impl Stage {
 
     /// Invokes the function and gives the one entry of its reply.
     pub(crate) async fn invoke(&self, event: &Value) -> Result<Value, Error> {
-        let deadline = Instant::now() + self.time;
+        self.invoke_until(event, Instant::now() + self.time).await
+    }
+
+    /// Invokes the function, which has time until then.
+    pub(crate) async fn invoke_until(&self, event: &Value, deadline: Instant) -> Result<Value, Error> {
         let invocation = Invocation { function_arn: &self.function, deadline };
         let reply = self.notifier.handle(event, &invocation).await?;
         let reply = serde_json::to_value(reply).unwrap();

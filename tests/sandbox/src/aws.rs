@@ -1,6 +1,6 @@
 //! The loopback AWS as a test holds it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed};
 
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, http::Method};
@@ -69,6 +69,11 @@ impl Aws {
     /// All faults that have happened.
     pub fn faults_fired(&self) -> Vec<Fired> {
         self.world().fired.clone()
+    }
+
+    /// How many connections are open now.
+    pub fn connections(&self) -> usize {
+        self.server.open.load(Relaxed)
     }
 
     /// Forgets requests, messages and fired faults, as between two rounds of a benchmark.

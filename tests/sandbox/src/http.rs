@@ -4,7 +4,10 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     thread,
 };
@@ -144,6 +147,8 @@ impl Body for Payload {
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// Connections that are open.
+    pub(crate) open: Arc<AtomicUsize>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -156,7 +161,7 @@ impl Server {
         F: Future<Output = Reply> + Send + 'static,
     {
         let (server, listener, stopped) = Self::bind();
-        tokio::spawn(serve(listener, stopped, state, handler));
+        tokio::spawn(serve(listener, stopped, Arc::clone(&server.open), state, handler));
         server
     }
 
@@ -167,12 +172,13 @@ impl Server {
         F: Future<Output = Reply> + Send + 'static,
     {
         let (mut server, listener, stopped) = Self::bind();
+        let open = Arc::clone(&server.open);
         server.thread = Some(thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .expect("a runtime can be built")
-                .block_on(serve(listener, stopped, state, handler));
+                .block_on(serve(listener, stopped, open, state, handler));
         }));
         server
     }
@@ -182,8 +188,24 @@ impl Server {
         listener.set_nonblocking(true).expect("a listener can be made non-blocking");
         let address = listener.local_addr().expect("a bound listener has an address");
         let (stop, stopped) = oneshot::channel();
-        let server = Self { address, stop: Some(stop), thread: None };
+        let server = Self { address, open: Arc::default(), stop: Some(stop), thread: None };
         (server, listener, stopped)
+    }
+}
+
+/// An open connection; dropping it takes it off the count.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn one_more(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -200,6 +222,7 @@ impl Drop for Server {
 async fn serve<S, F>(
     listener: std::net::TcpListener,
     mut stopped: oneshot::Receiver<()>,
+    open: Arc<AtomicUsize>,
     state: Arc<S>,
     handler: fn(Arc<S>, Request<Incoming>) -> F,
 ) where
@@ -219,7 +242,9 @@ async fn serve<S, F>(
                 // Small answers must not wait for an acknowledgement of the one before.
                 let _ = stream.set_nodelay(true);
                 let state = Arc::clone(&state);
+                let counted = Counted::one_more(&open);
                 connections.spawn(async move {
+                    let _counted = counted;
                     let service = service_fn(move |request| {
                         let reply = handler(Arc::clone(&state), request);
                         async move { reply.await.send().await }

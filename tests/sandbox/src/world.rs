@@ -1,6 +1,9 @@
 //! Everything that the server knows while it runs, and how it answers one call.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use crate::{
     calls, cloudformation, dynamodb,
@@ -33,6 +36,10 @@ pub struct Request {
     pub token: Option<String>,
     /// How many rows were served.
     pub rows: usize,
+    /// When it came.
+    pub at: Instant,
+    /// What went wrong with it, delays aside.
+    pub fault: Option<FaultKind>,
 }
 
 impl Request {
@@ -113,6 +120,8 @@ impl World {
             status: None,
             token: None,
             rows: 0,
+            at: Instant::now(),
+            fault: met.kind.clone(),
         };
         let reply = self.reply(&call, met.kind.as_ref(), request_id, &mut request);
         request.status = reply.status();
