@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
 use sandbox::{FailedCount, Fault, FaultKind, Operation, Row, Scenario};
 use serde_json::Value;
 
@@ -184,4 +185,148 @@ async fn a_row_that_fails_after_its_page_was_read_is_not_counted_twice() {
         .fault(Fault::on(RESULTS, FaultKind::Hang).page(2).once());
     let document = Stage::new(scenario).await.time(Duration::from_secs(3)).report("FAILED").await;
     assert_eq!(numbers(&document), [250, 249, 1, 0, 0, 0]);
+}
+
+/// What becomes of one row; all lengths are numbers of readings.
+#[derive(Debug, Clone)]
+struct Life {
+    named: bool,
+    hidden: usize,
+    pending: usize,
+    /// Gone after PENDING, and after RUNNING. A target that is found nowhere in two whole rounds is taken for a
+    /// success, so it is gone for less.
+    gone: [usize; 2],
+    running: Option<usize>,
+    end: &'static str,
+    /// After so many readings the end is undone for so many: an older copy of the list was read.
+    relapse: Option<(usize, usize)>,
+}
+
+fn life() -> impl Strategy<Value = Life> {
+    let ends = prop_oneof![Just("SUCCEEDED"), Just("FAILED"), Just("CANCELLED")];
+    let gone = [0..=2_usize, 0..=2_usize];
+    let relapse = proptest::option::weighted(0.2, (1..4_usize, 1..=2_usize));
+    let running = proptest::option::of(0..4_usize);
+    let hidden = prop_oneof![3 => Just(0), 1 => 1..3_usize];
+    (proptest::bool::weighted(0.98), hidden, 0..4_usize, gone, running, ends, relapse).prop_map(
+        |(named, hidden, pending, gone, running, end, relapse)| {
+            // Only what had not begun is cancelled.
+            let running = running.filter(|_| end != "CANCELLED");
+            let gone = [gone[0], running.map_or(0, |_| gone[1])];
+            // A row that does both could stay out of sight for two rounds.
+            let relapse = relapse.filter(|_| gone == [0, 0]);
+            Life { named, hidden, pending, gone, running, end, relapse }
+        },
+    )
+}
+
+impl Life {
+    /// From which reading on the row has which status, or none.
+    fn course(&self) -> Vec<(usize, Option<&'static str>)> {
+        let mut course = Vec::new();
+        let mut now = 0;
+        let mut last = |length: usize, status| {
+            if length > 0 {
+                course.push((now, status));
+            }
+            now += length;
+        };
+        last(self.hidden, None);
+        last(self.pending, Some("PENDING"));
+        last(self.gone[0], None);
+        last(self.running.unwrap_or(0), Some("RUNNING"));
+        last(self.gone[1], None);
+        if let Some((after, length)) = self.relapse {
+            last(after, Some(self.end));
+            last(length, Some(if self.running.is_some() { "RUNNING" } else { "PENDING" }));
+        }
+        last(1, Some(self.end));
+        course
+    }
+
+    fn status(&self, reading: usize) -> Option<&'static str> {
+        self.course().into_iter().rev().find(|(from, _)| *from <= reading).and_then(|(_, status)| status)
+    }
+
+    fn row(&self, i: usize) -> Row {
+        let mut all: Option<(usize, Row)> = None;
+        let course = self.course();
+        for (at, (from, status)) in course.iter().enumerate().rev() {
+            let Some(status) = status else { continue };
+            let mut row = match *status {
+                "FAILED" => failed(i),
+                "CANCELLED" => cancelled(i),
+                other => Row::new(&account(i), EUROPE, other),
+            };
+            if !self.named {
+                row = nameless(row);
+            }
+            if let Some((when, next)) = all {
+                row = row.later(when, next);
+            }
+            // What is hidden before belongs to this row: its turn comes early, and it shows itself later.
+            let hidden = at.checked_sub(1).map(|before| course[before]).filter(|(_, status)| status.is_none());
+            all = Some((hidden.map_or(*from, |(since, _)| since), row.visible_from(*from)));
+        }
+        all.expect("a row has an end").1
+    }
+}
+
+/// More pages than are read whole again, and no more rows than that takes.
+const ELEVEN_PAGES: usize = 1_050;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    /// However rows appear, change, vanish and come back, and however they move from page to page: the numbers are
+    /// those of the last reading, or the report says that it is incomplete, and then it tells no row that there is not.
+    #[test]
+    fn any_order_of_arrival_ends_in_true_numbers_or_an_incomplete_report(
+        lives in proptest::collection::vec(life(), 1..25),
+        many in any::<bool>(),
+        moving in proptest::bool::weighted(0.3),
+        counted in proptest::bool::weighted(0.7),
+    ) {
+        let rest = if many { ELEVEN_PAGES - lives.len() } else { 0 };
+        let rows: Vec<Row> = lives
+            .iter()
+            .enumerate()
+            .map(|(i, life)| life.row(i))
+            .chain((0..rest).map(|i| succeeded(1_000 + i)))
+            .collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (document, first_pages) = runtime.block_on(async {
+            let mut late = operation("FAILED", rows);
+            late.moving = moving;
+            late.failed_count = if counted { FailedCount::FromRows } else { FailedCount::Absent };
+            let settings = [("SETTLE_TIMEOUT_SECONDS", "1"), ("NOTIFY_ON", "always")];
+            let stage = Stage::with(Scenario::new().stack_set(stack_set().operation(late)), &settings).await;
+            let document = stage.report("FAILED").await;
+            let requests = stage.aws.requests_of(RESULTS);
+            (document, requests.iter().filter(|request| request.param("NextToken").is_none()).count())
+        });
+        let at = |reading: usize, status: &str| {
+            lives.iter().filter(|life| life.status(reading) == Some(status)).count() as u64
+        };
+        let told = numbers(&document);
+        let [total, succeeded, failed, cancelled, running, pending] = told;
+        prop_assert_eq!(total, succeeded + failed + cancelled + running + pending);
+        if !many && !moving {
+            // Read whole each time: the numbers are those of one moment.
+            let last = first_pages - 1;
+            let seen = ["SUCCEEDED", "FAILED", "CANCELLED", "RUNNING", "PENDING"].map(|status| at(last, status));
+            prop_assert_eq!(&told[1..], &seen[..], "at reading {}", last);
+        }
+        let ends = ["SUCCEEDED", "FAILED", "CANCELLED"].map(|status| at(usize::MAX, status));
+        if is_complete(&document) {
+            prop_assert_eq!((running, pending), (0, 0));
+            // A failure that nobody counts and that is not listed yet cannot be known of.
+            prop_assert!(failed == ends[1] || (!counted && failed < ends[1]), "{:?} of {:?}", told, ends);
+        }
+        if !moving {
+            // Rows that were never listed cannot be known of; a success that moved to the next page is seen twice.
+            prop_assert!(succeeded <= ends[0] + rest as u64 && cancelled <= ends[2], "{:?} of {:?}", told, ends);
+            prop_assert!(total <= (lives.len() + rest) as u64);
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use proptest::prelude::*;
 use sandbox::{FailedCount, Operation, Request, Row, Rows, Scenario};
 use serde_json::Value;
 
@@ -140,68 +139,4 @@ async fn short_of_time_failures_come_first_and_the_report_says_what_is_missing()
         "time ran out before all results were read, but all FAILED and CANCELLED ones"
     );
     assert!(stage.published().subject.unwrap().ends_with("(incomplete)"));
-}
-
-/// A row that goes through states as results are read.
-fn late_row() -> impl Strategy<Value = Vec<(usize, &'static str)>> {
-    let ends = prop_oneof![Just("SUCCEEDED"), Just("FAILED"), Just("CANCELLED")];
-    (0..4_usize, 0..4_usize, 0..4_usize, ends, any::<bool>()).prop_map(|(hidden, pending, running, end, runs)| {
-        let mut states = vec![(hidden, "PENDING")];
-        if runs && end != "CANCELLED" {
-            states.push((hidden + pending, "RUNNING"));
-        }
-        states.push((hidden + pending + running, end));
-        states
-    })
-}
-
-fn row_of(i: usize, states: &[(usize, &'static str)]) -> Row {
-    let make = |status: &str| match status {
-        "FAILED" => Row::failed(&account(i), "eu-west-1", "Rate exceeded"),
-        "CANCELLED" => Row::cancelled(&account(i), "eu-west-1", "Cancelled since failure tolerance has exceeded"),
-        other => Row::new(&account(i), "eu-west-1", other),
-    };
-    let mut later: Option<(usize, Row)> = None;
-    for (at, status) in states.iter().rev() {
-        let mut row = make(status);
-        if let Some((when, next)) = later.take() {
-            row = row.later(when, next);
-        }
-        later = Some((*at, row));
-    }
-    let (hidden, row) = later.expect("a row has a state");
-    row.visible_from(hidden)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-
-    /// However rows become visible and change, a report that says it is complete has the final
-    /// numbers of failures, and never more rows than there are.
-    #[test]
-    fn any_order_of_arrival_ends_in_true_numbers_or_an_incomplete_report(
-        states in proptest::collection::vec(late_row(), 1..12),
-        many in any::<bool>(),
-    ) {
-        let rows: Vec<Row> = states.iter().enumerate().map(|(i, states)| row_of(i, states)).collect();
-        let total = if many { MANY } else { rows.len() };
-        let rows = if many { among_many(rows) } else { rows };
-        let count = |end: &str| states.iter().filter(|states| states.last().is_some_and(|(_, status)| *status == end)).count() as u64;
-        let (failed, cancelled) = (count("FAILED"), count("CANCELLED"));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let document = runtime.block_on(async {
-            let scenario = Scenario::new().stack_set(stack_set().operation(operation("FAILED", rows)));
-            let settings = [("SETTLE_TIMEOUT_SECONDS", "1"), ("NOTIFY_ON", "always")];
-            Stage::with(scenario, &settings).await.report("FAILED").await
-        });
-        let [all, succeeded, told_failed, told_cancelled, running, pending] = numbers(&document);
-        prop_assert_eq!(all, succeeded + told_failed + told_cancelled + running + pending);
-        prop_assert!(all <= total as u64);
-        prop_assert!(told_failed <= failed && told_cancelled <= cancelled);
-        if document["completeness"]["complete"] == true {
-            prop_assert_eq!((told_failed, running, pending), (failed, 0, 0));
-            // Rows that were never listed cannot be known of, but none is told to have succeeded that did not.
-            prop_assert!(succeeded <= total as u64 - failed - cancelled);
-        }
-    }
 }
