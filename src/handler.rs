@@ -217,6 +217,7 @@ impl Notifier {
         let gathered = gather(reader, operation, call_as, described, pace).await?;
         let read = gathered.pages;
         let reading = times.started.elapsed();
+        let read_by = Instant::now();
         let retries = reader.retries() - retries_before;
 
         let mut report = gathered.fold.finish(&About {
@@ -236,11 +237,12 @@ impl Notifier {
             complete: report.completeness.complete,
             ungated: report.account_gate.ungated.count,
         });
-        let reported = Instant::now();
+        let mut rendered = Instant::now();
         if problems.is_empty() && self.config.notify_on == NotifyOn::Problems && !by_hand {
             done.why = "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned();
         } else {
             let message = render::message(&report)?;
+            rendered = Instant::now();
             done.message_id = self.publisher.publish(&message, times.publishing_ends).await?;
             done.action = Action::Published;
             done.why = match problems.is_empty() {
@@ -254,13 +256,18 @@ impl Notifier {
             operation = operation.operation_id,
             outcome = report.outcome.as_str(),
             total = report.counts.total,
+            succeeded = report.counts.succeeded,
             failed = report.counts.failed,
             cancelled = report.counts.cancelled,
+            running = report.counts.running,
+            pending = report.counts.pending,
+            other = report.counts.other,
             pages = read.pages,
             rounds = gathered.rounds,
             retries,
             reading_ms = millis(reading),
-            publishing_ms = millis(reported.elapsed()),
+            rendering_ms = millis(rendered - read_by),
+            publishing_ms = millis(rendered.elapsed()),
             complete = report.completeness.complete,
             published = done.action == Action::Published,
             message_id = done.message_id,

@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use function::{Function, command};
-use sandbox::{Aws, FailedCount, Fault, Invocation, Outcome, Runtime, Scenario, demo};
+use sandbox::{Aws, FailedCount, Fault, FaultKind, Invocation, Outcome, Runtime, Scenario, demo};
 use serde_json::{Value, json};
 
 fn start(runtime: &Runtime, aws: &Aws) -> Function {
@@ -248,25 +248,63 @@ async fn the_log_holds_neither_secrets_nor_whole_events() {
     }
 }
 
+/// Whether it is RFC 3339 in UTC.
+fn is_timestamp(text: &Value) -> bool {
+    let text = text.as_str().unwrap_or_default();
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+    let fraction = shape.strip_prefix("9999-99-99T99:99:99").and_then(|rest| rest.strip_suffix('Z'));
+    fraction.is_some_and(|fraction| fraction.is_empty() || fraction.starts_with('.'))
+}
+
 #[tokio::test]
 async fn every_log_line_has_a_time_a_level_and_the_request_id() {
-    for level in ["TRACE", "DEBUG", "INFO"] {
+    for (level, told) in [("TRACE", 1), ("DEBUG", 1), ("INFO", 1), ("WARN", 0), ("ERROR", 0), ("FATAL", 0)] {
         let log = lines(&log_of(level, "JSON", &event("operation-failed.json")).await);
-        let ours: Vec<&Value> = log.iter().filter(|line| line["message"] == "operation reported").collect();
-        assert_eq!(ours.len(), 1, "one line a report");
-        let line = ours[0];
-        assert_eq!(
-            (&line["level"], &line["outcome"], &line["failed"]),
-            (&json!("INFO"), &json!("FAILED"), &json!(179))
-        );
-        assert_eq!((&line["pages"], &line["retries"], &line["complete"]), (&json!(20), &json!(0), &json!(true)));
-        assert!(line["reading_ms"].is_u64() && line["publishing_ms"].is_u64());
-        for line in log.iter().filter(|line| !line["requestId"].is_null()) {
-            let time = line["timestamp"].as_str().unwrap();
-            assert!(time.len() > 19 && time.ends_with('Z') && time.as_bytes()[10] == b'T', "{time}");
+        let ours = log.iter().filter(|line| line["message"] == "operation reported").count();
+        assert_eq!(ours, told, "one line a report, from INFO on: {level}");
+        // The first line of the invocation has it, and so have all that follow.
+        let of_invocation: Vec<&Value> = log.iter().skip_while(|line| line["requestId"].is_null()).collect();
+        let id = of_invocation.first().map(|line| line["requestId"].clone()).expect("a line of the invocation");
+        assert!(id.as_str().is_some_and(|id| !id.is_empty()));
+        for line in of_invocation {
+            assert_eq!(line["requestId"], id, "{level}: {line}");
         }
-        assert!(ours[0]["requestId"].as_str().is_some_and(|id| !id.is_empty()));
+        for line in &log {
+            assert!(is_timestamp(&line["timestamp"]) && line["level"].is_string(), "{level}: {line}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_report_is_one_line_with_all_its_numbers() {
+    let cut = Fault::on("ListStackSetOperationResults", FaultKind::CutXml).page(3).once();
+    let scenario = demo::scenario().fault(cut);
+    let settings = [("AWS_LAMBDA_LOG_LEVEL", "INFO"), ("AWS_LAMBDA_LOG_FORMAT", "JSON")];
+    let log = lines(&log_with(scenario, &settings, "log-numbers", &event("operation-failed.json")).await);
+    let mut line = log.iter().find(|line| line["message"] == "operation reported").cloned().unwrap();
+    let fields = line.as_object_mut().unwrap();
+    for taken in ["reading_ms", "rendering_ms", "publishing_ms"] {
+        assert!(fields.remove(taken).is_some_and(|millis| millis.is_u64()), "{taken}");
+    }
+    for checked_elsewhere in ["timestamp", "requestId"] {
+        fields.remove(checked_elsewhere);
+    }
+    assert_eq!(
+        line,
+        json!({
+            "level": "INFO",
+            "message": "operation reported",
+            "stack_set": demo::scenario().stack_sets[0].id(),
+            "operation": demo::OPERATION_ID,
+            "outcome": "FAILED",
+            "total": 2000, "succeeded": 1501, "failed": 179, "cancelled": 320, "running": 0, "pending": 0, "other": 0,
+            "pages": 20,
+            "rounds": 0,
+            "retries": 1,
+            "complete": true,
+            "published": true,
+        })
+    );
 }
 
 #[tokio::test]
