@@ -16,8 +16,8 @@
 //!
 //! DynamoDB deletes expired records days late
 //! ([time to live](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html)),
-//! so times are always compared here too. The clocks of two function instances may differ by less
-//! than [`GRACE`].
+//! so times are always compared here too. The clocks of two instances of the function are taken to
+//! differ by less than 5 seconds.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
