@@ -81,6 +81,19 @@ pub struct OperationRef {
     pub operation_id: String,
 }
 
+/// One operation of a stack set, as the list of its operations has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedOperation {
+    /// Operation id.
+    pub id: String,
+    /// Where the operation stands.
+    pub status: OperationStatus,
+    /// Start, in milliseconds since the Unix epoch.
+    pub started_at: Option<i64>,
+    /// End, in milliseconds since the Unix epoch.
+    pub ended_at: Option<i64>,
+}
+
 /// In which capacity we read a stack set: `CallAs` of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallAs {

@@ -2,10 +2,11 @@
 //!
 //! SDK types end here.
 
+mod chain;
+mod lists;
 mod whole;
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+pub use lists::{Operations, StackSets};
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
@@ -15,6 +16,8 @@ use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::RequestId;
 use aws_sdk_cloudformation::operation::describe_stack_set_operation::DescribeStackSetOperationError;
 use aws_sdk_cloudformation::operation::list_stack_set_operation_results::ListStackSetOperationResultsError;
+use aws_sdk_cloudformation::operation::list_stack_set_operations::ListStackSetOperationsError;
+use aws_sdk_cloudformation::operation::list_stack_sets::ListStackSetsError;
 use aws_sdk_cloudformation::types;
 use tokio::time::{Instant, timeout_at};
 
@@ -27,9 +30,6 @@ use crate::operation::{
 /// The API's largest page
 /// ([MaxResults](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStackSetOperationResults.html)).
 const PAGE_SIZE: i32 = 100;
-
-/// Empty pages in a row that are taken; more would be a chain without an end.
-const EMPTY_PAGES: u32 = 50;
 
 /// Reads operations of stack sets.
 #[derive(Debug, Clone)]
@@ -64,19 +64,14 @@ pub struct Results<'a> {
     operation: &'a OperationRef,
     call_as: CallAs,
     filter: Option<types::OperationResultFilter>,
-    token: Option<String>,
-    tokens: HashSet<u64>,
-    contents: HashSet<u64>,
-    read: Pages,
-    empty_in_a_row: u32,
-    ended: bool,
+    chain: chain::Chain,
 }
 
-/// What [`Results::next`] has to give.
+/// What a list has to give when its next page is asked for.
 #[derive(Debug)]
-pub enum Next {
+pub enum Next<T> {
     /// The rows of one page.
-    Page(Vec<TargetResult>),
+    Page(Vec<T>),
     /// There are no more.
     End,
     /// There was no answer in time.
@@ -84,6 +79,27 @@ pub enum Next {
 }
 
 const RESULTS: &str = "could not list the results of operation";
+
+/// What was asked of CloudFormation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Describe,
+    ListResults,
+    ListOperations,
+    ListStackSets,
+}
+
+impl Action {
+    /// The permission that it needs, and on what.
+    fn permission(self) -> &'static str {
+        match self {
+            Self::Describe => "cloudformation:DescribeStackSetOperation on this stack set",
+            Self::ListResults => "cloudformation:ListStackSetOperationResults on this stack set",
+            Self::ListOperations => "cloudformation:ListStackSetOperations on this stack set",
+            Self::ListStackSets => "cloudformation:ListStackSets on *",
+        }
+    }
+}
 
 impl Reader {
     /// A reader over the shared settings; build it once, it holds the connections.
@@ -93,6 +109,8 @@ impl Reader {
             .interceptor(whole::WholeAnswers::new(attempts.clone()))
             .retry_classifier(aws::Refusals::<DescribeStackSetOperationError>::of())
             .retry_classifier(aws::Refusals::<ListStackSetOperationResultsError>::of())
+            .retry_classifier(aws::Refusals::<ListStackSetOperationsError>::of())
+            .retry_classifier(aws::Refusals::<ListStackSetsError>::of())
             .build();
         let region = config.region().map(ToString::to_string);
         Self { client: Client::from_conf(checked), region, attempts, patience: aws::patience() }
@@ -128,12 +146,13 @@ impl Reader {
             .operation_id(&operation.operation_id)
             .call_as(sdk_call_as(call_as))
             .customize()
-            .config_override(self.settings(operation))
+            .config_override(self.settings(&operation.stack_set.region))
             .send();
         let Ok(answer) = timeout_at(until, call).await else {
             return Err(Error::Read(format!("{}: the function's time ran out", subject(what, operation, call_as))));
         };
-        let answer = answer.map_err(|error| failure(what, operation, call_as, &error))?;
+        let answer =
+            answer.map_err(|error| failure(subject(what, operation, call_as), Action::Describe, call_as, &error))?;
         let Some(told) = answer.stack_set_operation else {
             return Err(Error::Read(format!("{}: the answer is empty", subject(what, operation, call_as))));
         };
@@ -154,18 +173,7 @@ impl Reader {
                 .values(status.as_str())
                 .build()
         });
-        Results {
-            reader: self,
-            operation,
-            call_as,
-            filter,
-            token: None,
-            tokens: HashSet::new(),
-            contents: HashSet::new(),
-            read: Pages::default(),
-            empty_in_a_row: 0,
-            ended: false,
-        }
+        Results { reader: self, operation, call_as, filter, chain: chain::Chain::default() }
     }
 
     /// The error for an operation of which nothing could be read in time.
@@ -174,11 +182,10 @@ impl Reader {
     }
 
     /// Stack sets are regional: one that lives elsewhere than the function is read where it lives.
-    fn settings(&self, operation: &OperationRef) -> aws_sdk_cloudformation::config::Builder {
-        let wanted = &operation.stack_set.region;
+    fn settings(&self, wanted: &str) -> aws_sdk_cloudformation::config::Builder {
         let mut builder = aws_sdk_cloudformation::Config::builder().retry_partition(self.patience.clone());
         if !wanted.is_empty() && self.region.as_deref() != Some(wanted) {
-            builder.set_region(Some(Region::new(wanted.clone())));
+            builder.set_region(Some(Region::new(wanted.to_owned())));
         }
         builder
     }
@@ -190,10 +197,11 @@ impl Results<'_> {
     /// # Errors
     /// [`Error::Read`] as for [`Reader::describe`], and when the chain of pages is broken: a
     /// token or a page that came before, or an empty token, would otherwise end in a wrong report.
-    pub async fn next(&mut self, until: Instant) -> Result<Next, Error> {
-        if self.ended {
+    pub async fn next(&mut self, until: Instant) -> Result<Next<TargetResult>, Error> {
+        if self.chain.has_ended() {
             return Ok(Next::End);
         }
+        let subject = || subject(RESULTS, self.operation, self.call_as);
         let call = self
             .reader
             .client
@@ -203,51 +211,19 @@ impl Results<'_> {
             .call_as(sdk_call_as(self.call_as))
             .max_results(PAGE_SIZE)
             .set_filters(self.filter.clone().map(|filter| vec![filter]))
-            .set_next_token(self.token.clone())
+            .set_next_token(self.chain.token())
             .customize()
-            .config_override(self.reader.settings(self.operation))
+            .config_override(self.reader.settings(&self.operation.stack_set.region))
             .send();
         let Ok(answer) = timeout_at(until, call).await else {
             return Ok(Next::OutOfTime);
         };
-        let page = answer.map_err(|error| failure(RESULTS, self.operation, self.call_as, &error))?;
+        let page = answer.map_err(|error| failure(subject(), Action::ListResults, self.call_as, &error))?;
         let rows: Vec<TargetResult> = page.summaries.unwrap_or_default().into_iter().map(from_sdk_row).collect();
-        self.read.count(&rows);
-        if content(&rows).is_some_and(|content| !self.contents.insert(content)) {
-            return Err(self.broken("lists the results of an earlier page once more"));
-        }
-        self.empty_in_a_row = if rows.is_empty() { self.empty_in_a_row + 1 } else { 0 };
-        self.ended = page.next_token.is_none();
-        if let Some(next) = page.next_token {
-            if self.empty_in_a_row >= EMPTY_PAGES {
-                return Err(self.broken("hands out after many pages without rows yet another token for the next page"));
-            } else if next.is_empty() {
-                return Err(self.broken("hands out an empty token for the next page"));
-            } else if !self.tokens.insert(fingerprint(&next)) {
-                return Err(self.broken("hands out an already used token for the next page"));
-            }
-            self.token = Some(next);
-        }
+        let ends = rows.first().and_then(TargetResult::target).zip(rows.last().and_then(TargetResult::target));
+        self.chain.advance(rows.len(), ends, page.next_token, subject)?;
         Ok(Next::Page(rows))
     }
-
-    fn broken(&self, how: &str) -> Error {
-        let (pages, rows) = (self.read.pages, self.read.rows);
-        let subject = subject(RESULTS, self.operation, self.call_as);
-        Error::Read(format!("{subject}: page {pages} {how}, so {rows} rows may not be all"))
-    }
-}
-
-/// Tokens are up to 1 KiB each and there may be 1,000 of them: their hashes are enough.
-fn fingerprint(what: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    what.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// What tells a page from all others: how many targets it lists, its first and its last.
-fn content(rows: &[TargetResult]) -> Option<u64> {
-    Some(fingerprint((rows.len(), rows.first()?.target()?, rows.last()?.target()?)))
 }
 
 fn sdk_call_as(call_as: CallAs) -> types::CallAs {
@@ -267,12 +243,12 @@ fn subject(what: &str, operation: &OperationRef, call_as: CallAs) -> String {
     )
 }
 
-fn failure<E>(what: &str, operation: &OperationRef, call_as: CallAs, error: &SdkError<E>) -> Error
+fn failure<E>(subject: String, action: Action, call_as: CallAs, error: &SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     SdkError<E>: RequestId,
 {
-    let mut text = format!("{}: {}", subject(what, operation, call_as), aws::cause(error));
+    let mut text = format!("{subject}: {}", aws::cause(error));
     let other = match call_as {
         CallAs::Myself => CallAs::DelegatedAdmin,
         CallAs::DelegatedAdmin => CallAs::Myself,
@@ -295,8 +271,7 @@ where
             );
         }
         Some("AccessDenied") => {
-            let action = if what == RESULTS { "ListStackSetOperationResults" } else { "DescribeStackSetOperation" };
-            text.push_str(&format!("; the function's role needs cloudformation:{action} on this stack set"));
+            text.push_str(&format!("; the function's role needs {}", action.permission()));
         }
         _ => {}
     }
