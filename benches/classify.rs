@@ -65,6 +65,7 @@ fn report(rows: &[TargetResult]) -> Report {
         described: &described,
         expect_gate: ExpectGate::Auto,
         unread: None,
+        now: None,
     };
     fold.finish(&about)
 }

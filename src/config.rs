@@ -25,6 +25,35 @@ pub enum CallAsSetting {
     Fixed(CallAs),
 }
 
+/// How a sweep tells what it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweepMode {
+    /// One message for each operation: `SWEEP_MODE=each`, the default.
+    Each,
+    /// One message for the sweep: `SWEEP_MODE=digest`.
+    Digest,
+}
+
+/// How the schedule's sweep goes.
+#[derive(Debug, Clone)]
+pub struct Sweep {
+    /// One message or many (`SWEEP_MODE`).
+    pub mode: SweepMode,
+    /// Time between two ticks (`SWEEP_SCHEDULE`), if the expression tells it: a rate does, cron does not.
+    pub interval: Option<Duration>,
+    /// Operations that ended within this time before the tick are looked at (`SWEEP_LOOKBACK_HOURS`).
+    pub lookback: Duration,
+    /// An operation that takes longer is stuck (`STUCK_AFTER_HOURS`); `None` to tell of none.
+    pub stuck_after: Option<Duration>,
+    /// Stack sets read at the same time (`SWEEP_CONCURRENCY`).
+    pub concurrency: usize,
+    /// Account that owns the stack sets which a delegated administrator sees
+    /// (`STACK_SET_OWNER_ACCOUNT_ID`); the list of stack sets does not tell it.
+    pub owner: Option<String>,
+    /// Stack sets looked at, by name; `*` stands for any text (`STACK_SET_NAME_PATTERN`).
+    pub names: String,
+}
+
 /// The settings of one deployment.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -41,6 +70,8 @@ pub struct Config {
     /// DynamoDB table of what was told already (`LEDGER_TABLE`); without one, an event that comes
     /// twice is told twice.
     pub ledger_table: Option<String>,
+    /// How the schedule's sweep goes.
+    pub sweep: Sweep,
 }
 
 /// How log lines are written.
@@ -132,7 +163,34 @@ impl Config {
                 setting("EXPECT_ACCOUNT_GATE")?,
                 &[("auto", ExpectGate::Auto), ("always", ExpectGate::Always), ("never", ExpectGate::Never)],
             )?,
-            settle_timeout: seconds("SETTLE_TIMEOUT_SECONDS", setting("SETTLE_TIMEOUT_SECONDS")?, 60, 0..=600)?,
+            settle_timeout: Duration::from_secs(number(
+                "SETTLE_TIMEOUT_SECONDS",
+                setting("SETTLE_TIMEOUT_SECONDS")?,
+                60,
+                0..=600,
+                "seconds",
+            )?),
+            sweep: Sweep {
+                mode: choice(
+                    "SWEEP_MODE",
+                    setting("SWEEP_MODE")?,
+                    &[("each", SweepMode::Each), ("digest", SweepMode::Digest)],
+                )?,
+                interval: interval(setting("SWEEP_SCHEDULE")?)?,
+                lookback: hours("SWEEP_LOOKBACK_HOURS", setting("SWEEP_LOOKBACK_HOURS")?, 24, 1..=168)?,
+                stuck_after: Some(hours("STUCK_AFTER_HOURS", setting("STUCK_AFTER_HOURS")?, 6, 0..=168)?)
+                    .filter(|time| !time.is_zero()),
+                concurrency: usize::try_from(number(
+                    "SWEEP_CONCURRENCY",
+                    setting("SWEEP_CONCURRENCY")?,
+                    4,
+                    1..=16,
+                    "numbers",
+                )?)
+                .unwrap_or(1),
+                owner: owner(setting("STACK_SET_OWNER_ACCOUNT_ID")?)?,
+                names: names(setting("STACK_SET_NAME_PATTERN")?)?,
+            },
             ledger_table: setting("LEDGER_TABLE")?.map(table).transpose()?,
         })
     }
@@ -154,15 +212,21 @@ fn choice<T: Copy>(name: &str, value: Option<String>, allowed: &[(&str, T)]) -> 
     })
 }
 
-/// A number of whole seconds within limits.
-fn seconds(name: &str, value: Option<String>, default: u64, allowed: RangeInclusive<u64>) -> Result<Duration, Error> {
+/// A whole number within limits; `unit` is its plural.
+fn number(
+    name: &str,
+    value: Option<String>,
+    default: u64,
+    allowed: RangeInclusive<u64>,
+    unit: &str,
+) -> Result<u64, Error> {
     let Some(text) = value else {
-        return Ok(Duration::from_secs(default));
+        return Ok(default);
     };
-    text.parse().ok().filter(|number| allowed.contains(number)).map(Duration::from_secs).ok_or_else(|| {
+    text.parse().ok().filter(|number| allowed.contains(number)).ok_or_else(|| {
         let (least, most) = (allowed.start(), allowed.end());
         Error::Config(format!(
-            "could not read the setting {name}: it is {text:?}, allowed are whole seconds from {least} to {most}"
+            "could not read the setting {name}: it is {text:?}, allowed are whole {unit} from {least} to {most}"
         ))
     })
 }
@@ -177,6 +241,56 @@ fn table(name: String) -> Result<String, Error> {
     Err(Error::Config(format!(
         "could not read the setting LEDGER_TABLE: it is {name:?}, allowed is the name of a DynamoDB table, 3 to 255 \
          letters, digits, underscores, hyphens and dots"
+    )))
+}
+
+fn hours(name: &str, value: Option<String>, default: u64, allowed: RangeInclusive<u64>) -> Result<Duration, Error> {
+    Ok(Duration::from_secs(number(name, value, default, allowed, "hours")? * 3_600))
+}
+
+/// The time between two ticks of a schedule
+/// ([rate and cron expressions](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html)).
+fn interval(value: Option<String>) -> Result<Option<Duration>, Error> {
+    let expression = value.unwrap_or_else(|| "rate(1 hour)".to_owned());
+    let within = |kind: &str| expression.strip_prefix(kind)?.strip_prefix('(')?.strip_suffix(')');
+    if within("cron").is_some_and(|fields| fields.split_whitespace().count() == 6) {
+        return Ok(None);
+    }
+    let rate = within("rate").and_then(|rate| {
+        let (count, unit) = rate.split_once(' ')?;
+        let unit = match unit {
+            "minute" | "minutes" => 60,
+            "hour" | "hours" => 3_600,
+            "day" | "days" => 86_400,
+            _ => return None,
+        };
+        let seconds = count.parse::<u64>().ok()?.checked_mul(unit)?;
+        // A year is longer than any look-back, and leaves all sums with times within their range.
+        (60..=366 * 86_400).contains(&seconds).then(|| Duration::from_secs(seconds))
+    });
+    rate.map(Some).ok_or_else(|| {
+        Error::Config(format!(
+            "could not read the setting SWEEP_SCHEDULE: it is {expression:?}, allowed are rate(<number> <minutes, hours or days>) and cron(<six fields>)"
+        ))
+    })
+}
+
+fn owner(value: Option<String>) -> Result<Option<String>, Error> {
+    match value {
+        Some(id) if id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()) => Err(Error::Config(format!(
+            "could not read the setting STACK_SET_OWNER_ACCOUNT_ID: it is {id:?}, allowed is an account id of 12 digits"
+        ))),
+        other => Ok(other),
+    }
+}
+
+fn names(value: Option<String>) -> Result<String, Error> {
+    let pattern = value.unwrap_or_else(|| "*".to_owned());
+    if pattern.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'*')) {
+        return Ok(pattern);
+    }
+    Err(Error::Config(format!(
+        "could not read the setting STACK_SET_NAME_PATTERN: it is {pattern:?}, allowed are letters, digits, hyphens and asterisks"
     )))
 }
 
@@ -220,6 +334,11 @@ mod tests {
         assert_eq!(config.expect_gate, ExpectGate::Auto);
         assert_eq!(config.settle_timeout, Duration::from_secs(60));
         assert_eq!(config.ledger_table, None);
+        let hour = Duration::from_secs(3_600);
+        assert_eq!((config.sweep.mode, config.sweep.interval), (SweepMode::Each, Some(hour)));
+        assert_eq!((config.sweep.lookback, config.sweep.stuck_after), (24 * hour, Some(6 * hour)));
+        assert_eq!((config.sweep.concurrency, config.sweep.owner), (4, None));
+        assert_eq!(config.sweep.names, "*");
     }
 
     #[test]
@@ -232,6 +351,25 @@ mod tests {
         let too_long = "t".repeat(256);
         for name in ["ab", "a b", "täble", "arn:aws:dynamodb:eu-central-1:111111111111:table/told", &too_long] {
             assert!(read(&[TOPIC, ("LEDGER_TABLE", name)]).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn settings_of_the_sweep() {
+        let sweep = |name: &str, value: &str| read(&[TOPIC, (name, value)]).unwrap().sweep;
+        assert_eq!(sweep("SWEEP_MODE", "digest").mode, SweepMode::Digest);
+        assert_eq!(sweep("STUCK_AFTER_HOURS", "0").stuck_after, None);
+        assert_eq!(sweep("SWEEP_CONCURRENCY", "16").concurrency, 16);
+        assert_eq!(sweep("STACK_SET_NAME_PATTERN", "prod-*").names, "prod-*");
+        assert_eq!(sweep("STACK_SET_OWNER_ACCOUNT_ID", "999999999999").owner.as_deref(), Some("999999999999"));
+        for (expression, seconds) in [
+            ("rate(1 minute)", Some(60)),
+            ("rate(15 minutes)", Some(900)),
+            ("rate(2 hours)", Some(7_200)),
+            ("rate(1 day)", Some(86_400)),
+            ("cron(0 8 ? * MON-FRI *)", None),
+        ] {
+            assert_eq!(sweep("SWEEP_SCHEDULE", expression).interval, seconds.map(Duration::from_secs), "{expression}");
         }
     }
 
@@ -284,6 +422,40 @@ mod tests {
             (
                 vec![TOPIC, ("SETTLE_TIMEOUT_SECONDS", "1.5")],
                 "could not read the setting SETTLE_TIMEOUT_SECONDS: it is \"1.5\", allowed are whole seconds from 0 to 600",
+            ),
+            (
+                vec![TOPIC, ("SWEEP_LOOKBACK_HOURS", "0")],
+                "could not read the setting SWEEP_LOOKBACK_HOURS: it is \"0\", allowed are whole hours from 1 to 168",
+            ),
+            (
+                vec![TOPIC, ("STUCK_AFTER_HOURS", "169")],
+                "could not read the setting STUCK_AFTER_HOURS: it is \"169\", allowed are whole hours from 0 to 168",
+            ),
+            (
+                vec![TOPIC, ("SWEEP_CONCURRENCY", "17")],
+                "could not read the setting SWEEP_CONCURRENCY: it is \"17\", allowed are whole numbers from 1 to 16",
+            ),
+            (
+                vec![TOPIC, ("SWEEP_MODE", "one")],
+                "could not read the setting SWEEP_MODE: it is \"one\", allowed are each, digest",
+            ),
+            (
+                vec![TOPIC, ("SWEEP_SCHEDULE", "at(2026-11-20T10:00:00)")],
+                "could not read the setting SWEEP_SCHEDULE: it is \"at(2026-11-20T10:00:00)\", allowed are \
+                 rate(<number> <minutes, hours or days>) and cron(<six fields>)",
+            ),
+            (
+                vec![TOPIC, ("SWEEP_SCHEDULE", "rate(0 minutes)")],
+                "could not read the setting SWEEP_SCHEDULE: it is \"rate(0 minutes)\", allowed are \
+                 rate(<number> <minutes, hours or days>) and cron(<six fields>)",
+            ),
+            (
+                vec![TOPIC, ("STACK_SET_OWNER_ACCOUNT_ID", "management")],
+                "could not read the setting STACK_SET_OWNER_ACCOUNT_ID: it is \"management\", allowed is an account id of 12 digits",
+            ),
+            (
+                vec![TOPIC, ("STACK_SET_NAME_PATTERN", "prod_*")],
+                "could not read the setting STACK_SET_NAME_PATTERN: it is \"prod_*\", allowed are letters, digits, hyphens and asterisks",
             ),
             (
                 vec![TOPIC, ("EXPECT_ACCOUNT_GATE", "yes")],

@@ -1,6 +1,8 @@
 //! The invocation's JSON -> what to do about it.
 
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::error::Error;
 use crate::operation::{CallAs, OperationRef, OperationStatus, StackSetRef};
@@ -10,6 +12,12 @@ use crate::operation::{CallAs, OperationRef, OperationStatus, StackSetRef};
 pub enum Task {
     /// Report this operation.
     Report(Request),
+    /// Look for operations that nobody was told of.
+    Sweep {
+        /// When the schedule fell due, in milliseconds since the Unix epoch; `None` where the event does
+        /// not tell.
+        tick: Option<i64>,
+    },
     /// Nothing to do.
     Ignore {
         /// Why.
@@ -32,8 +40,24 @@ pub struct Request {
     pub operation: OperationRef,
     /// Capacity to read in, where the request says so itself.
     pub call_as: Option<CallAs>,
-    /// Whether a person asks, who wants an answer in any case.
-    pub by_hand: bool,
+    /// Who asks.
+    pub trigger: Trigger,
+}
+
+/// Who asks for a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The event of the operation's end.
+    Event,
+    /// A person, who wants an answer in any case.
+    ByHand,
+    /// The sweep, because the operation has ended.
+    Sweep,
+    /// The sweep, because the operation does not end.
+    Stuck {
+        /// Whole days since it counts as stuck; each is told once.
+        day: i64,
+    },
 }
 
 /// Where the function itself lives, from the ARN it was invoked by.
@@ -58,6 +82,7 @@ impl Home {
 }
 
 const OPERATION_CHANGE: &str = "CloudFormation StackSet Operation Status Change";
+const SCHEDULED: &str = "Scheduled Event";
 
 /// Decides what an invocation asks for.
 ///
@@ -77,11 +102,19 @@ pub fn parse(payload: &Value, home: &Home) -> Result<Task, Error> {
     };
     match (source, detail_type) {
         ("aws.cloudformation", OPERATION_CHANGE) => operation_change(payload),
+        // A rule's schedule and EventBridge Scheduler differ in `detail`, which tells nothing either way.
+        ("aws.events" | "aws.scheduler", SCHEDULED) => Ok(Task::Sweep { tick: tick(payload) }),
         ("aws.cloudformation", other) => {
             Ok(Task::ignore(format!("event {other:?} tells of something else than a stack set operation")))
         }
         (source, other) => Ok(Task::ignore(format!("event {other:?} of {source:?} is not for this function"))),
     }
+}
+
+/// The event's own time; somebody who invokes by hand may leave it out.
+fn tick(payload: &Value) -> Option<i64> {
+    let time = OffsetDateTime::parse(text(payload, "/time")?, &Rfc3339).ok()?;
+    i64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()
 }
 
 fn operation_change(payload: &Value) -> Result<Task, Error> {
@@ -97,7 +130,11 @@ fn operation_change(payload: &Value) -> Result<Task, Error> {
     let arn = required(payload, "/detail/stack-set-arn")?;
     let stack_set = StackSetRef::from_arn(arn).map_err(|why| wrong("/detail/stack-set-arn", &why))?;
     let operation_id = required(payload, "/detail/stack-set-operation-id")?.to_owned();
-    Ok(Task::Report(Request { operation: OperationRef { stack_set, operation_id }, call_as: None, by_hand: false }))
+    Ok(Task::Report(Request {
+        operation: OperationRef { stack_set, operation_id },
+        call_as: None,
+        trigger: Trigger::Event,
+    }))
 }
 
 fn manual(payload: &Value, home: &Home) -> Result<Request, Error> {
@@ -124,7 +161,7 @@ fn manual(payload: &Value, home: &Home) -> Result<Request, Error> {
         Some(Value::String(word)) if word == "DELEGATED_ADMIN" => Some(CallAs::DelegatedAdmin),
         Some(_) => return Err(wrong("/callAs", "allowed are SELF and DELEGATED_ADMIN")),
     };
-    Ok(Request { operation: OperationRef { stack_set, operation_id }, call_as, by_hand: true })
+    Ok(Request { operation: OperationRef { stack_set, operation_id }, call_as, trigger: Trigger::ByHand })
 }
 
 fn text<'a>(payload: &'a Value, pointer: &str) -> Option<&'a str> {
@@ -208,6 +245,24 @@ mod tests {
             detail[pointer] = value;
             let error = parse(&event(detail), &home()).unwrap_err();
             assert_eq!((error.kind(), error.to_string().as_str()), ("EventError", text));
+        }
+    }
+
+    #[test]
+    fn both_forms_of_a_schedule_ask_for_a_sweep() {
+        let tick = |event: Value| match parse(&event, &home()) {
+            Ok(Task::Sweep { tick }) => tick,
+            other => panic!("{other:?}"),
+        };
+        let scheduled = |source: &str, time: Value, detail: Value| json!({"source": source, "detail-type": SCHEDULED, "time": time, "detail": detail});
+        assert_eq!(tick(scheduled("aws.events", json!("1970-01-01T00:01:00Z"), json!({}))), Some(60_000));
+        assert_eq!(tick(scheduled("aws.scheduler", json!("1970-01-01T01:01:00.5+01:00"), json!("{}"))), Some(60_500));
+        // An Input of one's own may leave out or change anything else.
+        assert_eq!(tick(scheduled("aws.scheduler", json!("<aws.scheduler.scheduled-time>"), json!([1]))), None);
+        assert_eq!(tick(json!({"source": "aws.scheduler", "detail-type": SCHEDULED})), None);
+        // What merely looks like one is not.
+        for source in ["aws.cloudformation", "somebody.else"] {
+            assert!(matches!(parse(&scheduled(source, Value::Null, json!({})), &home()), Ok(Task::Ignore { .. })));
         }
     }
 

@@ -1,7 +1,7 @@
 //! An **event** names an operation; we **read** all its results, **classify** each one, fold them
 //! into a **report**, **render** it for each kind of subscriber, and **publish** it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
 use serde::Serialize;
@@ -11,23 +11,24 @@ use tracing::info;
 
 use crate::config::{CallAsSetting, Config, NotifyOn};
 use crate::error::Error;
-use crate::event::{self, Home, Request, Task};
+use crate::event::{self, Home, Request, Task, Trigger};
 use crate::gather::{Pace, gather};
 use crate::guard::{Entry, Guard};
 use crate::ledger::{Key, Ledger, Told};
-use crate::operation::{CallAs, Operation, OperationRef};
+use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
 use crate::publish::Publisher;
 use crate::read::Reader;
 use crate::render;
 use crate::report::{About, Counts, Outcome, Report};
+use crate::sweep::Swept;
 
 /// The whole function, built once at init.
 #[derive(Debug, Clone)]
 pub struct Notifier {
-    config: Config,
-    reader: Reader,
+    pub(crate) config: Config,
+    pub(crate) reader: Reader,
     publisher: Publisher,
-    ledger: Option<Ledger>,
+    pub(crate) ledger: Option<Ledger>,
     first_pause: Duration,
 }
 
@@ -36,6 +37,25 @@ pub struct Notifier {
 pub struct Reply {
     /// One entry for each operation; one without names where the event was ignored.
     pub operations: Vec<Done>,
+    /// What the sweep did, if the invocation was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Swept>,
+}
+
+impl Reply {
+    /// The reply with so few entries that Lambda takes it: what was published stays before the rest.
+    ///
+    /// Lambda refuses a reply of more than 6 MB, and with it the invocation, after all was told
+    /// ([quotas](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)).
+    pub fn shortened(mut self) -> Self {
+        const MOST: usize = 1_000;
+        if let Some(swept) = &mut self.sweep {
+            self.operations.sort_by_key(|done| done.action != Action::Published);
+            swept.operations_omitted = self.operations.len().saturating_sub(MOST) as u64;
+            self.operations.truncate(MOST);
+        }
+        self
+    }
 }
 
 /// What was done about one operation.
@@ -150,21 +170,22 @@ impl Notifier {
         let done = match event::parse(payload, &home)? {
             Task::Ignore { why, operation } => Done::nothing(Action::Ignored, why, operation.as_ref()),
             Task::Report(request) => {
-                let by_hand = request.by_hand;
+                let by_hand = request.trigger == Trigger::ByHand;
                 let done = self.report(request, &home, invocation.deadline).await?;
                 if done.action == Action::InProgress && !by_hand {
                     return Err(Error::InProgress(done.why));
                 }
                 done
             }
+            Task::Sweep { tick } => return self.sweep(tick.unwrap_or_else(now), &home, invocation.deadline).await,
         };
-        Ok(Reply { operations: vec![done] })
+        Ok(Reply { operations: vec![done], sweep: None })
     }
 
     /// Claims, tells, completes; in this order a crash repeats a message rather than loses it.
-    async fn report(&self, request: Request, home: &Home, deadline: Instant) -> Result<Done, Error> {
+    pub(crate) async fn report(&self, request: Request, home: &Home, deadline: Instant) -> Result<Done, Error> {
         let call_as = self.call_as(&request, home);
-        let by_hand = request.by_hand;
+        let trigger = request.trigger;
         let mut operation = request.operation;
         if call_as == CallAs::Myself && operation.stack_set.account.is_none() && !home.account.is_empty() {
             operation.stack_set.account = Some(home.account.clone());
@@ -175,22 +196,19 @@ impl Notifier {
         let (described, id) = reader.describe(&operation, call_as, times.reading_ends).await?;
         operation.stack_set.id = operation.stack_set.id.or(id);
 
-        let guard = match &self.ledger {
-            // What still goes on is not told for good.
-            Some(ledger) if described.status.is_terminal() => {
-                let key = Key::new(&operation, described.status.as_str());
-                match Guard::enter(ledger, key, deadline).await {
-                    Entry::Go(guard) => guard,
-                    // A person who asks gets an answer.
-                    Entry::Told(_, guard) if by_hand => guard,
-                    Entry::Told(told, _) => return Ok(Done::told_before(&operation, &told)),
-                    Entry::InProgress { until } => return Ok(Done::in_progress(&operation, &until)),
-                }
-            }
-            _ => Guard::none(deadline),
+        let key = key(&operation, &described.status, trigger);
+        let guard = match self.ledger.as_ref().zip(key) {
+            Some((ledger, key)) => match Guard::enter(ledger, key, deadline).await {
+                Entry::Go(guard) => guard,
+                // A person who asks gets an answer.
+                Entry::Told(_, guard) if trigger == Trigger::ByHand => guard,
+                Entry::Told(told, _) => return Ok(Done::told_before(&operation, &told)),
+                Entry::InProgress { until } => return Ok(Done::in_progress(&operation, &until)),
+            },
+            None => Guard::none(deadline),
         };
         let asked =
-            Asked { reader: &reader, operation: &operation, call_as, by_hand, described: &described, retries_before };
+            Asked { reader: &reader, operation: &operation, call_as, trigger, described: &described, retries_before };
         match guard.during(self.tell(asked, guard.attempt(), times)).await {
             Ok(mut done) => {
                 // A message without a known id is none the less told.
@@ -207,10 +225,11 @@ impl Notifier {
 
     /// Reads, classifies, folds, renders, publishes.
     async fn tell(&self, asked: Asked<'_>, attempt: Option<u64>, times: Times) -> Result<Done, Error> {
-        let Asked { reader, operation, call_as, by_hand, described, retries_before } = asked;
+        let Asked { reader, operation, call_as, trigger, described, retries_before } = asked;
+        let by_hand = trigger == Trigger::ByHand;
         let pace = Pace {
             until: times.reading_ends,
-            settle: self.config.settle_timeout,
+            settle: self.settle(trigger, described),
             first_pause: self.first_pause,
             longest_pause: LONGEST_PAUSE,
         };
@@ -226,6 +245,7 @@ impl Notifier {
             described,
             expect_gate: self.config.expect_gate,
             unread: gathered.unread.as_deref(),
+            now: Some(now()),
         });
         report.attempt = attempt;
         let problems = report.problems();
@@ -234,7 +254,9 @@ impl Notifier {
             results: read.rows,
             retries,
             reading,
-            complete: report.completeness.complete,
+            // That an operation goes on is what a stuck one is told for.
+            complete: report.completeness.complete
+                || (matches!(trigger, Trigger::Stuck { .. }) && report.in_progress.is_some()),
             ungated: report.account_gate.ungated.count,
         });
         let mut rendered = Instant::now();
@@ -277,6 +299,15 @@ impl Notifier {
         Ok(done)
     }
 
+    /// How long to wait for results to settle: a sweep finds most operations long after their end.
+    fn settle(&self, trigger: Trigger, described: &Operation) -> Duration {
+        let longest = self.config.settle_timeout;
+        let ended = described.ended_at.filter(|_| trigger == Trigger::Sweep);
+        ended.map_or(longest, |ended| {
+            longest.saturating_sub(Duration::from_millis(u64::try_from(now() - ended).unwrap_or_default()))
+        })
+    }
+
     /// `auto` means delegated administrator when the stack set belongs to another account.
     fn call_as(&self, request: &Request, home: &Home) -> CallAs {
         let owner = request.operation.stack_set.account.as_ref();
@@ -293,6 +324,22 @@ impl Notifier {
     }
 }
 
+/// What the ledger knows an operation by: its end, or one of the days that it is stuck.
+pub(crate) fn key(operation: &OperationRef, status: &OperationStatus, trigger: Trigger) -> Option<Key> {
+    match trigger {
+        _ if status.is_terminal() => Some(Key::new(operation, status.as_str())),
+        Trigger::Stuck { day } => Some(Key::new(operation, &format!("STUCK-{day}"))),
+        // What still goes on is not told for good.
+        _ => None,
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+fn now() -> i64 {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -303,7 +350,7 @@ struct Asked<'a> {
     reader: &'a Reader,
     operation: &'a OperationRef,
     call_as: CallAs,
-    by_hand: bool,
+    trigger: Trigger,
     described: &'a Operation,
     retries_before: u64,
 }

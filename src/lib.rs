@@ -10,8 +10,9 @@
 //! One file a step, in that order: [`event`], [`read`], [`classify`], [`report`], [`render`],
 //! [`publish`]; [`handler`] is the sentence above, and [`gather`] reads and folds until all results are
 //! there. [`ledger`] knows who was told already, and [`guard`] keeps the order in which nobody is told
-//! twice and nothing is lost. [`operation`] holds our words for what CloudFormation tells, [`config`]
-//! every setting, [`error`] what can go wrong, [`aws`] what the AWS clients share; `numbers` writes them
+//! twice and nothing is lost. [`sweep`] finds on a schedule what no event told. [`operation`] holds our
+//! words for what CloudFormation tells, [`config`] every setting, [`error`] what can go wrong, [`aws`]
+//! what the AWS clients share; `numbers` writes them
 //! for people. `event`, `classify`, `report` and `render` are pure: no AWS type, no
 //! clock, no environment.
 
@@ -30,3 +31,4 @@ pub mod publish;
 pub mod read;
 pub mod render;
 pub mod report;
+pub mod sweep;

@@ -8,12 +8,13 @@
 use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lambda_runtime::tracing::{Event, Level, Subscriber, field, subscriber};
 use serde_json::{Map, Value, json};
 use stackset_notifier::config::{LogFormat, Logging};
 use stackset_notifier::handler::{Action, Done};
+use stackset_notifier::sweep::Swept;
 use subscriber::layer::{Context, Layer, SubscriberExt};
 use subscriber::util::SubscriberInitExt;
 use time::OffsetDateTime;
@@ -21,6 +22,8 @@ use time::format_description::well_known::Rfc3339;
 
 /// CloudWatch namespace of the metrics.
 const NAMESPACE: &str = "StackSetNotifier";
+const COUNT: &str = "Count";
+const MILLISECONDS: &str = "Milliseconds";
 
 /// One invocation at a time runs in a Lambda process, so one request id is enough.
 static REQUEST_ID: Mutex<String> = Mutex::new(String::new());
@@ -55,30 +58,57 @@ pub(super) fn metrics(function: &str, done: &Done) {
     let Some(read) = &done.measured else {
         return;
     };
-    let count = |name: &str| json!({"Name": name, "Unit": "Count"});
-    let names =
-        ["ReportsPublished", "TargetsFailed", "ResultsRead", "IncompleteReports", "UngatedTargets", "UnguardedReports"];
-    let mut metrics: Vec<Value> = names.iter().map(|name| count(name)).collect();
-    metrics.push(json!({"Name": "ReadDuration", "Unit": "Milliseconds"}));
+    embedded(
+        function,
+        &[
+            ("ReportsPublished", COUNT, u64::from(done.action == Action::Published)),
+            ("TargetsFailed", COUNT, done.counts.as_ref().map_or(0, |counts| counts.failed)),
+            ("ResultsRead", COUNT, read.results),
+            ("IncompleteReports", COUNT, u64::from(!read.complete)),
+            ("UngatedTargets", COUNT, read.ungated),
+            ("UnguardedReports", COUNT, u64::from(done.unguarded.is_some())),
+            ("ReadDuration", MILLISECONDS, millis(read.reading)),
+        ],
+    );
+}
+
+/// Writes one sweep's numbers as metrics.
+pub(super) fn sweep_metrics(function: &str, swept: &Swept) {
+    embedded(
+        function,
+        &[
+            ("SweepStackSets", COUNT, swept.stack_sets_done),
+            ("SweepOperations", COUNT, swept.operations),
+            ("SweepReports", COUNT, swept.published),
+            ("SweepFailures", COUNT, swept.failures.len() as u64 + swept.failures_omitted),
+            ("SweepsUnfinished", COUNT, u64::from(!swept.finished)),
+            ("SweepDuration", MILLISECONDS, millis(swept.took)),
+        ],
+    );
+}
+
+/// One line of the embedded metric format: each metric's name, unit and value.
+fn embedded(function: &str, metrics: &[(&str, &str, u64)]) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let line = json!({
+    let named: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+    let mut line = json!({
         "_aws": {
-            "Timestamp": u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": metrics}],
+            "Timestamp": millis(now),
+            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": named}],
         },
         "timestamp": timestamp(),
         "level": "INFO",
         "requestId": request_id(),
         "FunctionName": function,
-        "ReportsPublished": u64::from(done.action == Action::Published),
-        "TargetsFailed": done.counts.as_ref().map_or(0, |counts| counts.failed),
-        "ResultsRead": read.results,
-        "IncompleteReports": u64::from(!read.complete),
-        "UngatedTargets": read.ungated,
-        "UnguardedReports": u64::from(done.unguarded.is_some()),
-        "ReadDuration": read.reading.as_millis(),
     });
+    for (name, _, value) in metrics {
+        line[*name] = (*value).into();
+    }
     write(&line.to_string());
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Writes events as lines.

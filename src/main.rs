@@ -35,7 +35,8 @@ async fn invoke(notifier: &Notifier, function: &str, event: LambdaEvent<Value>) 
     let invocation = Invocation { function_arn: &context.invoked_function_arn, deadline: Instant::now() + left };
     let reply = notifier.handle(&payload, &invocation).await?;
     reply.operations.iter().for_each(|done| log::metrics(function, done));
-    Ok(reply)
+    reply.sweep.iter().for_each(|swept| log::sweep_metrics(function, swept));
+    Ok(reply.shortened())
 }
 
 /// What Lambda shows as `errorType` and `errorMessage`.

@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 pub use document::{
-    AccountGate, Cause, Collateral, Completeness, Counts, Group, GroupsOmitted, OperationSummary,
-    OrganizationalUnitSummary, OtherReason, Outcome, Reason, RegionSummary, Report, Resource, ResultsCommand, Retry,
-    SCHEMA_VERSION, StackSetSummary, TalliesOmitted, Tally, Target, Ungated,
+    AccountGate, Cause, Collateral, Completeness, Counts, Group, GroupsOmitted, InProgress, OperationSummary,
+    OrganizationalUnitSummary, OtherReason, Outcome, Reason, RegionInProgress, RegionSummary, Report, Resource,
+    ResultsCommand, Retry, SCHEMA_VERSION, StackSetSummary, TalliesOmitted, Tally, Target, Ungated,
 };
 pub use fold::Fold;
 
@@ -71,6 +71,16 @@ impl Fold {
             suspended: &self.suspended,
             complete: completeness.complete,
         });
+        let in_progress = (outcome == Outcome::InProgress).then(|| InProgress {
+            // A time that no clock has shown tells nothing, least of all in a subject.
+            seconds: about.now.zip(described.started_at).and_then(seconds_between).filter(|s| *s < CENTURY),
+            regions: self
+                .in_progress
+                .into_iter()
+                .map(|(region, (running, pending))| RegionInProgress { region, running, pending })
+                .collect(),
+            regions_omitted: 0,
+        });
         Report {
             schema_version: SCHEMA_VERSION,
             stack_set: StackSetSummary {
@@ -86,11 +96,7 @@ impl Fold {
                 status_reason: described.status_reason.clone(),
                 started_at: described.started_at.and_then(document::rfc3339),
                 ended_at: described.ended_at.and_then(document::rfc3339),
-                duration_seconds: described
-                    .ended_at
-                    .zip(described.started_at)
-                    .and_then(|(end, start)| u64::try_from(end.checked_sub(start)?).ok())
-                    .map(|millis| (millis + 500) / 1_000),
+                duration_seconds: described.ended_at.zip(described.started_at).and_then(seconds_between),
                 console_url: document::console_url(named, service_managed),
                 results_commands: retry::results_commands(named, *call_as, described, &self.counts, &gates),
             },
@@ -111,6 +117,7 @@ impl Fold {
             },
             account_gate: gates,
             drift: described.drift.clone().filter(|_| described.action.as_deref() == Some("DETECT_DRIFT")),
+            in_progress,
             by_region: self.by_region.into_iter().map(|(region, tally)| RegionSummary { region, tally }).collect(),
             by_region_omitted: TalliesOmitted::default(),
             by_organizational_unit: self
@@ -138,6 +145,16 @@ pub struct About<'a> {
     pub expect_gate: ExpectGate,
     /// Why the rows are known not to be all, if they are not.
     pub unread: Option<&'a str>,
+    /// When the results were read, in milliseconds since the Unix epoch.
+    pub now: Option<i64>,
+}
+
+/// In seconds.
+const CENTURY: u64 = 36_525 * 86_400;
+
+fn seconds_between((end, start): (i64, i64)) -> Option<u64> {
+    let millis = u64::try_from(end.checked_sub(start)?).ok()?;
+    Some((millis + 500) / 1_000)
 }
 
 fn outcome(described: &Operation, counts: &Counts) -> Outcome {

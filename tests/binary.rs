@@ -47,6 +47,15 @@ async fn every_event_file_gets_its_reply_and_its_message() {
             Some("SUCCEEDED_WITH_FAILURES: "),
         ),
         ("operation-succeeded.json", "quiet", json!("SUCCEEDED"), None),
+        // At its time the bad day has ended within the hour before.
+        ("scheduled-by-rule.json", "published", json!("FAILED"), Some("FAILED: UPDATE of security-baseline, ")),
+        // At its time the running operation has been so for six hours.
+        (
+            "scheduled-by-scheduler.json",
+            "published",
+            json!("IN_PROGRESS"),
+            Some("IN_PROGRESS: UPDATE of security-baseline, still running after "),
+        ),
     ];
     let mut files: Vec<String> = fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("events"))
         .unwrap()
@@ -77,6 +86,25 @@ async fn every_event_file_gets_its_reply_and_its_message() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_sweep_leaves_one_line_and_its_metrics() {
+    let log = lines(&log_of("INFO", "JSON", &event("scheduled-by-rule.json")).await);
+    let ours: Vec<&Value> = log.iter().filter(|line| line["message"] == "sweep ended").collect();
+    assert_eq!(ours.len(), 1);
+    let numbers = ["stack_sets", "stack_sets_done", "operations", "due", "published", "quiet", "left", "failures"];
+    assert_eq!(numbers.map(|name| ours[0][name].as_u64().unwrap()), [1, 1, 5, 1, 1, 0, 0, 0]);
+    assert_eq!((&ours[0]["finished"], &ours[0]["level"]), (&json!(true), &json!("INFO")));
+    let metrics = log.iter().find(|line| line["SweepStackSets"].is_u64()).expect("metrics of the sweep");
+    let names = ["SweepStackSets", "SweepOperations", "SweepReports", "SweepFailures", "SweepsUnfinished"];
+    assert_eq!(names.map(|name| metrics[name].as_u64().unwrap()), [1, 5, 1, 0, 0]);
+    let named = metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+    assert_eq!(named.len(), names.len() + 1);
+    assert!(named.iter().all(|metric| metrics[metric["Name"].as_str().unwrap()].is_u64()), "{metrics}");
+    // The report itself has its own line and metrics, as after its event.
+    assert_eq!(log.iter().filter(|line| line["message"] == "operation reported").count(), 1);
+    assert_eq!(log.iter().filter(|line| line["ReportsPublished"].is_u64()).count(), 1);
 }
 
 #[tokio::test]

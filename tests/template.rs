@@ -14,6 +14,8 @@ use stackset_notifier::error::Error;
 const TOPIC: (&str, &str) = ("TOPIC_ARN", "arn:aws:sns:eu-central-1:111111111111:alerts");
 /// Set from resources of the template, not from a parameter of the same meaning.
 const WIRED: &[&str] = &["TOPIC_ARN", "LEDGER_TABLE"];
+/// Set from parameters with a pattern, each of which has a test below.
+const PATTERNS: &[&str] = &["STACK_SET_NAME_PATTERN", "STACK_SET_OWNER_ACCOUNT_ID", "SWEEP_SCHEDULE"];
 
 fn text() -> String {
     fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("template.yaml")).unwrap()
@@ -106,6 +108,8 @@ fn defaults_and_allowed_values_are_those_of_the_code() {
             // The refusal names all words that the code knows.
             let error = with("no such word").unwrap_err().to_string();
             assert!(error.ends_with(&format!(", allowed are {}", values.join(", "))), "{parameter}: {error}");
+        } else if own("AllowedPattern").is_some() {
+            assert!(PATTERNS.contains(&name.as_str()), "{parameter} is expected something of");
         } else {
             let limit = |key: &str| -> i64 { own(key).unwrap().parse().unwrap() };
             assert_eq!(own("Type").unwrap(), "Number", "{parameter} has neither words nor limits");
@@ -117,6 +121,39 @@ fn defaults_and_allowed_values_are_those_of_the_code() {
             ] {
                 assert_eq!(with(&value.to_string()).is_ok(), allowed, "{parameter} {value}");
             }
+        }
+    }
+}
+
+#[test]
+fn parameters_with_a_pattern_take_what_the_code_takes() {
+    let text = text();
+    let documents = Yaml::load_from_str(&text).unwrap();
+    for (parameter, name, good, bad) in [
+        (
+            "SweepSchedule",
+            "SWEEP_SCHEDULE",
+            vec!["rate(1 hour)", "rate(15 minutes)", "rate(7 days)", "cron(0 8 ? * MON-FRI *)"],
+            vec!["rate(0 hours)", "rate(1 week)", "rate(hour)", "at(2026-11-20T10:00:00)", "cron(0 8 * * *)", "hourly"],
+        ),
+        (
+            "StackSetNamePattern",
+            "STACK_SET_NAME_PATTERN",
+            vec!["*", "prod-*", "a*b*c", "baseline"],
+            vec!["a b", "a:b", "a_b"],
+        ),
+        (
+            "StackSetOwnerAccountId",
+            "STACK_SET_OWNER_ACCOUNT_ID",
+            vec!["", "999999999999"],
+            vec!["1234", "o-1234567890"],
+        ),
+    ] {
+        let pattern = word(get(&documents[0], &["Parameters", parameter, "AllowedPattern"]).unwrap());
+        let schema = json!({"pattern": pattern});
+        for (value, taken) in good.iter().map(|value| (value, true)).chain(bad.iter().map(|value| (value, false))) {
+            assert_eq!(jsonschema::is_valid(&schema, &json!(value)), taken, "{name}={value} by the template");
+            assert_eq!(read(&[TOPIC, (name, value)]).is_ok(), taken, "{name}={value} by the code");
         }
     }
 }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use super::{Message, words};
 use crate::error::Error;
 use crate::report::{
-    AccountGate, Cause, Collateral, Counts, Group, GroupsOmitted, OperationSummary, OtherReason, Reason, Report,
-    Resource, TalliesOmitted, Tally, Target,
+    AccountGate, Cause, Collateral, Counts, Group, GroupsOmitted, InProgress, OperationSummary, OtherReason, Reason,
+    Report, Resource, TalliesOmitted, Tally, Target,
 };
 
 /// What a shortened report may hold, apart from targets.
@@ -218,6 +218,11 @@ fn framed(report: &Report, shape: Shape) -> Report {
             ..report.account_gate
         },
         drift: report.drift.clone(),
+        in_progress: report.in_progress.as_ref().map(|progress| {
+            let regions: Vec<_> = progress.regions.iter().take(shape.names).cloned().collect();
+            let regions_omitted = (progress.regions.len() - regions.len()) as u64;
+            InProgress { regions, regions_omitted, ..*progress }
+        }),
         retry: report.retry.clone(),
         schema_version: report.schema_version,
         outcome: report.outcome,

@@ -62,6 +62,7 @@ pub(super) fn notification(report: &Report) -> Value {
 /// Blocks, whole ones only, as long as they fit; what is left out is counted.
 fn description(report: &Report, commands: Commands) -> String {
     let mut blocks = Vec::new();
+    blocks.extend(words::where_now(report).map(|regions| escaped(&regions, SAMPLE)));
     if !report.completeness.complete {
         let reason = report.completeness.reason.as_deref().unwrap_or("the reason is not known");
         blocks.push(format!("*INCOMPLETE*: {}", escaped(reason, SAMPLE)));

@@ -18,7 +18,8 @@ const SMS_LIMIT: usize = 140;
 /// The name is shortened in its middle before the numbers are lost. SNS takes only printable ASCII
 /// here, and a subject is not encrypted, so there is no account id in it.
 pub(super) fn subject(report: &Report) -> String {
-    let incomplete = if report.completeness.complete { "" } else { " (incomplete)" };
+    // What has not ended is not called incomplete as well.
+    let incomplete = if report.completeness.complete || report.in_progress.is_some() { "" } else { " (incomplete)" };
     let action = report.operation.action.as_deref().map_or_else(|| "operation".to_owned(), words::plain);
     let action = words::shorten_middle(&action, 24);
     let name = without_account_ids(&words::plain(&report.stack_set.name));

@@ -32,6 +32,9 @@ const COMMANDS: usize = 16_384;
 pub(super) fn text(report: &Report) -> String {
     let mut page = Page::default();
     headline(&mut page, report);
+    if let Some(regions) = words::where_now(report) {
+        page.paragraph("", &regions);
+    }
     if !report.completeness.complete {
         let reason = report.completeness.reason.as_deref().unwrap_or("the reason is not known");
         page.paragraph("", &format!("INCOMPLETE: {}.", words::plain(reason)));

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 pub(super) use crate::numbers::{count, number};
 use crate::operation::Drift;
-use crate::report::{Collateral, Group, Outcome, Report};
+use crate::report::{Collateral, Group, InProgress, Outcome, RegionInProgress, Report};
+
+/// Regions named of an operation that has not ended.
+const REGIONS_SHOWN: usize = 20;
 
 pub(super) fn targets(n: u64) -> String {
     count(n, "target", "targets")
@@ -88,6 +91,9 @@ pub(super) fn what(report: &Report) -> String {
 /// The numbers that say how bad it is: `280 of 2,000 targets failed, 120 cancelled`.
 pub(super) fn how_bad(report: &Report) -> String {
     let counts = &report.counts;
+    if let Some(progress) = &report.in_progress {
+        return how_far(report, progress);
+    }
     let mut parts = Vec::new();
     let of_total = |n: u64, word: &str| format!("{} of {} {word}", number(n), targets(counts.total));
     if let Some(expected) = unlisted_failures(report) {
@@ -177,6 +183,46 @@ pub(super) fn sentence(text: &str) -> String {
 pub(super) fn status(name: &str) -> String {
     let name = plain(name);
     if name.is_empty() { "without a status".to_owned() } else { name }
+}
+
+/// How far an operation is that has not ended: `still running after 7 h, 28 of 40 targets to go, 3 failed`.
+fn how_far(report: &Report, progress: &InProgress) -> String {
+    let counts = &report.counts;
+    let status = report.operation.status.as_deref().unwrap_or("in progress").to_lowercase();
+    let since = progress.seconds.map_or_else(String::new, |seconds| format!(" after {}", duration(seconds)));
+    let to_go = format!("{} of {} to go", number(counts.running + counts.pending), targets(counts.total));
+    let failed = unlisted_failures(report).unwrap_or(counts.failed);
+    let parts = [
+        Some(format!("still {}{since}", shorten(&plain(&status), 20))),
+        Some(if counts.total == 0 { "no targets yet".to_owned() } else { to_go }),
+        (failed > 0).then(|| format!("{} failed", number(failed))),
+        (counts.cancelled > 0).then(|| format!("{} cancelled", number(counts.cancelled))),
+        drifted(report),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Where an operation is that has not ended: `Now in eu-west-1 (4 running, 6 pending). Pending: us-east-1 (10).`
+pub(super) fn where_now(report: &Report) -> Option<String> {
+    let progress = report.in_progress.as_ref()?;
+    let regions = &progress.regions;
+    let name = |at: &RegionInProgress| plain(at.region.as_deref().unwrap_or("(no Region)"));
+    let (begun, waiting): (Vec<_>, Vec<_>) = regions.iter().partition(|at| at.running > 0);
+    let list = |head: &str, regions: &[&RegionInProgress], told: &dyn Fn(&RegionInProgress) -> String| {
+        let shown: Vec<String> = regions.iter().take(REGIONS_SHOWN).map(|at| told(at)).collect();
+        let more = (regions.len() - shown.len()) as u64;
+        let rest = if more > 0 { format!(" and {} more", number(more)) } else { String::new() };
+        (!shown.is_empty()).then(|| format!("{head} {}{rest}.", shown.join(", ")))
+    };
+    let now = list("Now in", &begun, &|at| {
+        let pending = if at.pending > 0 { format!(", {} pending", number(at.pending)) } else { String::new() };
+        format!("{} ({} running{pending})", name(at), number(at.running))
+    });
+    let later = list("Pending:", &waiting, &|at| format!("{} ({})", name(at), number(at.pending)));
+    let omitted = progress.regions_omitted;
+    let rest = (omitted > 0).then(|| format!("{} left out for size.", count(omitted, "Region is", "Regions are")));
+    let parts: Vec<String> = [now, later, rest].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 #[cfg(test)]

@@ -46,6 +46,8 @@ pub struct Report {
     pub account_gate: AccountGate,
     /// What a drift detection found; `null` for other operations.
     pub drift: Option<Drift>,
+    /// How far an operation is that has not ended; `null` for others.
+    pub in_progress: Option<InProgress>,
     /// Targets by Region.
     pub by_region: Vec<RegionSummary>,
     /// Regions left out for size.
@@ -158,6 +160,29 @@ impl Outcome {
             Self::InProgress => "IN_PROGRESS",
         }
     }
+}
+
+/// How far an operation is that has not ended.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InProgress {
+    /// Seconds from its start until its results were read.
+    pub seconds: Option<u64>,
+    /// Regions with targets that have not ended.
+    pub regions: Vec<RegionInProgress>,
+    /// Regions left out for size; `counts` has their targets.
+    pub regions_omitted: u64,
+}
+
+/// One Region's targets that have not ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct RegionInProgress {
+    /// Region.
+    pub region: Option<Arc<str>>,
+    /// RUNNING.
+    pub running: u64,
+    /// PENDING.
+    pub pending: u64,
 }
 
 /// Whether the rows read are all there is.

@@ -90,6 +90,8 @@ pub struct Fold {
     pub(super) counts: Counts,
     pub(super) by_region: BTreeMap<Option<Arc<str>>, Tally>,
     pub(super) by_unit: BTreeMap<Option<Arc<str>>, Tally>,
+    /// RUNNING and PENDING targets by Region.
+    pub(super) in_progress: BTreeMap<Option<Arc<str>>, (u64, u64)>,
     pub(super) gates: AccountGate,
     pub(super) ungated: BTreeSet<Target>,
     pub(super) groups: HashMap<GroupKey, GroupFold>,
@@ -124,6 +126,10 @@ impl Fold {
         self.counts.count(row.status.as_ref());
         self.by_region.entry(target.region.clone()).or_default().count(row.status.as_ref());
         self.by_unit.entry(target.organizational_unit_id.clone()).or_default().count(row.status.as_ref());
+        if let Some(ResultStatus::Running | ResultStatus::Pending) = row.status {
+            let (running, pending) = self.in_progress.entry(target.region.clone()).or_default();
+            *(if row.status == Some(ResultStatus::Running) { running } else { pending }) += 1;
+        }
         let gate = classify::gate_meaning_by(&row, |text| self.sayings.of(text).1);
         self.add_gate(gate, &target);
         if gate == GateMeaning::Unrecognized
@@ -166,6 +172,11 @@ impl Fold {
         }
         for (unit, tally) in other.by_unit {
             *self.by_unit.entry(unit).or_default() += tally;
+        }
+        for (region, (running, pending)) in other.in_progress {
+            let known = self.in_progress.entry(region).or_default();
+            known.0 += running;
+            known.1 += pending;
         }
         self.gates.merge(&other.gates);
         self.ungated.extend(other.ungated);

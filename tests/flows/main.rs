@@ -14,3 +14,4 @@ mod readme;
 mod samples;
 mod settle;
 mod support;
+mod sweep;

@@ -105,6 +105,17 @@ impl Stage {
         self
     }
 
+    /// Invokes the function and gives its whole reply.
+    pub(crate) async fn reply(&self, event: &Value) -> Result<Value, Error> {
+        self.reply_until(event, Instant::now() + self.time).await
+    }
+
+    async fn reply_until(&self, event: &Value, deadline: Instant) -> Result<Value, Error> {
+        let invocation = Invocation { function_arn: &self.function, deadline };
+        let reply = self.notifier.handle(event, &invocation).await?;
+        Ok(serde_json::to_value(reply).unwrap())
+    }
+
     /// Invokes the function and gives the one entry of its reply.
     pub(crate) async fn invoke(&self, event: &Value) -> Result<Value, Error> {
         self.invoke_until(event, Instant::now() + self.time).await
@@ -112,9 +123,7 @@ impl Stage {
 
     /// Invokes the function, which has time until then.
     pub(crate) async fn invoke_until(&self, event: &Value, deadline: Instant) -> Result<Value, Error> {
-        let invocation = Invocation { function_arn: &self.function, deadline };
-        let reply = self.notifier.handle(event, &invocation).await?;
-        let reply = serde_json::to_value(reply).unwrap();
+        let reply = self.reply_until(event, deadline).await?;
         let operations = reply["operations"].as_array().unwrap();
         assert_eq!(operations.len(), 1, "{reply}");
         Ok(operations[0].clone())

@@ -71,7 +71,14 @@ pub(crate) fn report_as(
 ) -> Report {
     let mut fold = Fold::new();
     rows.iter().cloned().for_each(|row| fold.add(row));
-    fold.finish(&About { operation: named, call_as, described, expect_gate, unread: None })
+    fold.finish(&About {
+        operation: named,
+        call_as,
+        described,
+        expect_gate,
+        unread: None,
+        now: Some(1_774_000_000_000 + 7 * 3_600_000),
+    })
 }
 
 /// The JSON document, checked against its schema.

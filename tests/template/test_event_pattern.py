@@ -17,6 +17,8 @@ FILES = {
     "operation-stopped.json": True,
     "operation-succeeded-with-failures.json": True,
     "operation-succeeded.json": True,
+    "scheduled-by-rule.json": False,
+    "scheduled-by-scheduler.json": False,
 }
 OPERATION = "CloudFormation StackSet Operation Status Change"
 ARN = "arn:aws:cloudformation:eu-central-1:111111111111:stackset/prod-network:1b2c3d4e-0000-4000-8000-000000000000"

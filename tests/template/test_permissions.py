@@ -114,7 +114,7 @@ def test_the_wildcards_are_the_explained_ones(deploy):
             assert not any("*" in action for action in listed(statement["Action"]))
             if "*" in listed(statement["Resource"]):
                 wild.add(statement["Sid"])
-    assert wild == {"ActAsDelegatedAdministrator", "WriteTraces"}
+    assert wild == {"ActAsDelegatedAdministrator", "FindStackSets", "WriteTraces"}
 
 
 def permits(document, action, resource):
@@ -128,7 +128,8 @@ def stack_set(name="prod-network", owner=ACCOUNT, region="eu-central-1", partiti
 def test_stack_sets_by_name_owner_and_region(deploy):
     self_only = policy(deploy(name="first", StackSetNamePattern="prod-*"))
     delegated = policy(deploy(name="second", StackSetNamePattern="prod-*", StackSetOwnerAccountId=MANAGEMENT))
-    for action in ("cloudformation:DescribeStackSetOperation", "cloudformation:ListStackSetOperationResults"):
+    for action in ("DescribeStackSetOperation", "ListStackSetOperationResults", "ListStackSetOperations"):
+        action = f"cloudformation:{action}"
         for document, arn, expected in [
             (self_only, stack_set(), True),
             (self_only, stack_set("test-network"), False),

@@ -26,6 +26,7 @@ SLACK = {"SlackWorkspaceId": "T0123ABCD", "SlackChannelId": "C0123ABCD"}
 TEAMS = {"TeamsTenantId": UUID, "TeamsTeamId": UUID, "TeamsChannelId": "19%3ab6ef%40thread.tacv2"}
 ALWAYS = {
     "Function", "FunctionEventInvokeConfig", "FunctionOperationEnded", "FunctionOperationEndedPermission",
+    "FunctionSweep", "SweepRole",
     "FunctionRole", "LogGroup", "DeadLetters", "DeadLettersPolicy", "ErrorsAlarm", "ThrottlesAlarm", "DurationAlarm",
     "DeadLettersAlarm", "LostAfterFailureAlarm", "LostByRuleAlarm", "IncompleteReportsAlarm",
 }
@@ -155,6 +156,32 @@ def test_failed_events_are_kept(deploy):
     assert permission["SourceArn"] == stack.arn("FunctionOperationEnded")
 
 
+def test_the_schedule(deploy):
+    stack = deploy()
+    schedule = stack.properties("FunctionSweep")
+    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(1 hour)", "DISABLED")
+    variables = stack.properties("Function")["Environment"]["Variables"]
+    assert variables["SWEEP_SCHEDULE"] == schedule["ScheduleExpression"]
+    # Its name would be the event's in every stack.
+    assert "Name" not in schedule
+    target = schedule["Target"]
+    assert target["Arn"] == stack.arn("Function") and target["RoleArn"] == stack.arn("SweepRole")
+    # Without an Input the event is the one that the function knows.
+    assert "Input" not in target
+    assert target["DeadLetterConfig"] == {"Arn": stack.arn("DeadLetters")}
+    role = stack.properties("SweepRole")
+    (trust,) = statements(role["AssumeRolePolicyDocument"])
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"} and trust["Action"] == "sts:AssumeRole"
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    (policy,) = role["Policies"]
+    assert statements(policy["PolicyDocument"]) == [
+        {"Sid": "InvokeFunction", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": stack.arn("Function")},
+        {"Sid": "KeepDeadLetters", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": stack.arn("DeadLetters")},
+    ]
+    other = deploy(name="two", SweepSchedule="cron(0 8 * * ? *)", SweepState="ENABLED").properties("FunctionSweep")
+    assert (other["ScheduleExpression"], other["State"]) == ("cron(0 8 * * ? *)", "ENABLED")
+
+
 def test_the_topic_is_closed(deploy):
     stack = deploy()
     topic = stack.outputs["ReportTopicArn"]
@@ -228,7 +255,7 @@ def test_checkov_sees_the_policies(deploy, tmp_path):
          "--output", "json", "--check", checks], capture_output=True, text=True)
     results = json.loads(run.stdout)["results"]
     passed = {check["resource"] for check in results["passed_checks"]}
-    assert passed >= {f"AWS::IAM::Role.{name}" for name in ("FunctionRole", "ChatRole", "ForwardRole")}
+    assert passed >= {f"AWS::IAM::Role.{name}" for name in ("FunctionRole", "SweepRole", "ChatRole", "ForwardRole")}
     assert results["failed_checks"] == [], run.stdout
 
 
@@ -461,7 +488,7 @@ def test_the_function(deploy):
     for number, parameters in enumerate([{}, FORWARD, {**CHAT, **SLACK}]):
         bounded = deploy(name=f"bounded{number}", PermissionsBoundaryArn=boundary, **parameters)
         roles = bounded.of_type("AWS::IAM::Role").values()
-        assert [role["Properties"]["PermissionsBoundary"] for role in roles] == [boundary]
+        assert roles and [role["Properties"]["PermissionsBoundary"] for role in roles] == [boundary] * len(roles)
 
 
 def test_tags_reach_what_sam_makes(deploy):
@@ -479,7 +506,7 @@ def test_tags_of_a_stack_reach_what_takes_tags(deploy):
     schemas = {kind: PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema for kind in kinds}
     assert {kind for kind, schema in schemas.items() if "Tags" not in schema["properties"]} == {
         "AWS::Events::EventBusPolicy", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
-        "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
+        "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::Scheduler::Schedule",
     }
 
 
@@ -522,6 +549,8 @@ def test_parameters_explain_themselves(path):
 @pytest.mark.parametrize("name, good, bad", [
     # Of template.yaml, or else of deploy/chat.yaml.
     ("StackSetNamePattern", ["*", "prod-*", "*-network", "a*b*c", "baseline"], ["", "**", "a**b", "a b", "a:b", "a/b"]),
+    ("SweepSchedule", ["rate(1 hour)", "rate(15 minutes)", "cron(0 8 ? * MON-FRI *)"],
+     ["", "rate(0 hours)", "rate(1 week)", "at(2026-11-20T10:00:00)", "cron(0 8 * * *)"]),
     ("MailAddress", ["", "platform@example.com"], ["platform", "a@b", "a b@example.com", "a@b.c,d@e.f"]),
     ("TopicArn", ["", TOPIC, TOPIC.replace("aws", "aws-us-gov")], ["alerts", TOPIC + ".fifo", TOPIC.replace("sns", "sqs")]),
     ("AlarmTopicArn", ["", TOPIC], ["alerts", TOPIC + ".fifo"]),

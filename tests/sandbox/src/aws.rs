@@ -1,6 +1,12 @@
 //! The loopback AWS as a test holds it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{
+        AtomicUsize,
+        Ordering::{Relaxed, SeqCst},
+    },
+};
 
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, http::Method};
@@ -76,6 +82,11 @@ impl Aws {
         self.server.open.load(Relaxed)
     }
 
+    /// The most requests that were under way at one time.
+    pub fn most_at_once(&self) -> usize {
+        self.world().most_at_once
+    }
+
     /// Forgets requests, messages and fired faults, as between two rounds of a benchmark.
     pub fn forget(&self) {
         let mut world = self.world();
@@ -86,6 +97,15 @@ impl Aws {
 
     fn world(&self) -> MutexGuard<'_, World> {
         lock(&self.world)
+    }
+}
+
+/// A request under way; it ends also when its client goes away.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
     }
 }
 
@@ -103,7 +123,13 @@ async fn handle(world: Arc<Mutex<World>>, request: hyper::Request<Incoming>) -> 
         return Reply::Close;
     };
     let call = Call::new(&parts.headers, &body.to_bytes());
-    let (delay, reply) = lock(&world).answer(call);
+    let (delay, reply, _under_way) = {
+        let mut world = lock(&world);
+        let under_way = UnderWay(Arc::clone(&world.under_way));
+        world.most_at_once = world.most_at_once.max(world.under_way.fetch_add(1, SeqCst) + 1);
+        let (delay, reply) = world.answer(call);
+        (delay, reply, under_way)
+    };
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }

@@ -3,6 +3,7 @@
 use crate::{
     describe,
     faults::FaultKind,
+    operation::Operation,
     pages::{Place, Reading},
     query::{Call, Refusal, lower_first},
     scenario::{Scenario, StackSet},
@@ -68,10 +69,20 @@ fn list_results(world: &mut World, call: &Call, fault: Option<&FaultKind>) -> Re
 fn list_operations(world: &mut World, call: &Call, fault: Option<&FaultKind>) -> Result<Answer, Refusal> {
     let number = find_stack_set(&world.scenario, call)?;
     let set = &world.scenario.stack_sets[number];
-    let place = first_or(world, call, format!("operations {}", set.arn()))?;
-    let turn = world.tokens.turn(call, &place, set.operations.len(), fault)?;
+    let list = format!("operations {}", set.arn());
+    let mut place = first_or(world, call, list.clone())?;
+    if call.param("NextToken").is_none() {
+        place.calls = world.first_pages.get(&list).copied().unwrap_or(0);
+    }
+    let seen = |operation: &Operation| operation.listed_from <= place.calls;
+    let total = set.operations.iter().filter(|operation| seen(operation)).count();
+    let turn = world.tokens.turn(call, &place, total, fault)?;
+    if call.param("NextToken").is_none() {
+        *world.first_pages.entry(list).or_default() += 1;
+    }
     let mut members = String::new();
-    for (index, operation) in set.operations.iter().enumerate().skip(place.offset).take(turn.rows) {
+    let listed = set.operations.iter().enumerate().filter(|(_, operation)| seen(operation));
+    for (index, operation) in listed.skip(place.offset).take(turn.rows) {
         let failed = world.rendered.failed_count((number, index), operation);
         xml::nested(&mut members, "member", |out| {
             describe::operation_summary(out, operation, failed);
@@ -141,7 +152,12 @@ fn find_stack_set(scenario: &Scenario, call: &Call) -> Result<usize, Refusal> {
         .iter()
         .position(|set| {
             // A bare name is that of the set that lives now; the id finds a deleted one too.
-            is_seen(set, call, call_as) && (set.id() == name || (set.name == name && set.status == "ACTIVE"))
+            let rest = name.strip_prefix(set.name.as_str());
+            let is_named = match rest.and_then(|rest| rest.strip_prefix(':')) {
+                Some(uuid) => uuid == set.uuid,
+                None => rest == Some("") && set.status == "ACTIVE",
+            };
+            is_named && is_seen(set, call, call_as)
         })
         .ok_or_else(|| Refusal::new(404, "StackSetNotFoundException", &format!("StackSet {name} not found")))
 }

@@ -33,7 +33,7 @@ pub(crate) fn operation(out: &mut String, stack_set_id: &str, operation: &Operat
 pub(crate) fn operation_summary(out: &mut String, operation: &Operation, failed: Option<i32>) {
     xml::element(out, "OperationId", &operation.id);
     xml::optional(out, "Action", operation.action.as_deref());
-    xml::optional(out, "Status", operation.status.as_deref());
+    xml::optional(out, "Status", operation.listed_status.as_ref().or(operation.status.as_ref()).map(String::as_str));
     times(out, operation);
     xml::optional(out, "StatusReason", operation.status_reason.as_deref());
     status_details(out, failed);

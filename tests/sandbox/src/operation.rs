@@ -23,6 +23,10 @@ pub struct Operation {
     pub action: Option<String>,
     /// `RUNNING`, `SUCCEEDED`, `FAILED`, `STOPPING`, `STOPPED` or `QUEUED`.
     pub status: Option<String>,
+    /// What `ListStackSetOperations` says in place of the status, while it is behind.
+    pub listed_status: Option<String>,
+    /// Hidden from `ListStackSetOperations` until that many first pages of the stack set's list were answered.
+    pub listed_from: usize,
     /// Why it has its status.
     pub status_reason: Option<String>,
     /// What the operation says about the number of failures.
@@ -56,6 +60,8 @@ impl Operation {
             id: id.to_owned(),
             action: Some("CREATE".to_owned()),
             status: Some("SUCCEEDED".to_owned()),
+            listed_status: None,
+            listed_from: 0,
             status_reason: None,
             failed_count: FailedCount::FromRows,
             created: Some("2026-03-02T09:00:00.123Z".to_owned()),
@@ -69,6 +75,13 @@ impl Operation {
             rows: Rows::default(),
             moving: false,
         }
+    }
+
+    /// Sets the id.
+    #[must_use]
+    pub fn id(mut self, id: &str) -> Self {
+        self.id = id.to_owned();
+        self
     }
 
     /// Sets the action.

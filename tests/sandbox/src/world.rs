@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    sync::{Arc, atomic::AtomicUsize},
     time::{Duration, Instant},
 };
 
@@ -88,6 +89,8 @@ pub(crate) struct World {
     pub(crate) published: Vec<Published>,
     pub(crate) requests: Vec<Request>,
     pub(crate) fired: Vec<Fired>,
+    pub(crate) under_way: Arc<AtomicUsize>,
+    pub(crate) most_at_once: usize,
     calls: HashMap<String, usize>,
     answers: usize,
 }

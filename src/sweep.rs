@@ -1,0 +1,425 @@
+//! A schedule -> the operations that nobody was told of: those that have ended, and those that do not.
+//!
+//! Each is reported as if its event had come. The sweep goes around the ring of all stack sets and
+//! begins elsewhere each time, so that what one sweep has no time for, a later one reaches.
+
+mod plan;
+
+use std::sync::OnceLock;
+
+use futures_util::stream::{self, StreamExt};
+use serde::Serialize;
+use tokio::time::{Duration, Instant};
+use tracing::{info, warn};
+
+use crate::config::CallAsSetting;
+use crate::error::Error;
+use crate::event::{Home, Request, Trigger};
+use crate::handler::{self, Action, Done, Notifier, Reply};
+use crate::ledger::Key;
+use crate::operation::{CallAs, ListedOperation, OperationRef, StackSetRef};
+use crate::read::Next;
+use plan::{Due, Window};
+
+/// Failures that the reply lists; more are counted.
+const FAILURES_LISTED: usize = 100;
+
+/// What a sweep did, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Swept {
+    /// Whether time sufficed: every stack set was looked at to its last operation, or failed.
+    pub finished: bool,
+    /// ACTIVE stack sets whose names fit.
+    pub stack_sets: u64,
+    /// Those that were looked at to their last operation.
+    pub stack_sets_done: u64,
+    /// Operations listed.
+    pub operations: u64,
+    /// Operations that were to be told of, by the time they ended or by how long they take.
+    pub due: u64,
+    /// Of these, those that were told before.
+    pub already_told: u64,
+    /// Of these, those that another invocation is about to tell.
+    pub in_progress: u64,
+    /// Of these, those that a message went out for.
+    pub published: u64,
+    /// Of these, those that needed none.
+    pub quiet: u64,
+    /// Of these, those that there was no time for.
+    pub left: u64,
+    /// What could not be read or told, stack set by stack set.
+    pub failures: Vec<Failure>,
+    /// More of them.
+    pub failures_omitted: u64,
+    /// Entries left out of the reply's `operations`; the numbers above count them.
+    pub operations_omitted: u64,
+    /// What kept the ledger from telling what was told before; then only what has become due since the
+    /// last tick was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unguarded: Option<String>,
+    /// Time that it took.
+    #[serde(skip)]
+    pub took: Duration,
+}
+
+/// What could not be read or told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// Stack set, `name:uuid`; `null` where not even the list of stack sets could be read.
+    pub stack_set: Option<String>,
+    /// Operation id, where one operation failed.
+    pub operation_id: Option<String>,
+    /// [`Error::kind`].
+    pub kind: &'static str,
+    /// Why.
+    pub error: String,
+}
+
+/// A stack set to look at, and in which capacity.
+#[derive(Debug, Clone)]
+struct Stop {
+    stack_set: StackSetRef,
+    call_as: CallAs,
+}
+
+/// How the function's time is shared out.
+#[derive(Debug, Clone, Copy)]
+struct Time {
+    deadline: Instant,
+    whole: Duration,
+}
+
+impl Time {
+    fn until(deadline: Instant) -> Self {
+        Self { deadline, whole: deadline.saturating_duration_since(Instant::now()) }
+    }
+
+    /// When nothing new is begun any more: the last quarter is for what goes on.
+    fn last_begin(&self) -> Instant {
+        self.deadline - self.whole / 4
+    }
+
+    fn is_short(&self) -> bool {
+        Instant::now() >= self.last_begin()
+    }
+
+    /// When an operation that is begun now has to be told: half of what is left is for others.
+    fn share(&self) -> Instant {
+        let now = Instant::now();
+        let share = (self.deadline.saturating_duration_since(now) / 2).max(self.whole / 4);
+        self.deadline.min(now + share)
+    }
+}
+
+/// What became of one stack set.
+#[derive(Debug, Default)]
+struct Outcome {
+    told: Vec<Done>,
+    pages: u64,
+    operations: u64,
+    due: u64,
+    already_told: u64,
+    left: u64,
+    end: End,
+    failures: Vec<Failure>,
+}
+
+/// How far one stack set was looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum End {
+    /// To its last operation.
+    #[default]
+    Reached,
+    /// Until time ran short.
+    OutOfTime,
+    /// Until its list could not be read.
+    Failed,
+}
+
+impl Notifier {
+    /// Tells of every operation that is due and was not told of, as far as time allows.
+    ///
+    /// At most `SWEEP_CONCURRENCY` requests are under way at a time; they share one client, so that
+    /// throttling of one slows all of them down.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if nothing could be read at all: no list of stack sets, or none of the stack
+    /// sets on it. [`Error::Publish`] if there was something to publish and none of it could be. Any
+    /// other failure is in the reply, and the sweep goes on.
+    pub(crate) async fn sweep(&self, tick: i64, home: &Home, deadline: Instant) -> Result<Reply, Error> {
+        let started = Instant::now();
+        let settings = &self.config.sweep;
+        let round = Round {
+            notifier: self,
+            home,
+            time: Time::until(deadline),
+            recorded: Window::new(tick, settings, true),
+            unrecorded: Window::new(tick, settings, false),
+            trouble: OnceLock::new(),
+        };
+        let mut swept = Swept { finished: true, ..Swept::default() };
+        let mut told = Vec::new();
+
+        let mut ring = round.ring(&mut swept).await?;
+        swept.stack_sets = ring.len() as u64;
+        let first = round.recorded.start(ring.len());
+        ring.rotate_left(first);
+        let first = ring.first().map(|stop| stop.stack_set.api_name());
+        let mut outcomes =
+            stream::iter(ring).map(|stop| round.stop(stop)).buffer_unordered(self.config.sweep.concurrency);
+        let mut pages = 0;
+        while let Some(outcome) = outcomes.next().await {
+            pages += outcome.pages;
+            swept.add(&mut told, outcome);
+        }
+        drop(outcomes);
+        swept.unguarded = round.trouble.into_inner();
+        swept.took = started.elapsed();
+        info!(
+            finished = swept.finished,
+            stack_sets = swept.stack_sets,
+            stack_sets_done = swept.stack_sets_done,
+            first,
+            operations = swept.operations,
+            due = swept.due,
+            already_told = swept.already_told,
+            published = swept.published,
+            quiet = swept.quiet,
+            left = swept.left,
+            failures = swept.failures.len() as u64 + swept.failures_omitted,
+            unguarded = swept.unguarded.is_some(),
+            took_ms = u64::try_from(swept.took.as_millis()).unwrap_or(u64::MAX),
+            "sweep ended"
+        );
+        if pages == 0 && swept.stack_sets > 0 {
+            return Err(Error::Read(swept.failures.into_iter().next().map_or_else(
+                || "could not list the operations of any stack set: the function's time ran out".to_owned(),
+                |failure| failure.error,
+            )));
+        }
+        // Lambda's own retries and alarms see only an invocation that fails.
+        if swept.published == 0
+            && let Some(failure) = swept.failures.iter().find(|failure| failure.kind == "PublishError")
+        {
+            return Err(Error::Publish(failure.error.clone()));
+        }
+        Ok(Reply { operations: told, sweep: Some(swept) })
+    }
+}
+
+/// One sweep under way.
+struct Round<'a> {
+    notifier: &'a Notifier,
+    home: &'a Home,
+    time: Time,
+    /// What is due where a ledger knows what was told.
+    recorded: Window,
+    /// What is due where nobody knows.
+    unrecorded: Window,
+    /// Why the ledger is no longer asked.
+    trouble: OnceLock<String>,
+}
+
+impl Round<'_> {
+    /// All stack sets to look at, in an order that is always the same.
+    async fn ring(&self, swept: &mut Swept) -> Result<Vec<Stop>, Error> {
+        let mut stops: Vec<Stop> = Vec::new();
+        let mut lists_read = 0;
+        let mut failed = None;
+        for call_as in self.capacities() {
+            let mut sets = self.notifier.reader.stack_sets(call_as);
+            loop {
+                match sets.next(self.time.last_begin()).await {
+                    Ok(Next::Page(page)) => {
+                        lists_read += 1;
+                        stops.extend(page.iter().map(|id| Stop { stack_set: self.stack_set(id, call_as), call_as }));
+                    }
+                    Ok(Next::End) => break,
+                    Ok(Next::OutOfTime) => {
+                        swept.finished = false;
+                        break;
+                    }
+                    Err(error) => {
+                        swept.fail(Failure::of(None, None, &error));
+                        failed = Some(error);
+                        break;
+                    }
+                }
+            }
+        }
+        if lists_read == 0 {
+            let late = || Error::Read("could not list the stack sets: the function's time ran out".to_owned());
+            return Err(failed.unwrap_or_else(late));
+        }
+        stops.retain(|stop| plan::fits(&self.notifier.config.sweep.names, &stop.stack_set.name));
+        // What both capacities see is looked at once.
+        stops.sort_by_key(|stop| stop.stack_set.api_name());
+        stops.dedup_by(|second, first| second.stack_set.api_name() == first.stack_set.api_name());
+        Ok(stops)
+    }
+
+    /// `auto` is the owner's capacity, and the delegated administrator's too where it is known for whom.
+    fn capacities(&self) -> Vec<CallAs> {
+        let config = &self.notifier.config;
+        let foreign = config.sweep.owner.as_ref().is_some_and(|owner| *owner != self.home.account);
+        match config.call_as {
+            CallAsSetting::Fixed(fixed) => vec![fixed],
+            CallAsSetting::Auto if foreign => vec![CallAs::Myself, CallAs::DelegatedAdmin],
+            CallAsSetting::Auto => vec![CallAs::Myself],
+        }
+    }
+
+    fn stack_set(&self, id: &str, call_as: CallAs) -> StackSetRef {
+        let (name, uuid) = id.rsplit_once(':').map_or((id, None), |(name, uuid)| (name, Some(uuid)));
+        StackSetRef {
+            name: name.to_owned(),
+            id: uuid.map(str::to_owned),
+            partition: self.home.partition.clone(),
+            region: self.home.region.clone(),
+            account: match call_as {
+                CallAs::Myself => Some(self.home.account.clone()).filter(|account| !account.is_empty()),
+                CallAs::DelegatedAdmin => self.notifier.config.sweep.owner.clone(),
+            },
+        }
+    }
+
+    /// Looks at one stack set, page by page, and tells of its operations that are due.
+    async fn stop(&self, stop: Stop) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut operations = self.notifier.reader.operations(&stop.stack_set, stop.call_as);
+        outcome.end = loop {
+            if self.time.is_short() {
+                break End::OutOfTime;
+            }
+            match operations.next(self.time.last_begin()).await {
+                Ok(Next::Page(page)) => {
+                    outcome.pages += 1;
+                    outcome.operations += page.len() as u64;
+                    for request in self.to_tell(&stop, &page, &mut outcome).await {
+                        self.tell(request, &mut outcome).await;
+                    }
+                }
+                Ok(Next::End) if outcome.left > 0 => break End::OutOfTime,
+                Ok(Next::End) => break End::Reached,
+                Ok(Next::OutOfTime) => break End::OutOfTime,
+                Err(error) => {
+                    outcome.failures.push(Failure::of(Some(&stop.stack_set), None, &error));
+                    break End::Failed;
+                }
+            }
+        };
+        outcome
+    }
+
+    /// The operations of a page that are due and that the ledger does not know as told.
+    ///
+    /// A ledger that does not answer is not asked again, and the sweep goes on as one without:
+    /// otherwise it would tell everything within the look-back once more.
+    async fn to_tell(&self, stop: &Stop, page: &[ListedOperation], outcome: &mut Outcome) -> Vec<Request> {
+        let due = |window: &Window| -> Vec<Request> {
+            page.iter().filter_map(|operation| Some(stop.request(operation, window.due(operation)?))).collect()
+        };
+        let Some(ledger) = self.notifier.ledger.as_ref().filter(|_| self.trouble.get().is_none()) else {
+            let requests = due(&self.unrecorded);
+            outcome.due += requests.len() as u64;
+            return requests;
+        };
+        let mut requests = due(&self.recorded);
+        let listed = page.iter().filter(|operation| self.recorded.due(operation).is_some());
+        let keys: Vec<Key> = requests
+            .iter()
+            .zip(listed)
+            .filter_map(|(request, listed)| handler::key(&request.operation, &listed.status, request.trigger))
+            .collect();
+        match ledger.completed(&keys, self.time.share()).await {
+            Ok(complete) => {
+                let mut keys = keys.iter();
+                requests.retain(|_| keys.next().is_none_or(|key| !complete.contains(key)));
+                outcome.already_told += complete.len() as u64;
+                outcome.due += (requests.len() + complete.len()) as u64;
+            }
+            Err(error) => {
+                warn!(kind = error.kind(), "{error}");
+                let _ = self.trouble.set(error.to_string());
+                requests = due(&self.unrecorded);
+                outcome.due += requests.len() as u64;
+            }
+        }
+        requests
+    }
+
+    /// Reports one operation, if there is time.
+    async fn tell(&self, request: Request, outcome: &mut Outcome) {
+        if self.time.is_short() {
+            outcome.left += 1;
+            return;
+        }
+        let OperationRef { stack_set, operation_id } = request.operation.clone();
+        match self.notifier.report(request, self.home, self.time.share()).await {
+            Ok(done) => outcome.told.push(done),
+            Err(error) => outcome.failures.push(Failure::of(Some(&stack_set), Some(&operation_id), &error)),
+        }
+    }
+}
+
+impl Stop {
+    fn request(&self, operation: &ListedOperation, due: Due) -> Request {
+        Request {
+            operation: OperationRef { stack_set: self.stack_set.clone(), operation_id: operation.id.clone() },
+            call_as: Some(self.call_as),
+            trigger: match due {
+                Due::Ended => Trigger::Sweep,
+                Due::Stuck { day } => Trigger::Stuck { day },
+            },
+        }
+    }
+}
+
+impl Swept {
+    fn add(&mut self, told: &mut Vec<Done>, outcome: Outcome) {
+        self.finished &= outcome.end != End::OutOfTime;
+        self.stack_sets_done += u64::from(outcome.end == End::Reached);
+        self.operations += outcome.operations;
+        self.due += outcome.due;
+        self.already_told += outcome.already_told;
+        self.left += outcome.left;
+        for done in outcome.told {
+            match done.action {
+                Action::Published => self.published += 1,
+                Action::Quiet | Action::Ignored => self.quiet += 1,
+                Action::AlreadyPublished => self.already_told += 1,
+                Action::InProgress => self.in_progress += 1,
+            }
+            told.push(done);
+        }
+        outcome.failures.into_iter().for_each(|failure| self.fail(failure));
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        warn!(
+            stack_set = failure.stack_set,
+            operation = failure.operation_id,
+            kind = failure.kind,
+            "left out of the sweep: {}",
+            failure.error
+        );
+        if self.failures.len() < FAILURES_LISTED {
+            self.failures.push(failure);
+        } else {
+            self.failures_omitted += 1;
+        }
+    }
+}
+
+impl Failure {
+    fn of(stack_set: Option<&StackSetRef>, operation_id: Option<&str>, error: &Error) -> Self {
+        Self {
+            stack_set: stack_set.map(StackSetRef::api_name),
+            operation_id: operation_id.map(str::to_owned),
+            kind: error.kind(),
+            error: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,622 @@
+//! The schedule's sweep: what it tells, what it leaves, and how it goes on.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sandbox::{Fault, FaultKind, Operation, Row, Scenario, StackSet};
+use serde_json::{Value, json};
+use stackset_notifier::handler::{Action, Done, Reply};
+use stackset_notifier::sweep::Swept;
+
+use crate::support::{MANAGEMENT, REGION, Stage, account, operation};
+
+/// The tick that these tests have for their clock.
+const TICK: &str = "2026-11-20T10:00:00Z";
+
+fn tick(time: &str) -> Value {
+    json!({"version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event",
+        "source": "aws.scheduler", "account": MANAGEMENT, "time": time, "region": REGION,
+        "resources": ["arn:aws:scheduler:eu-central-1:111111111111:schedule/default/sweep"], "detail": "{}"})
+}
+
+fn set(name: &str) -> StackSet {
+    StackSet::self_managed(name, MANAGEMENT, REGION)
+}
+
+fn failed(id: &str, ended: &str) -> Operation {
+    operation("FAILED", vec![Row::failed(&account(1), "eu-west-1", "Internal Failure")])
+        .id(id)
+        .times("2026-11-01T00:00:00Z", Some(ended))
+}
+
+fn succeeded(id: &str, ended: &str) -> Operation {
+    operation("SUCCEEDED", vec![Row::succeeded(&account(1), "eu-west-1")])
+        .id(id)
+        .times("2026-11-01T00:00:00Z", Some(ended))
+}
+
+fn running(id: &str, started: &str) -> Operation {
+    let rows = vec![
+        Row::succeeded(&account(1), "eu-central-1"),
+        Row::failed(&account(2), "eu-central-1", "Internal Failure"),
+        Row::running(&account(1), "eu-west-1"),
+        Row::pending(&account(2), "eu-west-1"),
+        Row::pending(&account(1), "us-east-1"),
+        Row::pending(&account(2), "us-east-1"),
+    ];
+    operation("RUNNING", rows).id(id).times(started, None)
+}
+
+/// The operations told of, as the reply has them.
+fn told(reply: &Value) -> Vec<String> {
+    let mut ids: Vec<String> = reply["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|done| format!("{} {}", done["operationId"].as_str().unwrap(), done["action"].as_str().unwrap()))
+        .collect();
+    ids.sort();
+    ids
+}
+
+/// The numbers of the sweep that are not 0.
+fn numbers(reply: &Value) -> Value {
+    let mut sweep = reply["sweep"].clone();
+    sweep.as_object_mut().unwrap().retain(|_, value| *value != json!(0) && *value != json!([]));
+    sweep
+}
+
+#[tokio::test]
+async fn what_ended_since_the_last_tick_is_reported_as_if_its_event_had_come() {
+    let scenario = Scenario::new()
+        .stack_set(
+            set("baseline")
+                .operation(failed("too-new", "2026-11-20T10:00:00Z"))
+                .operation(failed("in-time", "2026-11-20T09:59:59.999Z"))
+                .operation(succeeded("quiet", "2026-11-20T09:30:00Z"))
+                .operation(failed("too-old", "2026-11-20T08:59:59.999Z")),
+        )
+        .stack_set(set("network").operation(failed("other", "2026-11-20T09:00:00Z")))
+        .stack_set(set("gone").deleted().operation(failed("of-a-deleted-one", "2026-11-20T09:30:00Z")));
+    let stage = Stage::new(scenario).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["in-time published", "other published", "quiet quiet"]);
+    assert_eq!(
+        numbers(&reply),
+        json!({"finished": true, "stackSets": 2, "stackSetsDone": 2, "operations": 5, "due": 3, "published": 2, "quiet": 1})
+    );
+
+    // The same message as by the event, to the byte.
+    let by_sweep = stage.aws.published();
+    let event = crate::support::event(&set("network").arn(), "other", "FAILED");
+    stage.reply(&event).await.unwrap();
+    let by_event = stage.aws.published().pop().unwrap();
+    let same = by_sweep.iter().find(|message| message.subject == by_event.subject).unwrap();
+    assert_eq!((&same.message, &same.attributes), (&by_event.message, &by_event.attributes));
+    assert_eq!(by_sweep.len(), 2);
+}
+
+#[tokio::test]
+async fn a_rules_schedule_and_one_by_hand_sweep_too() {
+    let stage =
+        Stage::new(Scenario::new().stack_set(set("baseline").operation(failed("op-1", "2026-11-20T09:30:00Z")))).await;
+    let mut rule = tick(TICK);
+    rule["source"] = json!("aws.events");
+    rule["detail"] = json!({});
+    assert_eq!(told(&stage.reply(&rule).await.unwrap()), ["op-1 published"]);
+    // Without a time it is now, when that operation has long ended.
+    let by_hand = json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": {"mine": 1}});
+    let reply = stage.reply(&by_hand).await.unwrap();
+    assert_eq!((told(&reply), &reply["sweep"]["operations"]), (vec![], &json!(1)));
+}
+
+#[tokio::test]
+async fn nothing_to_sweep_is_no_error() {
+    let stage = Stage::new(Scenario::new()).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!((&reply["operations"], numbers(&reply)), (&json!([]), json!({"finished": true})));
+}
+
+#[tokio::test]
+async fn a_stuck_operation_is_told_with_where_it_stands() {
+    let stage =
+        Stage::new(Scenario::new().stack_set(set("baseline").operation(running("stuck", "2026-11-20T03:55:00Z"))))
+            .await;
+    // Crossed by this tick; not by the ones before and after, and again a day later.
+    for (time, told_now) in [
+        ("2026-11-20T09:00:00Z", false),
+        ("2026-11-20T10:00:00Z", true),
+        ("2026-11-20T11:00:00Z", false),
+        ("2026-11-21T09:00:00Z", false),
+        ("2026-11-21T10:00:00Z", true),
+    ] {
+        let reply = stage.reply(&tick(time)).await.unwrap();
+        assert_eq!(told(&reply) == ["stuck published"], told_now, "{time}");
+    }
+    let messages = stage.aws.published();
+    assert_eq!(messages.len(), 2);
+    let subject = messages[0].subject.as_deref().unwrap();
+    assert!(subject.starts_with("IN_PROGRESS: UPDATE of baseline, still running after "), "{subject}");
+    let mail = messages[0].body("email").unwrap();
+    assert!(mail.contains("4 of 6 targets to go, 1 failed"), "{mail}");
+    assert!(mail.contains("Now in eu-west-1 (1 running, 1 pending). Pending: us-east-1 (2)."), "{mail}");
+    assert!(mail.contains("1. AWS_INTERNAL_FAILURE: 1 account, 1 target, 1 Region"), "{mail}");
+    let document: Value = serde_json::from_str(&messages[0].body("sqs").unwrap()).unwrap();
+    crate::schema::check(&document);
+    assert_eq!(
+        document["inProgress"]["regions"],
+        json!([{"region": "eu-west-1", "running": 1, "pending": 1}, {"region": "us-east-1", "running": 0, "pending": 2}])
+    );
+    assert!(document["inProgress"]["seconds"].as_u64().is_some());
+}
+
+#[tokio::test]
+async fn stuck_can_be_another_time_or_nothing() {
+    for (hours, tick_time) in
+        [("0", "2026-11-20T10:00:00Z"), ("1", "2026-11-20T10:00:00Z"), ("1", "2026-11-20T05:00:00Z")]
+    {
+        let scenario = Scenario::new().stack_set(set("baseline").operation(running("stuck", "2026-11-20T03:55:00Z")));
+        let stage = Stage::with(scenario, &[("STUCK_AFTER_HOURS", hours)]).await;
+        let reply = stage.reply(&tick(tick_time)).await.unwrap();
+        let expected = hours == "1" && tick_time == "2026-11-20T05:00:00Z";
+        assert_eq!(!told(&reply).is_empty(), expected, "{hours} hours, {tick_time}");
+    }
+}
+
+#[tokio::test]
+async fn a_stuck_operation_that_ends_meanwhile_is_reported_as_what_it_is() {
+    let mut ended = running("stuck", "2026-11-20T03:55:00Z");
+    ended.rows = vec![Row::succeeded(&account(1), "eu-west-1")].into();
+    // The list is behind: the description, which is not, says that it has succeeded.
+    let stage = Stage::new(Scenario::new().stack_set(set("baseline").operation(ended))).await;
+    stage.aws.with(|scenario| {
+        let operation = scenario.operation_mut("stuck").unwrap();
+        operation.listed_status = Some("RUNNING".to_owned());
+        operation.status = Some("SUCCEEDED".to_owned());
+        operation.ended = Some("2026-11-20T09:59:00Z".to_owned());
+    });
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["stuck quiet"]);
+}
+
+#[tokio::test]
+async fn both_capacities_where_the_owner_is_known() {
+    const OWNER: &str = "999999999999";
+    let scenario = || {
+        let of_org = StackSet::service_managed("org", OWNER, REGION)
+            .seen_by_delegated_admin()
+            .operation(failed("theirs", "2026-11-20T09:30:00Z"));
+        Scenario::new().stack_set(set("own").operation(failed("ours", "2026-11-20T09:30:00Z"))).stack_set(of_org)
+    };
+    let ours = vec!["ours published".to_owned()];
+    let theirs = vec!["theirs published".to_owned()];
+    let both = [ours.clone(), theirs.clone()].concat();
+    let owner = ("STACK_SET_OWNER_ACCOUNT_ID", OWNER);
+    for (settings, expected) in [
+        (vec![], &ours),
+        (vec![owner], &both),
+        (vec![owner, ("CALL_AS", "SELF")], &ours),
+        (vec![owner, ("CALL_AS", "DELEGATED_ADMIN")], &theirs),
+        (vec![("STACK_SET_OWNER_ACCOUNT_ID", MANAGEMENT)], &ours),
+    ] {
+        let stage = Stage::with(scenario(), &settings).await;
+        let reply = stage.reply(&tick(TICK)).await.unwrap();
+        assert_eq!(&told(&reply), expected, "{settings:?}");
+        for request in stage.aws.requests().iter().filter(|request| request.param("OperationId") == Some("theirs")) {
+            assert_eq!(request.param("CallAs"), Some("DELEGATED_ADMIN"));
+        }
+    }
+    // The message names the owner, whom the lists do not tell.
+    let stage = Stage::with(scenario(), &[owner, ("CALL_AS", "DELEGATED_ADMIN")]).await;
+    stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(stage.document()["stackSet"]["account"], OWNER);
+}
+
+#[tokio::test]
+async fn what_both_capacities_see_is_told_once() {
+    let seen_twice =
+        set("baseline").visible_to(&["SELF", "DELEGATED_ADMIN"]).operation(failed("op-1", "2026-11-20T09:30:00Z"));
+    let settings = [("STACK_SET_OWNER_ACCOUNT_ID", "999999999999")];
+    let stage = Stage::with(Scenario::new().stack_set(seen_twice), &settings).await;
+    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["op-1 published"]);
+    assert_eq!(stage.aws.requests_of("ListStackSetOperations").len(), 1);
+}
+
+#[tokio::test]
+async fn only_stack_sets_of_the_pattern_are_looked_at() {
+    let mut scenario = Scenario::new();
+    for name in ["prod-network", "prod-dns", "test-network"] {
+        scenario = scenario.stack_set(set(name).operation(failed(name, "2026-11-20T09:30:00Z")));
+    }
+    let stage = Stage::with(scenario, &[("STACK_SET_NAME_PATTERN", "prod-*")]).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["prod-dns published", "prod-network published"]);
+    assert_eq!(stage.aws.requests_of("ListStackSetOperations").len(), 2);
+}
+
+#[tokio::test]
+async fn every_page_is_read_because_no_order_is_promised() {
+    let mut baseline = set("baseline");
+    for n in 0..250 {
+        // Old ones first, then the due one on the last page, then one that began long before it.
+        baseline = baseline.operation(succeeded(&format!("old-{n}"), "2026-10-01T00:00:00Z"));
+    }
+    let baseline = baseline.operation(failed("new", "2026-11-20T09:30:00Z")).operation(
+        failed("began-long-ago", "2026-11-20T09:40:00Z").times("2026-01-01T00:00:00Z", Some("2026-11-20T09:40:00Z")),
+    );
+    let stage = Stage::new(Scenario::new().stack_set(baseline)).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["began-long-ago published", "new published"]);
+    assert_eq!(stage.aws.requests_of("ListStackSetOperations").len(), 3);
+    assert_eq!(reply["sweep"]["operations"], 252);
+}
+
+#[tokio::test]
+async fn a_stack_set_that_fails_does_not_stop_the_others() {
+    let mut scenario = Scenario::new();
+    for name in ["a", "b", "c", "d"] {
+        scenario = scenario.stack_set(set(name).operation(failed(&format!("op-{name}"), "2026-11-20T09:30:00Z")));
+    }
+    let of = |action: &str, name: &str, status, code: &str| {
+        Fault::error(action, status, code, "told so").with_param("StackSetName", &set(name).id())
+    };
+    let scenario = scenario
+        .fault(of("ListStackSetOperations", "a", 404, "StackSetNotFoundException"))
+        .fault(of("ListStackSetOperations", "b", 403, "AccessDenied"))
+        .fault(of("DescribeStackSetOperation", "c", 404, "OperationNotFoundException"));
+    let stage = Stage::new(scenario).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["op-d published"]);
+    let mut failures: Vec<(String, Value, String)> = reply["sweep"]["failures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            assert_eq!(one["kind"], "ReadError");
+            let text = |key: &str| one[key].as_str().unwrap().to_owned();
+            (text("stackSet"), one["operationId"].clone(), text("error"))
+        })
+        .collect();
+    failures.sort_by(|a, b| a.0.cmp(&b.0));
+    let [gone, denied, operation] = failures.as_slice() else { panic!("{failures:?}") };
+    assert_eq!((&gone.0, &gone.1), (&set("a").id(), &Value::Null));
+    assert!(
+        gone.2.starts_with(&format!(
+            "could not list the operations of stack set {} as SELF: StackSetNotFoundException: told so",
+            set("a").id()
+        )),
+        "{}",
+        gone.2
+    );
+    assert!(
+        denied.2.ends_with("; the function's role needs cloudformation:ListStackSetOperations on this stack set"),
+        "{}",
+        denied.2
+    );
+    assert_eq!((&operation.0, &operation.1), (&set("c").id(), &json!("op-c")));
+    assert_eq!(
+        (&reply["sweep"]["stackSets"], &reply["sweep"]["due"], &reply["sweep"]["published"]),
+        (&json!(4), &json!(2), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn the_invocation_fails_only_if_nothing_could_be_read() {
+    let one = || set("baseline").operation(failed("op-1", "2026-11-20T09:30:00Z"));
+    let denied = |action: &str| Fault::error(action, 403, "AccessDenied", "no");
+    let stage = Stage::new(Scenario::new().stack_set(one()).fault(denied("ListStackSets"))).await;
+    let error = stage.reply(&tick(TICK)).await.unwrap_err();
+    assert_eq!(error.kind(), "ReadError");
+    let text = error.to_string();
+    assert!(text.starts_with("could not list the stack sets as SELF: AccessDenied: no (request id "), "{text}");
+    assert!(text.ends_with("; the function's role needs cloudformation:ListStackSets on *"), "{text}");
+
+    let stage = Stage::new(Scenario::new().stack_set(one()).fault(denied("ListStackSetOperations"))).await;
+    let text = stage.reply(&tick(TICK)).await.unwrap_err().to_string();
+    assert!(text.starts_with("could not list the operations of stack set baseline:"), "{text}");
+
+    // One capacity that is closed does not close the other.
+    let mut scenario = Scenario::new().stack_set(one());
+    scenario.delegated_admin_registered = false;
+    let stage = Stage::with(scenario, &[("STACK_SET_OWNER_ACCOUNT_ID", "999999999999")]).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["op-1 published"]);
+    let failure = &reply["sweep"]["failures"][0];
+    assert_eq!((&failure["stackSet"], &failure["operationId"]), (&Value::Null, &Value::Null));
+    assert!(failure["error"].as_str().unwrap().contains("as DELEGATED_ADMIN: ValidationError: Account used is not"));
+}
+
+#[tokio::test]
+async fn broken_chains_of_pages_are_failures() {
+    for kind in [FaultKind::RepeatToken, FaultKind::EmptyToken] {
+        let mut baseline = set("baseline");
+        for n in 0..150 {
+            baseline = baseline.operation(succeeded(&format!("old-{n}"), "2026-10-01T00:00:00Z"));
+        }
+        let other = set("other").operation(failed("op-1", "2026-11-20T09:30:00Z"));
+        let fault = Fault::on("ListStackSetOperations", kind.clone()).with_param("StackSetName", &set("baseline").id());
+        let stage = Stage::new(Scenario::new().stack_set(baseline).stack_set(other).fault(fault)).await;
+        let reply = stage.reply(&tick(TICK)).await.unwrap();
+        assert_eq!(told(&reply), ["op-1 published"], "{kind:?}");
+        let error = reply["sweep"]["failures"][0]["error"].as_str().unwrap();
+        assert!(error.contains("token for the next page"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_behind_is_caught_up_by_a_later_sweep() {
+    let mut late = failed("late", "2026-11-20T09:30:00Z");
+    late.listed_from = 1;
+    let stage = Stage::new(Scenario::new().stack_set(set("baseline").operation(late))).await;
+    assert!(told(&stage.reply(&tick(TICK)).await.unwrap()).is_empty());
+    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["late published"]);
+}
+
+/// A sweep that has time for a tenth only: after five stack sets of fifty nothing answers any more.
+#[tokio::test]
+async fn no_stack_set_starves_when_time_is_for_a_tenth_of_them() {
+    const SETS: usize = 50;
+    let mut scenario = Scenario::new();
+    for n in 0..SETS {
+        scenario = scenario.stack_set(set(&format!("set-{n:02}")).operation(succeeded("op", "2026-11-01T09:30:00Z")));
+    }
+    let stage = Stage::new(scenario).await.time(Duration::from_millis(1_000));
+    let reached = || -> BTreeSet<String> {
+        let requests = stage.aws.requests_of("ListStackSetOperations");
+        let answered = requests.iter().filter(|request| request.status == Some(200));
+        answered.map(|request| request.param("StackSetName").unwrap().to_owned()).collect()
+    };
+    let mut sweeps = 0;
+    while reached().len() < SETS {
+        let answers = stage.aws.requests_of("ListStackSetOperations").len() + SETS / 10;
+        stage.aws.with(|scenario| {
+            scenario.faults = vec![Fault::on("ListStackSetOperations", FaultKind::Hang).from_call(answers + 1)];
+        });
+        let reply = stage.reply(&tick(&format!("2026-11-20T{:02}:00:00Z", 10 + sweeps))).await.unwrap();
+        let sweep = &reply["sweep"];
+        assert_eq!((&sweep["finished"], &sweep["stackSets"]), (&json!(false), &json!(SETS)));
+        assert_eq!(sweep["stackSetsDone"], SETS / 10, "{sweep}");
+        sweeps += 1;
+        assert!(sweeps <= 13, "{} of {SETS} reached", reached().len());
+    }
+    assert!(sweeps >= 10);
+}
+
+#[tokio::test]
+async fn operations_that_there_is_no_time_for_are_left_and_counted() {
+    let mut baseline = set("baseline");
+    for n in 0..6 {
+        baseline = baseline.operation(failed(&format!("op-{n}"), "2026-11-20T09:30:00Z"));
+    }
+    // The second operation's results never come: its share ends, then the last quarter has begun.
+    let hang = Fault::on("ListStackSetOperationResults", FaultKind::Hang).from_call(2);
+    let stage = Stage::new(Scenario::new().stack_set(baseline).fault(hang)).await.time(Duration::from_secs(2));
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["op-0 published"]);
+    let sweep = &reply["sweep"];
+    assert_eq!((&sweep["finished"], &sweep["due"], &sweep["stackSetsDone"]), (&json!(false), &json!(6), &json!(0)));
+    let failed = sweep["failures"].as_array().unwrap().len() as u64;
+    assert_eq!(1 + failed + sweep["left"].as_u64().unwrap(), 6, "{sweep}");
+    assert!(sweep["left"].as_u64().unwrap() > 0, "{sweep}");
+    assert!(sweep["failures"][0]["error"].as_str().unwrap().ends_with("the function's time ran out"));
+}
+
+#[tokio::test]
+async fn a_sweep_that_reads_nothing_in_time_fails() {
+    let scenario = || Scenario::new().stack_set(set("baseline"));
+    for (action, text) in [
+        ("ListStackSets", "could not list the stack sets: the function's time ran out"),
+        ("ListStackSetOperations", "could not list the operations of any stack set: the function's time ran out"),
+    ] {
+        let stage = Stage::new(scenario().fault(Fault::on(action, FaultKind::Hang))).await;
+        let error = stage.time(Duration::from_millis(400)).reply(&tick(TICK)).await.unwrap_err();
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[tokio::test]
+async fn at_most_so_many_requests_are_under_way() {
+    for (setting, most) in [("1", 1), ("3", 3), ("16", 16)] {
+        let mut scenario = Scenario::new().latency(Duration::from_millis(10));
+        for n in 0..40 {
+            scenario = scenario
+                .stack_set(set(&format!("set-{n:03}")).operation(failed(&format!("op-{n}"), "2026-11-20T09:30:00Z")));
+        }
+        let stage = Stage::with(scenario, &[("SWEEP_CONCURRENCY", setting)]).await;
+        assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()).len(), 40);
+        assert_eq!(stage.aws.most_at_once(), most);
+    }
+}
+
+/// The largest sweep that the quotas allow, with what its operations are in practice: almost all told or old.
+#[tokio::test]
+async fn a_thousand_stack_sets_with_twenty_thousand_operations() {
+    let mut scenario = Scenario::new();
+    for n in 0..1_000 {
+        let mut stack_set = set(&format!("set-{n:04}"));
+        for m in 0..19 {
+            stack_set = stack_set.operation(succeeded(&format!("op-{n}-{m}"), "2026-10-01T00:00:00Z"));
+        }
+        let last = format!("op-{n}-19");
+        scenario = scenario.stack_set(stack_set.operation(if n % 100 == 0 {
+            failed(&last, "2026-11-20T09:30:00Z")
+        } else {
+            succeeded(&last, "2026-10-01T00:00:00Z")
+        }));
+    }
+    let stage = Stage::new(scenario).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(
+        numbers(&reply),
+        json!({"finished": true, "stackSets": 1_000, "stackSetsDone": 1_000, "operations": 20_000, "due": 10, "published": 10})
+    );
+    let calls = |action: &str| stage.aws.requests_of(action).len();
+    assert_eq!(calls("ListStackSets"), 1_000 / 100);
+    assert_eq!(calls("ListStackSetOperations"), 1_000);
+    assert_eq!(
+        (calls("DescribeStackSetOperation"), calls("ListStackSetOperationResults"), calls("Publish")),
+        (10, 10, 10)
+    );
+    assert_eq!(stage.aws.requests().len(), 10 + 1_000 + 3 * 10);
+}
+
+#[test]
+fn a_reply_stays_below_what_lambda_takes() {
+    let done = |n: u64| Done {
+        stack_set: Some(set("baseline").id()),
+        operation_id: Some(format!("op-{n}")),
+        outcome: None,
+        action: if n.is_multiple_of(10) { Action::Published } else { Action::Quiet },
+        message_id: None,
+        counts: None,
+        pages: None,
+        why: "why ".repeat(60),
+        attempt: None,
+        unguarded: None,
+        measured: None,
+    };
+    let whole = Reply { operations: (0..20_000).map(done).collect(), sweep: Some(Swept::default()) };
+    let reply = serde_json::to_value(whole.shortened()).unwrap();
+    assert!(reply.to_string().len() < 1_000_000);
+    let kept = reply["operations"].as_array().unwrap();
+    assert_eq!((kept.len(), &reply["sweep"]["operationsOmitted"]), (1_000, &json!(19_000)));
+    assert!(kept.iter().all(|done| done["action"] == "published"));
+}
+
+const LEDGER: (&str, &str) = ("LEDGER_TABLE", "told");
+
+/// A stage whose function keeps a ledger.
+async fn recorded(scenario: Scenario, more: &[(&str, &str)]) -> Stage {
+    Stage::with(scenario.table("told", "id"), &[&[LEDGER], more].concat()).await
+}
+
+#[tokio::test]
+async fn with_a_ledger_all_that_nobody_was_told_of_within_the_look_back_is_told_once() {
+    let scenario = Scenario::new().stack_set(
+        set("baseline")
+            .operation(failed("by-event", "2026-11-20T09:50:00Z"))
+            .operation(failed("missed", "2026-11-19T11:00:00Z"))
+            .operation(succeeded("quiet", "2026-11-19T11:00:00Z"))
+            .operation(failed("too-old", "2026-11-19T10:00:00Z")),
+    );
+    let stage = recorded(scenario, &[]).await;
+    stage.reply(&crate::support::event(&set("baseline").arn(), "by-event", "FAILED")).await.unwrap();
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["missed published", "quiet quiet"]);
+    assert_eq!((&reply["sweep"]["due"], &reply["sweep"]["alreadyTold"]), (&json!(3), &json!(1)));
+
+    // Quiet ones are known, too: the next sweep reads no results.
+    let before = stage.aws.requests_of("ListStackSetOperationResults").len();
+    let reply = stage.reply(&tick("2026-11-20T10:15:00Z")).await.unwrap();
+    assert_eq!((told(&reply), &reply["sweep"]["alreadyTold"]), (vec![], &json!(3)));
+    assert_eq!(stage.aws.requests_of("ListStackSetOperationResults").len(), before);
+    // And an event that comes late is told no more.
+    let late = stage.invoke(&crate::support::event(&set("baseline").arn(), "missed", "FAILED")).await.unwrap();
+    assert_eq!(late["action"], "already-published");
+    assert_eq!(stage.aws.published().len(), 2);
+}
+
+#[tokio::test]
+async fn with_a_ledger_each_day_of_a_stuck_operation_is_told_by_whichever_sweep_comes_first() {
+    let scenario = Scenario::new().stack_set(set("baseline").operation(running("stuck", "2026-11-20T03:55:00Z")));
+    let stage = recorded(scenario, &[]).await;
+    for (time, told_now) in [
+        ("2026-11-20T09:00:00Z", false),
+        // No sweep at the moment when it crossed: the next one tells.
+        ("2026-11-20T13:00:00Z", true),
+        ("2026-11-20T14:00:00Z", false),
+        ("2026-11-21T09:00:00Z", false),
+        ("2026-11-21T11:00:00Z", true),
+        ("2026-11-21T12:00:00Z", false),
+    ] {
+        let reply = stage.reply(&tick(time)).await.unwrap();
+        assert_eq!(told(&reply) == ["stuck published"], told_now, "{time}");
+    }
+    // Its end is another thing to tell.
+    stage.aws.with(|scenario| {
+        let operation = scenario.operation_mut("stuck").unwrap();
+        operation.status = Some("FAILED".to_owned());
+        operation.ended = Some("2026-11-21T12:30:00Z".to_owned());
+    });
+    assert_eq!(told(&stage.reply(&tick("2026-11-21T13:00:00Z")).await.unwrap()), ["stuck published"]);
+    assert_eq!(stage.aws.published().len(), 3);
+}
+
+#[tokio::test]
+async fn what_another_invocation_is_about_to_tell_is_no_error_of_the_sweep() {
+    let scenario = Scenario::new().stack_set(set("baseline").operation(failed("op-1", "2026-11-20T09:30:00Z")));
+    let stage = recorded(scenario, &[]).await;
+    let id = format!("arn:aws:cloudformation:eu-central-1::stackset/{}/op-1/FAILED", set("baseline").id());
+    stage.aws.with(|scenario| {
+        let item = json!({"id": {"S": id}, "status": {"S": "INPROGRESS"}, "claim": {"S": "theirs"}, "attempt": {"N": "1"},
+            "in_progress_expiration": {"N": "99999999999999"}, "expiration": {"N": "99999999999"}});
+        scenario.tables[0].items.insert(id.clone(), item.as_object().unwrap().clone());
+    });
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!((told(&reply), &reply["sweep"]["inProgress"]), (vec!["op-1 in-progress".to_owned()], &json!(1)));
+    assert!(stage.aws.published().is_empty());
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_read_makes_it_a_sweep_without_one() {
+    let mut scenario = Scenario::new();
+    for name in ["a", "b", "c"] {
+        scenario = scenario.stack_set(
+            set(name)
+                .operation(failed(&format!("recent-{name}"), "2026-11-20T09:30:00Z"))
+                .operation(failed(&format!("long-ago-{name}"), "2026-11-19T11:00:00Z")),
+        );
+    }
+    let down = Fault::error("BatchGetItem", 400, "AccessDeniedException", "not allowed");
+    let stage = recorded(scenario.fault(down), &[("SWEEP_CONCURRENCY", "1")]).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    // Otherwise every sweep would tell everything of the last day again.
+    assert_eq!(told(&reply), ["recent-a published", "recent-b published", "recent-c published"]);
+    let unguarded = reply["sweep"]["unguarded"].as_str().unwrap();
+    assert!(unguarded.starts_with("could not read 2 records of table told: AccessDeniedException"), "{unguarded}");
+    assert_eq!(stage.aws.requests_of("BatchGetItem").len(), 1, "it is not asked again");
+}
+
+#[tokio::test]
+async fn sweeps_that_have_time_for_a_part_only_tell_all_of_it_in_the_end() {
+    const SETS: usize = 20;
+    let mut scenario = Scenario::new();
+    for n in 0..SETS {
+        scenario = scenario
+            .stack_set(set(&format!("set-{n:02}")).operation(failed(&format!("op-{n:02}"), "2026-11-20T09:30:00Z")));
+    }
+    let stage = recorded(scenario, &[]).await.time(Duration::from_millis(2_000));
+    let mut sweeps = 0;
+    while stage.aws.published().len() < SETS {
+        let answers = stage.aws.requests_of("ListStackSetOperations").len() + SETS / 10;
+        stage.aws.with(|scenario| {
+            scenario.faults = vec![Fault::on("ListStackSetOperations", FaultKind::Hang).from_call(answers + 1)];
+        });
+        let reply = stage.reply(&tick(&format!("2026-11-20T{:02}:00:00Z", 10 + sweeps))).await.unwrap();
+        assert_eq!(reply["sweep"]["finished"], false);
+        sweeps += 1;
+        assert!(sweeps <= 13, "{} of {SETS} told", stage.aws.published().len());
+    }
+    assert_eq!(stage.aws.published().len(), SETS, "none of them twice");
+}
+
+#[tokio::test]
+async fn if_nothing_can_be_published_the_invocation_fails() {
+    let scenario = || {
+        Scenario::new()
+            .stack_set(set("a").operation(failed("op-a", "2026-11-20T09:30:00Z")))
+            .stack_set(set("b").operation(failed("op-b", "2026-11-20T09:30:00Z")))
+    };
+    let denied = || Fault::error("Publish", 403, "AuthorizationError", "not yours");
+    let stage = recorded(scenario().fault(denied()), &[]).await;
+    let error = stage.reply(&tick(TICK)).await.unwrap_err();
+    assert_eq!(error.kind(), "PublishError");
+    assert!(error.to_string().contains("AuthorizationError: not yours"), "{error}");
+    // Lambda tries again, and nothing has been lost.
+    stage.aws.with(|scenario| scenario.faults.clear());
+    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["op-a published", "op-b published"]);
+
+    let stage = recorded(scenario().fault(denied().once()), &[("SWEEP_CONCURRENCY", "1")]).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!((told(&reply).len(), &reply["sweep"]["failures"][0]["kind"]), (1, &json!("PublishError")));
+}
