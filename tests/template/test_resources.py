@@ -159,7 +159,7 @@ def test_failed_events_are_kept(deploy):
 def test_the_schedule(deploy):
     stack = deploy()
     schedule = stack.properties("FunctionSweep")
-    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(1 hour)", "DISABLED")
+    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(1 hour)", "ENABLED")
     variables = stack.properties("Function")["Environment"]["Variables"]
     assert variables["SWEEP_SCHEDULE"] == schedule["ScheduleExpression"]
     # Its name would be the event's in every stack.
@@ -178,8 +178,8 @@ def test_the_schedule(deploy):
         {"Sid": "InvokeFunction", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": stack.arn("Function")},
         {"Sid": "KeepDeadLetters", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": stack.arn("DeadLetters")},
     ]
-    other = deploy(name="two", SweepSchedule="cron(0 8 * * ? *)", SweepState="ENABLED").properties("FunctionSweep")
-    assert (other["ScheduleExpression"], other["State"]) == ("cron(0 8 * * ? *)", "ENABLED")
+    other = deploy(name="two", SweepSchedule="cron(0 8 * * ? *)", SweepState="DISABLED").properties("FunctionSweep")
+    assert (other["ScheduleExpression"], other["State"]) == ("cron(0 8 * * ? *)", "DISABLED")
 
 
 def test_the_topic_is_closed(deploy):
