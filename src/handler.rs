@@ -27,7 +27,7 @@ use crate::sweep::Swept;
 pub struct Notifier {
     pub(crate) config: Config,
     pub(crate) reader: Reader,
-    publisher: Publisher,
+    pub(crate) publisher: Publisher,
     pub(crate) ledger: Option<Ledger>,
     first_pause: Duration,
 }
@@ -135,9 +135,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest of these pauses.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// Time kept for rendering and publishing, at most a quarter of what there is.
-const PUBLISH_RESERVE: Duration = Duration::from_secs(15);
+pub(crate) const PUBLISH_RESERVE: Duration = Duration::from_secs(15);
 /// Time kept for an error to get out.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Notifier {
     /// Builds the clients; nothing is sent yet.
@@ -171,7 +171,7 @@ impl Notifier {
             Task::Ignore { why, operation } => Done::nothing(Action::Ignored, why, operation.as_ref()),
             Task::Report(request) => {
                 let by_hand = request.trigger == Trigger::ByHand;
-                let done = self.report(request, &home, invocation.deadline).await?;
+                let done = self.report(&self.reader.anew(), request, &home, invocation.deadline).await?;
                 if done.action == Action::InProgress && !by_hand {
                     return Err(Error::InProgress(done.why));
                 }
@@ -183,33 +183,26 @@ impl Notifier {
     }
 
     /// Claims, tells, completes; in this order a crash repeats a message rather than loses it.
-    pub(crate) async fn report(&self, request: Request, home: &Home, deadline: Instant) -> Result<Done, Error> {
-        let call_as = self.call_as(&request, home);
-        let trigger = request.trigger;
-        let mut operation = request.operation;
-        if call_as == CallAs::Myself && operation.stack_set.account.is_none() && !home.account.is_empty() {
-            operation.stack_set.account = Some(home.account.clone());
-        }
+    pub(crate) async fn report(
+        &self,
+        reader: &Reader,
+        request: Request,
+        home: &Home,
+        deadline: Instant,
+    ) -> Result<Done, Error> {
         let times = Times::until(deadline);
-        let reader = self.reader.anew();
-        let retries_before = reader.retries();
-        let (described, id) = reader.describe(&operation, call_as, times.reading_ends).await?;
-        operation.stack_set.id = operation.stack_set.id.or(id);
-
-        let key = key(&operation, &described.status, trigger);
-        let guard = match self.ledger.as_ref().zip(key) {
+        let asked = self.describe(reader, request, home, times).await?;
+        let guard = match self.ledger.as_ref().zip(asked.key()) {
             Some((ledger, key)) => match Guard::enter(ledger, key, deadline).await {
                 Entry::Go(guard) => guard,
                 // A person who asks gets an answer.
-                Entry::Told(_, guard) if trigger == Trigger::ByHand => guard,
-                Entry::Told(told, _) => return Ok(Done::told_before(&operation, &told)),
-                Entry::InProgress { until } => return Ok(Done::in_progress(&operation, &until)),
+                Entry::Told(_, guard) if asked.trigger == Trigger::ByHand => guard,
+                Entry::Told(told, _) => return Ok(Done::told_before(&asked.operation, &told)),
+                Entry::InProgress { until } => return Ok(Done::in_progress(&asked.operation, &until)),
             },
             None => Guard::none(deadline),
         };
-        let asked =
-            Asked { reader: &reader, operation: &operation, call_as, trigger, described: &described, retries_before };
-        match guard.during(self.tell(asked, guard.attempt(), times)).await {
+        match guard.during(self.tell(&asked, guard.attempt(), times)).await {
             Ok(mut done) => {
                 // A message without a known id is none the less told.
                 let unknown = (done.action == Action::Published).then_some("unknown");
@@ -223,17 +216,61 @@ impl Notifier {
         }
     }
 
+    /// Reads an operation without telling of it.
+    pub(crate) async fn look(
+        &self,
+        reader: &Reader,
+        request: Request,
+        home: &Home,
+        deadline: Instant,
+    ) -> Result<Seen, Error> {
+        let times = Times::until(deadline);
+        let asked = self.describe(reader, request, home, times).await?;
+        self.read(&asked, None, times).await
+    }
+
+    async fn describe<'a>(
+        &self,
+        reader: &'a Reader,
+        request: Request,
+        home: &Home,
+        times: Times,
+    ) -> Result<Asked<'a>, Error> {
+        let call_as = self.call_as(&request, home);
+        let Request { mut operation, trigger, .. } = request;
+        if call_as == CallAs::Myself && operation.stack_set.account.is_none() && !home.account.is_empty() {
+            operation.stack_set.account = Some(home.account.clone());
+        }
+        let retries_before = reader.retries();
+        let (described, id) = reader.describe(&operation, call_as, times.reading_ends).await?;
+        operation.stack_set.id = operation.stack_set.id.or(id);
+        Ok(Asked { reader, operation, call_as, trigger, described, retries_before })
+    }
+
     /// Reads, classifies, folds, renders, publishes.
-    async fn tell(&self, asked: Asked<'_>, attempt: Option<u64>, times: Times) -> Result<Done, Error> {
+    async fn tell(&self, asked: &Asked<'_>, attempt: Option<u64>, times: Times) -> Result<Done, Error> {
+        let mut seen = self.read(asked, attempt, times).await?;
+        let mut rendered = Instant::now();
+        if seen.is_loud {
+            let message = render::message(&seen.report)?;
+            rendered = Instant::now();
+            seen.done.message_id = self.publisher.publish(&message, times.publishing_ends).await?;
+            seen.done.action = Action::Published;
+        }
+        seen.log(rendered);
+        Ok(seen.done)
+    }
+
+    /// Reads, classifies, folds; and decides whether that is worth a message.
+    async fn read(&self, asked: &Asked<'_>, attempt: Option<u64>, times: Times) -> Result<Seen, Error> {
         let Asked { reader, operation, call_as, trigger, described, retries_before } = asked;
-        let by_hand = trigger == Trigger::ByHand;
         let pace = Pace {
             until: times.reading_ends,
-            settle: self.settle(trigger, described),
+            settle: self.settle(*trigger, described),
             first_pause: self.first_pause,
             longest_pause: LONGEST_PAUSE,
         };
-        let gathered = gather(reader, operation, call_as, described, pace).await?;
+        let gathered = gather(reader, operation, *call_as, described, pace).await?;
         let read = gathered.pages;
         let reading = times.started.elapsed();
         let read_by = Instant::now();
@@ -241,7 +278,7 @@ impl Notifier {
 
         let mut report = gathered.fold.finish(&About {
             operation,
-            call_as,
+            call_as: *call_as,
             described,
             expect_gate: self.config.expect_gate,
             unread: gathered.unread.as_deref(),
@@ -259,44 +296,15 @@ impl Notifier {
                 || (matches!(trigger, Trigger::Stuck { .. }) && report.in_progress.is_some()),
             ungated: report.account_gate.ungated.count,
         });
-        let mut rendered = Instant::now();
-        if problems.is_empty() && self.config.notify_on == NotifyOn::Problems && !by_hand {
-            done.why = "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned();
-        } else {
-            let message = render::message(&report)?;
-            rendered = Instant::now();
-            done.message_id = self.publisher.publish(&message, times.publishing_ends).await?;
-            done.action = Action::Published;
-            done.why = match problems.is_empty() {
-                false => problems.join("; "),
-                true if by_hand => "asked for by hand".to_owned(),
-                true => "NOTIFY_ON is always".to_owned(),
-            };
-        }
-        info!(
-            stack_set = %operation.stack_set,
-            operation = operation.operation_id,
-            outcome = report.outcome.as_str(),
-            total = report.counts.total,
-            succeeded = report.counts.succeeded,
-            failed = report.counts.failed,
-            cancelled = report.counts.cancelled,
-            running = report.counts.running,
-            pending = report.counts.pending,
-            other = report.counts.other,
-            pages = read.pages,
-            rounds = gathered.rounds,
-            retries,
-            reading_ms = millis(reading),
-            rendering_ms = millis(rendered - read_by),
-            publishing_ms = millis(rendered.elapsed()),
-            complete = report.completeness.complete,
-            published = done.action == Action::Published,
-            message_id = done.message_id,
-            attempt,
-            "operation reported"
-        );
-        Ok(done)
+        let by_hand = *trigger == Trigger::ByHand;
+        let is_loud = !problems.is_empty() || self.config.notify_on == NotifyOn::Always || by_hand;
+        done.why = match (is_loud, problems.is_empty()) {
+            (false, _) => "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned(),
+            (true, false) => problems.join("; "),
+            (true, true) if by_hand => "asked for by hand".to_owned(),
+            (true, true) => "NOTIFY_ON is always".to_owned(),
+        };
+        Ok(Seen { report, done, is_loud, key: asked.key(), rounds: gathered.rounds, read_by })
     }
 
     /// How long to wait for results to settle: a sweep finds most operations long after their end.
@@ -324,6 +332,57 @@ impl Notifier {
     }
 }
 
+impl Asked<'_> {
+    fn key(&self) -> Option<Key> {
+        key(&self.operation, &self.described.status, self.trigger)
+    }
+}
+
+/// One operation that was read.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) report: Report,
+    pub(crate) done: Done,
+    /// Whether it is worth a message.
+    pub(crate) is_loud: bool,
+    /// What the ledger knows it by.
+    pub(crate) key: Option<Key>,
+    rounds: u32,
+    read_by: Instant,
+}
+
+impl Seen {
+    /// The line of one report, whose message was ready at `rendered`.
+    pub(crate) fn log(&self, rendered: Instant) {
+        let Self { report, done, .. } = self;
+        let measured = done.measured.as_ref().map(|read| (read.reading, read.retries));
+        let (reading, retries) = measured.unwrap_or_default();
+        info!(
+            stack_set = done.stack_set,
+            operation = done.operation_id,
+            outcome = report.outcome.as_str(),
+            total = report.counts.total,
+            succeeded = report.counts.succeeded,
+            failed = report.counts.failed,
+            cancelled = report.counts.cancelled,
+            running = report.counts.running,
+            pending = report.counts.pending,
+            other = report.counts.other,
+            pages = done.pages,
+            rounds = self.rounds,
+            retries,
+            reading_ms = millis(reading),
+            rendering_ms = millis(rendered - self.read_by),
+            publishing_ms = millis(rendered.elapsed()),
+            complete = report.completeness.complete,
+            published = done.action == Action::Published,
+            message_id = done.message_id,
+            attempt = report.attempt,
+            "operation reported"
+        );
+    }
+}
+
 /// What the ledger knows an operation by: its end, or one of the days that it is stuck.
 pub(crate) fn key(operation: &OperationRef, status: &OperationStatus, trigger: Trigger) -> Option<Key> {
     match trigger {
@@ -345,13 +404,12 @@ fn millis(time: Duration) -> u64 {
 }
 
 /// One operation that is to be told.
-#[derive(Clone, Copy)]
 struct Asked<'a> {
     reader: &'a Reader,
-    operation: &'a OperationRef,
+    operation: OperationRef,
     call_as: CallAs,
     trigger: Trigger,
-    described: &'a Operation,
+    described: Operation,
     retries_before: u64,
 }
 
@@ -401,12 +459,29 @@ impl Done {
         }
     }
 
-    fn told_before(operation: &OperationRef, told: &Told) -> Self {
+    /// Somebody else has told it while it was read.
+    pub(crate) fn told_meanwhile(self, told: &Told) -> Self {
+        let (action, why) = Self::told(told);
+        Self { action, why, message_id: told.message_ids.first().cloned(), ..self }
+    }
+
+    /// Somebody else is about to tell it.
+    pub(crate) fn in_progress_elsewhere(self, until: &str) -> Self {
+        let why = format!("another invocation is at it; if it fails, the next one may take over at {until}");
+        Self { action: Action::InProgress, why, ..self }
+    }
+
+    fn told(told: &Told) -> (Action, String) {
         let (action, what) = match told.message_ids.as_slice() {
             [] => (Action::Quiet, "was looked at and found to need no message".to_owned()),
             ids => (Action::AlreadyPublished, format!("was published as {}", ids.join(", "))),
         };
-        let done = Self::nothing(action, format!("it {what} at {}", told.at), Some(operation));
+        (action, format!("it {what} at {}", told.at))
+    }
+
+    fn told_before(operation: &OperationRef, told: &Told) -> Self {
+        let (action, why) = Self::told(told);
+        let done = Self::nothing(action, why, Some(operation));
         Self { message_id: told.message_ids.first().cloned(), ..done }
     }
 

@@ -4,6 +4,7 @@
 
 mod budget;
 mod chat;
+pub mod digest;
 mod subject;
 mod text;
 mod words;

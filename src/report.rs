@@ -4,6 +4,7 @@
 //! the [`Report`], whose JSON form is the public document. The same rows in another order give the
 //! same report.
 
+mod digest;
 mod document;
 mod fold;
 mod retry;
@@ -11,6 +12,8 @@ mod retry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+pub use digest::{Digest, DigestCounts, Failure, StackSetDigest, SweepSummary};
+pub(crate) use document::rfc3339;
 pub use document::{
     AccountGate, Cause, Collateral, Completeness, Counts, Group, GroupsOmitted, InProgress, OperationSummary,
     OrganizationalUnitSummary, OtherReason, Outcome, Reason, RegionInProgress, RegionSummary, Report, Resource,
@@ -94,8 +97,8 @@ impl Fold {
                 action: described.action.clone(),
                 status: Some(described.status.as_str().to_owned()).filter(|status| !status.is_empty()),
                 status_reason: described.status_reason.clone(),
-                started_at: described.started_at.and_then(document::rfc3339),
-                ended_at: described.ended_at.and_then(document::rfc3339),
+                started_at: described.started_at.and_then(rfc3339),
+                ended_at: described.ended_at.and_then(rfc3339),
                 duration_seconds: described.ended_at.zip(described.started_at).and_then(seconds_between),
                 console_url: document::console_url(named, service_managed),
                 results_commands: retry::results_commands(named, *call_as, described, &self.counts, &gates),

@@ -3,6 +3,7 @@
 //! Each is reported as if its event had come. The sweep goes around the ring of all stack sets and
 //! begins elsewhere each time, so that what one sweep has no time for, a later one reaches.
 
+mod digest;
 mod plan;
 
 use std::sync::OnceLock;
@@ -12,13 +13,14 @@ use serde::Serialize;
 use tokio::time::{Duration, Instant};
 use tracing::{info, warn};
 
-use crate::config::CallAsSetting;
+use crate::config::{CallAsSetting, SweepMode};
 use crate::error::Error;
 use crate::event::{Home, Request, Trigger};
-use crate::handler::{self, Action, Done, Notifier, Reply};
+use crate::handler::{self, Action, Done, Notifier, PUBLISH_RESERVE, Reply, Seen};
 use crate::ledger::Key;
 use crate::operation::{CallAs, ListedOperation, OperationRef, StackSetRef};
-use crate::read::Next;
+use crate::read::{Next, Reader};
+use crate::report::Failure;
 use plan::{Due, Window};
 
 /// Failures that the reply lists; more are counted.
@@ -63,20 +65,6 @@ pub struct Swept {
     pub took: Duration,
 }
 
-/// What could not be read or told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Failure {
-    /// Stack set, `name:uuid`; `null` where not even the list of stack sets could be read.
-    pub stack_set: Option<String>,
-    /// Operation id, where one operation failed.
-    pub operation_id: Option<String>,
-    /// [`Error::kind`].
-    pub kind: &'static str,
-    /// Why.
-    pub error: String,
-}
-
 /// A stack set to look at, and in which capacity.
 #[derive(Debug, Clone)]
 struct Stop {
@@ -117,6 +105,8 @@ impl Time {
 #[derive(Debug, Default)]
 struct Outcome {
     told: Vec<Done>,
+    /// Operations that the digest is to tell of.
+    found: Vec<Seen>,
     pages: u64,
     operations: u64,
     due: u64,
@@ -141,7 +131,7 @@ enum End {
 impl Notifier {
     /// Tells of every operation that is due and was not told of, as far as time allows.
     ///
-    /// At most `SWEEP_CONCURRENCY` requests are under way at a time; they share one client, so that
+    /// At most `SWEEP_CONCURRENCY` requests are under way at a time; they share one rate limit, so that
     /// throttling of one slows all of them down.
     ///
     /// # Errors
@@ -151,16 +141,22 @@ impl Notifier {
     pub(crate) async fn sweep(&self, tick: i64, home: &Home, deadline: Instant) -> Result<Reply, Error> {
         let started = Instant::now();
         let settings = &self.config.sweep;
+        let kept = match settings.mode {
+            SweepMode::Each => Duration::ZERO,
+            SweepMode::Digest => PUBLISH_RESERVE.min(deadline.saturating_duration_since(started) / 4),
+        };
         let round = Round {
             notifier: self,
+            // One for all: what slows one request down slows all.
+            reader: self.reader.anew(),
             home,
-            time: Time::until(deadline),
+            time: Time::until(deadline - kept),
             recorded: Window::new(tick, settings, true),
             unrecorded: Window::new(tick, settings, false),
             trouble: OnceLock::new(),
         };
         let mut swept = Swept { finished: true, ..Swept::default() };
-        let mut told = Vec::new();
+        let (mut told, mut found) = (Vec::new(), Vec::new());
 
         let mut ring = round.ring(&mut swept).await?;
         swept.stack_sets = ring.len() as u64;
@@ -172,9 +168,14 @@ impl Notifier {
         let mut pages = 0;
         while let Some(outcome) = outcomes.next().await {
             pages += outcome.pages;
-            swept.add(&mut told, outcome);
+            swept.add(&mut told, &mut found, outcome);
         }
         drop(outcomes);
+        let digested = round.publish_digest(tick, found, &mut swept, deadline).await;
+        for done in digested {
+            swept.count(&done);
+            told.push(done);
+        }
         swept.unguarded = round.trouble.into_inner();
         swept.took = started.elapsed();
         info!(
@@ -212,6 +213,7 @@ impl Notifier {
 /// One sweep under way.
 struct Round<'a> {
     notifier: &'a Notifier,
+    reader: Reader,
     home: &'a Home,
     time: Time,
     /// What is due where a ledger knows what was told.
@@ -229,7 +231,7 @@ impl Round<'_> {
         let mut lists_read = 0;
         let mut failed = None;
         for call_as in self.capacities() {
-            let mut sets = self.notifier.reader.stack_sets(call_as);
+            let mut sets = self.reader.stack_sets(call_as);
             loop {
                 match sets.next(self.time.last_begin()).await {
                     Ok(Next::Page(page)) => {
@@ -242,7 +244,7 @@ impl Round<'_> {
                         break;
                     }
                     Err(error) => {
-                        swept.fail(Failure::of(None, None, &error));
+                        swept.fail(failure(None, None, &error));
                         failed = Some(error);
                         break;
                     }
@@ -288,7 +290,7 @@ impl Round<'_> {
     /// Looks at one stack set, page by page, and tells of its operations that are due.
     async fn stop(&self, stop: Stop) -> Outcome {
         let mut outcome = Outcome::default();
-        let mut operations = self.notifier.reader.operations(&stop.stack_set, stop.call_as);
+        let mut operations = self.reader.operations(&stop.stack_set, stop.call_as);
         outcome.end = loop {
             if self.time.is_short() {
                 break End::OutOfTime;
@@ -305,7 +307,7 @@ impl Round<'_> {
                 Ok(Next::End) => break End::Reached,
                 Ok(Next::OutOfTime) => break End::OutOfTime,
                 Err(error) => {
-                    outcome.failures.push(Failure::of(Some(&stop.stack_set), None, &error));
+                    outcome.failures.push(failure(Some(&stop.stack_set), None, &error));
                     break End::Failed;
                 }
             }
@@ -357,9 +359,15 @@ impl Round<'_> {
             return;
         }
         let OperationRef { stack_set, operation_id } = request.operation.clone();
-        match self.notifier.report(request, self.home, self.time.share()).await {
-            Ok(done) => outcome.told.push(done),
-            Err(error) => outcome.failures.push(Failure::of(Some(&stack_set), Some(&operation_id), &error)),
+        let told = match self.notifier.config.sweep.mode {
+            SweepMode::Each => {
+                let done = self.notifier.report(&self.reader, request, self.home, self.time.share()).await;
+                done.map(|done| outcome.told.push(done))
+            }
+            SweepMode::Digest => self.look(request, outcome).await,
+        };
+        if let Err(error) = told {
+            outcome.failures.push(failure(Some(&stack_set), Some(&operation_id), &error));
         }
     }
 }
@@ -378,23 +386,26 @@ impl Stop {
 }
 
 impl Swept {
-    fn add(&mut self, told: &mut Vec<Done>, outcome: Outcome) {
+    fn add(&mut self, told: &mut Vec<Done>, found: &mut Vec<Seen>, outcome: Outcome) {
         self.finished &= outcome.end != End::OutOfTime;
         self.stack_sets_done += u64::from(outcome.end == End::Reached);
         self.operations += outcome.operations;
         self.due += outcome.due;
         self.already_told += outcome.already_told;
         self.left += outcome.left;
-        for done in outcome.told {
-            match done.action {
-                Action::Published => self.published += 1,
-                Action::Quiet | Action::Ignored => self.quiet += 1,
-                Action::AlreadyPublished => self.already_told += 1,
-                Action::InProgress => self.in_progress += 1,
-            }
-            told.push(done);
-        }
+        outcome.told.iter().for_each(|done| self.count(done));
+        told.extend(outcome.told);
+        found.extend(outcome.found);
         outcome.failures.into_iter().for_each(|failure| self.fail(failure));
+    }
+
+    fn count(&mut self, done: &Done) {
+        match done.action {
+            Action::Published => self.published += 1,
+            Action::Quiet | Action::Ignored => self.quiet += 1,
+            Action::AlreadyPublished => self.already_told += 1,
+            Action::InProgress => self.in_progress += 1,
+        }
     }
 
     fn fail(&mut self, failure: Failure) {
@@ -413,13 +424,11 @@ impl Swept {
     }
 }
 
-impl Failure {
-    fn of(stack_set: Option<&StackSetRef>, operation_id: Option<&str>, error: &Error) -> Self {
-        Self {
-            stack_set: stack_set.map(StackSetRef::api_name),
-            operation_id: operation_id.map(str::to_owned),
-            kind: error.kind(),
-            error: error.to_string(),
-        }
+fn failure(stack_set: Option<&StackSetRef>, operation_id: Option<&str>, error: &Error) -> Failure {
+    Failure {
+        stack_set: stack_set.map(StackSetRef::api_name),
+        operation_id: operation_id.map(str::to_owned),
+        kind: error.kind(),
+        error: error.to_string(),
     }
 }

@@ -125,6 +125,11 @@ pub(super) fn shorter_ones(report: &Report) -> impl Iterator<Item = Report> {
     shapes.chain(std::iter::once_with(|| with_targets(&framed(report, TIGHTEST), 0)))
 }
 
+/// The report as one of many in a digest: without targets, tables and commands.
+pub(super) fn brief(report: &Report) -> Report {
+    with_targets(&framed(report, Shape { groups: 1, text: 300, names: 20, commands: 0 }), 0)
+}
+
 /// The lists of failed and of cancelled targets.
 fn trouble(report: &Report) -> impl Iterator<Item = &Arc<[Target]>> {
     let groups = report.causes.iter().flat_map(|cause| &cause.groups).map(|group| &group.targets);

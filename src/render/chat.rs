@@ -10,11 +10,11 @@ use super::words;
 use crate::report::{Cause, Report, Retry};
 
 /// Characters of `content.title`.
-const TITLE: usize = 250;
+pub(super) const TITLE: usize = 250;
 /// Characters of `content.description`.
-const DESCRIPTION: usize = 8_000;
+pub(super) const DESCRIPTION: usize = 8_000;
 /// Characters of one of `content.nextSteps`.
-const NEXT_STEP: usize = 350;
+pub(super) const NEXT_STEP: usize = 350;
 /// Characters of one of `content.keywords`.
 const KEYWORD: usize = 75;
 /// Causes told; a chat window is small.
@@ -38,23 +38,50 @@ pub(super) fn notification(report: &Report) -> Value {
     let (what, bad) = (words::what(report), words::how_bad(report));
     let title = escaped(&format!("{}: {what}, {bad}{incomplete}", report.outcome.as_str()), TITLE);
     let commands = Commands::of(&report.retry);
+    envelope(&Notification {
+        id: &report.operation.id,
+        title: &title,
+        description: &description(report, commands),
+        next_steps: next_steps(report, commands),
+        keywords: keywords(report),
+        event_type: "StackSet operation",
+        resources: vec![escape(&words::plain(&report.stack_set.name))],
+        context: context(report),
+    })
+}
+
+/// What differs between notifications, escaped and within its limits.
+pub(super) struct Notification<'a> {
+    /// Also names the thread.
+    pub(super) id: &'a str,
+    pub(super) title: &'a str,
+    pub(super) description: &'a str,
+    pub(super) next_steps: Vec<String>,
+    pub(super) keywords: Vec<String>,
+    pub(super) event_type: &'static str,
+    pub(super) resources: Vec<String>,
+    pub(super) context: Value,
+}
+
+/// The schema of custom notifications.
+pub(super) fn envelope(told: &Notification<'_>) -> Value {
     json!({
         "version": "1.0",
         "source": "custom",
-        "id": report.operation.id,
+        "id": told.id,
         "content": {
             "textType": "client-markdown",
-            "title": title,
-            "description": description(report, commands),
-            "nextSteps": next_steps(report, commands),
-            "keywords": keywords(report),
+            "title": told.title,
+            "description": told.description,
+            "nextSteps": told.next_steps,
+            "keywords": told.keywords,
         },
         "metadata": {
-            "threadId": report.operation.id,
-            "summary": title,
-            "eventType": "StackSet operation",
-            "relatedResources": [escape(&words::plain(&report.stack_set.name))],
-            "additionalContext": context(report),
+            "threadId": told.id,
+            "summary": told.title,
+            "eventType": told.event_type,
+            "relatedResources": told.resources,
+            "additionalContext": told.context,
         },
     })
 }
@@ -256,7 +283,7 @@ fn context(report: &Report) -> Value {
 }
 
 /// `& < >` have a meaning of their own in Slack's markdown.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
@@ -265,7 +292,7 @@ fn escape(text: &str) -> String {
 /// Two asterisks, as policies and ARNs have them, would make what is between them bold and vanish
 /// themselves; an asterisk operator looks the same and means nothing to a chat. A zero-width space
 /// keeps `[text](address)` from hiding an address behind a text.
-fn escaped(text: &str, max: usize) -> String {
+pub(super) fn escaped(text: &str, max: usize) -> String {
     let line = words::plain(text).replace('*', "\u{2217}").replace("](", "]\u{200b}(");
     let mut room = max;
     loop {
@@ -279,7 +306,7 @@ fn escaped(text: &str, max: usize) -> String {
 }
 
 /// The blocks with an empty line between them, in at most `max` characters.
-fn join_within(blocks: &[String], max: usize) -> String {
+pub(super) fn join_within(blocks: &[String], max: usize) -> String {
     const LEFT_OUT: usize = 60;
     let mut text = String::new();
     for (i, block) in blocks.iter().enumerate() {

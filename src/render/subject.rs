@@ -5,7 +5,7 @@ use crate::report::Report;
 
 /// SNS wants fewer than 100 characters
 /// ([Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)).
-const LIMIT: usize = 99;
+pub(super) const LIMIT: usize = 99;
 
 /// Characters of the name that a form must leave room for.
 const NAME_LEAST: usize = 16;
@@ -35,7 +35,12 @@ pub(super) fn subject(report: &Report) -> String {
     let enough = name.chars().count().min(NAME_LEAST);
     let form = forms.iter().find(|form| length(form) + enough <= LIMIT).unwrap_or(&forms[2]);
     let room = LIMIT.saturating_sub(length(form));
-    let line = format!("{}{}{}", form.0, words::shorten_middle(&name, room), form.1).replace('…', "~");
+    cut(&format!("{}{}{}", form.0, words::shorten_middle(&name, room), form.1))
+}
+
+/// A line as SNS takes it.
+pub(super) fn cut(line: &str) -> String {
+    let line = line.replace('…', "~");
     line.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(LIMIT).collect()
 }
 

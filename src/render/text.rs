@@ -56,22 +56,22 @@ pub(super) fn text(report: &Report) -> String {
 
 /// Text under construction; every block is followed by an empty line.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(String);
 
 impl Page {
-    fn line(&mut self, text: &str) {
+    pub(super) fn line(&mut self, text: &str) {
         self.0.push_str(text.trim_end());
         self.0.push('\n');
     }
 
-    fn gap(&mut self) {
+    pub(super) fn gap(&mut self) {
         if !self.0.is_empty() && !self.0.ends_with("\n\n") {
             self.0.push('\n');
         }
     }
 
     /// Text folded at the columns, with `indent` before every line.
-    fn folded(&mut self, indent: &str, text: &str) {
+    pub(super) fn folded(&mut self, indent: &str, text: &str) {
         let options = textwrap::Options::new(COLUMNS)
             .initial_indent(indent)
             .subsequent_indent(indent)
@@ -83,9 +83,18 @@ impl Page {
         }
     }
 
-    fn paragraph(&mut self, indent: &str, text: &str) {
+    pub(super) fn paragraph(&mut self, indent: &str, text: &str) {
         self.gap();
         self.folded(indent, text);
+    }
+
+    /// Bytes so far.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.0
     }
 }
 

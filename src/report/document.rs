@@ -525,7 +525,7 @@ pub struct Retry {
 }
 
 /// RFC 3339 UTC, to the second; `None` for a time that no calendar holds.
-pub(super) fn rfc3339(epoch_millis: i64) -> Option<String> {
+pub(crate) fn rfc3339(epoch_millis: i64) -> Option<String> {
     OffsetDateTime::from_unix_timestamp(epoch_millis.div_euclid(1_000)).ok()?.format(&Rfc3339).ok()
 }
 

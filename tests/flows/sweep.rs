@@ -620,3 +620,108 @@ async fn if_nothing_can_be_published_the_invocation_fails() {
     let reply = stage.reply(&tick(TICK)).await.unwrap();
     assert_eq!((told(&reply).len(), &reply["sweep"]["failures"][0]["kind"]), (1, &json!("PublishError")));
 }
+
+const DIGEST: (&str, &str) = ("SWEEP_MODE", "digest");
+
+fn two_stack_sets() -> Scenario {
+    Scenario::new()
+        .stack_set(
+            set("baseline")
+                .operation(failed("op-1", "2026-11-20T09:30:00Z"))
+                .operation(succeeded("op-2", "2026-11-20T09:40:00Z")),
+        )
+        .stack_set(set("network").operation(running("op-3", "2026-11-20T03:55:00Z")))
+}
+
+#[tokio::test]
+async fn a_digest_is_one_message_for_the_sweep() {
+    for ledger in [false, true] {
+        let stage = match ledger {
+            false => Stage::with(two_stack_sets(), &[DIGEST]).await,
+            true => recorded(two_stack_sets(), &[DIGEST]).await,
+        };
+        let reply = stage.reply(&tick(TICK)).await.unwrap();
+        assert_eq!(told(&reply), ["op-1 published", "op-2 quiet", "op-3 published"]);
+        let message = stage.published();
+        for done in reply["operations"].as_array().unwrap().iter().filter(|done| done["action"] == "published") {
+            assert_eq!(done["messageId"], message.message_id);
+        }
+        assert_eq!((&reply["sweep"]["published"], &reply["sweep"]["quiet"]), (&json!(2), &json!(1)));
+        assert_eq!(
+            message.subject.as_deref(),
+            Some("DIGEST: 2 operations with problems in 2 stack sets, 2 targets failed, 1 still in progress")
+        );
+        let document = stage.document();
+        assert_eq!((&document["kind"], &document["sweep"]["at"]), (&json!("digest"), &json!(TICK)));
+        let sets = document["stackSets"].as_array().unwrap();
+        assert_eq!(
+            sets.iter().map(|set| &set["operations"][0]["id"]).collect::<Vec<_>>(),
+            [&json!("op-1"), &json!("op-3")]
+        );
+        assert_eq!(sets[0]["operations"][0]["attempt"], if ledger { json!(1) } else { Value::Null });
+        if ledger {
+            // All of it is recorded, the quiet one too.
+            let again = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+            assert_eq!((told(&again), &again["sweep"]["alreadyTold"]), (vec![], &json!(3)));
+            let late = stage.invoke(&crate::support::event(&set("baseline").arn(), "op-1", "FAILED")).await.unwrap();
+            assert_eq!(
+                (&late["action"], &late["messageId"]),
+                (&json!("already-published"), &json!(message.message_id))
+            );
+            assert_eq!(stage.aws.published().len(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_digest_without_problems_is_sent_only_where_always_is_asked_for() {
+    let scenario = || Scenario::new().stack_set(set("baseline").operation(succeeded("op-2", "2026-11-20T09:40:00Z")));
+    let stage = Stage::with(scenario(), &[DIGEST]).await;
+    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["op-2 quiet"]);
+    assert!(stage.aws.published().is_empty());
+    let stage = Stage::with(scenario(), &[DIGEST, ("NOTIFY_ON", "always")]).await;
+    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["op-2 published"]);
+    assert_eq!(stage.published().subject.as_deref(), Some("DIGEST: 1 operation in 1 stack set, no problems"));
+}
+
+#[tokio::test]
+async fn what_somebody_else_tells_meanwhile_is_left_out_of_the_digest() {
+    let stage = recorded(two_stack_sets(), &[DIGEST]).await;
+    let id = format!("arn:aws:cloudformation:eu-central-1::stackset/{}/op-1/FAILED", set("baseline").id());
+    stage.aws.with(|scenario| {
+        let item = json!({"id": {"S": id}, "status": {"S": "INPROGRESS"}, "claim": {"S": "theirs"}, "attempt": {"N": "1"},
+            "in_progress_expiration": {"N": "99999999999999"}, "expiration": {"N": "99999999999"}});
+        scenario.tables[0].items.insert(id.clone(), item.as_object().unwrap().clone());
+    });
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["op-1 in-progress", "op-2 quiet", "op-3 published"]);
+    assert_eq!(stage.document()["counts"]["operations"], 1);
+}
+
+#[tokio::test]
+async fn a_digest_that_cannot_be_published_fails_and_is_told_by_the_next_try() {
+    let denied = Fault::error("Publish", 403, "AuthorizationError", "not yours");
+    let stage = recorded(two_stack_sets().fault(denied), &[DIGEST]).await;
+    assert_eq!(stage.reply(&tick(TICK)).await.unwrap_err().kind(), "PublishError");
+    stage.aws.with(|scenario| scenario.faults.clear());
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["op-1 published", "op-3 published"], "the claims were given back");
+    // SNS may have taken the first one all the same, so the second says that it is one.
+    assert_eq!(stage.document()["stackSets"][0]["operations"][0]["attempt"], 2);
+}
+
+#[tokio::test]
+async fn a_digest_holds_its_claims_until_it_is_out() {
+    let slow = Fault::on("Publish", FaultKind::Delay(Duration::from_millis(900)));
+    let stage = recorded(two_stack_sets().fault(slow), &[DIGEST]).await.lease(Duration::from_millis(300));
+    let event = crate::support::event(&set("baseline").arn(), "op-1", "FAILED");
+    let sweep = tick(TICK);
+    let (reply, event) = tokio::join!(stage.reply(&sweep), async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        stage.reply(&event).await
+    });
+    assert_eq!(told(&reply.unwrap()).len(), 3);
+    // Without renewals its claim would have run out by then.
+    assert_eq!(event.unwrap_err().kind(), "InProgressError");
+    assert_eq!(stage.aws.published().len(), 1);
+}

@@ -6,6 +6,7 @@
 mod schema;
 
 mod chat;
+mod digest;
 mod folding;
 mod make;
 mod messages;

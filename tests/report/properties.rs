@@ -44,7 +44,7 @@ fn numbers(document: &Value) -> Value {
     })
 }
 
-fn thousands(n: u64) -> String {
+pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string().into_bytes();
     let groups: Vec<&str> = digits.rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
     groups.join(",")
@@ -109,7 +109,7 @@ fn check_message(report: &Report) -> Message {
 }
 
 /// The schema and limits of Amazon Q Developer's custom notifications.
-fn check_chat(chat: &Value) {
+pub(crate) fn check_chat(chat: &Value) {
     assert_eq!((chat["version"].as_str(), chat["source"].as_str()), (Some("1.0"), Some("custom")));
     let content = &chat["content"];
     assert_eq!(content["textType"], "client-markdown");

@@ -1,0 +1,134 @@
+//! One message for a whole sweep: claim all that it tells of, publish, complete.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::pin::pin;
+
+use futures_util::future::{Either, join_all, select};
+use futures_util::stream::{self, StreamExt};
+use tokio::time::Instant;
+
+use super::{Outcome, Round, Swept, failure};
+use crate::error::Error;
+use crate::event::Request;
+use crate::guard::{Entry, Guard};
+use crate::handler::{Action, Done, LAST_WORDS, Seen};
+use crate::render;
+use crate::report::{Digest, SweepSummary};
+
+impl Round<'_> {
+    /// Reads an operation for the digest; one that is not worth a message is done with.
+    pub(super) async fn look(&self, request: Request, outcome: &mut Outcome) -> Result<(), Error> {
+        let until = self.time.share();
+        let mut seen = self.notifier.look(&self.reader, request, self.home, until).await?;
+        if seen.is_loud {
+            // What a digest does not tell need not be kept until it is sent.
+            seen.report = render::digest::brief(&seen.report);
+            outcome.found.push(seen);
+            return Ok(());
+        }
+        if let Some((ledger, key)) = self.notifier.ledger.as_ref().zip(seen.key.as_ref()) {
+            seen.done.unguarded = ledger.complete(key, None, until).await.err().map(|error| error.to_string());
+        }
+        seen.log(Instant::now());
+        outcome.told.push(seen.done);
+        Ok(())
+    }
+
+    /// Publishes what was found, if anything was, and gives what became of each operation.
+    ///
+    /// All are claimed just before the message and completed after it: what somebody else told
+    /// meanwhile is left out, and a crash repeats the message rather than loses it.
+    pub(super) async fn publish_digest(
+        &self,
+        tick: i64,
+        found: Vec<Seen>,
+        swept: &mut Swept,
+        deadline: Instant,
+    ) -> Vec<Done> {
+        let at_once = self.notifier.config.sweep.concurrency;
+        let entries: Vec<(Seen, Entry<'_>)> =
+            stream::iter(found).map(|seen| self.claim(seen)).buffer_unordered(at_once).collect().await;
+        let mut told = Vec::new();
+        let mut mine = Vec::new();
+        for (mut seen, entry) in entries {
+            match entry {
+                Entry::Go(guard) => {
+                    seen.report.attempt = guard.attempt();
+                    seen.done.attempt = guard.attempt();
+                    mine.push((seen, guard));
+                }
+                Entry::Told(record, _) => told.push(seen.done.told_meanwhile(&record)),
+                Entry::InProgress { until } => told.push(seen.done.in_progress_elsewhere(&until)),
+            }
+        }
+        if mine.is_empty() {
+            return told;
+        }
+        let mut digest = Digest::new(
+            SweepSummary {
+                at: tick,
+                finished: swept.finished,
+                stack_sets: swept.stack_sets,
+                stack_sets_done: swept.stack_sets_done,
+            },
+            mine.iter().map(|(seen, _)| seen.report.clone()).collect(),
+        );
+        digest.failures.clone_from(&swept.failures);
+        digest.failures_omitted = swept.failures_omitted;
+        let ready = Instant::now();
+        let published = self.publish(&digest, &mine, deadline).await;
+        // Made before they run: the compiler cannot see that a closure over guards may change threads.
+        match published {
+            Ok(id) => {
+                let all: Vec<_> =
+                    mine.into_iter().map(|(seen, guard)| complete(seen, guard, id.clone(), ready)).collect();
+                let completed: Vec<Done> = stream::iter(all).buffer_unordered(at_once).collect().await;
+                told.extend(completed);
+            }
+            Err(error) => {
+                swept.left += mine.len() as u64;
+                let all: Vec<_> = mine.into_iter().map(|(_, guard)| guard.not_told(&error)).collect();
+                stream::iter(all).buffer_unordered(at_once).collect::<()>().await;
+                swept.fail(failure(None, None, &error));
+            }
+        }
+        told
+    }
+
+    async fn claim(&self, seen: Seen) -> (Seen, Entry<'_>) {
+        let until = self.time.deadline;
+        let entry = match self.notifier.ledger.as_ref().zip(seen.key.clone()) {
+            Some((ledger, key)) => Guard::enter(ledger, key, until).await,
+            None => Entry::Go(Guard::none(until)),
+        };
+        (seen, entry)
+    }
+
+    /// Publishes while all claims are held.
+    async fn publish(
+        &self,
+        digest: &Digest,
+        mine: &[(Seen, Guard<'_>)],
+        deadline: Instant,
+    ) -> Result<Option<String>, Error> {
+        let message = render::digest::message(digest)?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let publishing = pin!(self.notifier.publisher.publish(&message, deadline - LAST_WORDS.min(left / 2)));
+        let holding = pin!(join_all(mine.iter().map(|(_, guard)| guard.during(pending::<Infallible>()))));
+        match select(publishing, holding).await {
+            Either::Left((published, _)) => published,
+            // Holding never ends.
+            Either::Right((_, publishing)) => publishing.await,
+        }
+    }
+}
+
+async fn complete(mut seen: Seen, guard: Guard<'_>, message_id: Option<String>, ready: Instant) -> Done {
+    // A message without a known id is none the less told.
+    seen.done.unguarded = guard.told(Some(message_id.as_deref().unwrap_or("unknown"))).await;
+    seen.done.action = Action::Published;
+    seen.done.message_id = message_id;
+    seen.log(ready);
+    seen.done
+}

@@ -1,0 +1,189 @@
+//! The message of a whole sweep.
+
+use proptest::prelude::*;
+use serde_json::Value;
+use stackset_notifier::operation::{CallAs, Operation, OperationRef, StackSetRef, TargetResult};
+use stackset_notifier::render::{self, MESSAGE_LIMIT, Message};
+use stackset_notifier::report::{Digest, ExpectGate, Failure, Report, SweepSummary};
+
+use crate::make::{cancelled, described, failed, report_as, row};
+use crate::rows::{names, operation, rows};
+
+/// 2026-11-20T10:00:00Z.
+const AT: i64 = 1_795_168_800_000;
+
+fn sweep(finished: bool) -> SweepSummary {
+    SweepSummary { at: AT, finished, stack_sets: 41, stack_sets_done: if finished { 41 } else { 17 } }
+}
+
+fn of(name: &str, id: &str, rows: &[TargetResult], described: &Operation) -> Report {
+    let arn = format!("arn:aws:cloudformation:eu-central-1:111111111111:stackset/{name}:1b2c3d4e");
+    let named = OperationRef { stack_set: StackSetRef::from_arn(&arn).unwrap(), operation_id: id.to_owned() };
+    render::digest::brief(&report_as(CallAs::Myself, rows, &named, described, ExpectGate::Auto))
+}
+
+fn some_reports() -> Vec<Report> {
+    let role = "Account 000000000002 should have 'Exec' role with trust relationship to Role 'Admin'.";
+    let quota = "ResourceLogicalId:ConfigBucket, ResourceType:AWS::S3::Bucket, ResourceStatusReason:You have attempted \
+                 to create more buckets than allowed (Service: S3, Status Code: 400).";
+    let running = Operation { ended_at: None, ..described("UPDATE", "RUNNING", None) };
+    vec![
+        of("dns", "op-4", &[row(1, "eu-west-1", "SUCCEEDED")], &described("CREATE", "SUCCEEDED", Some(0))),
+        of(
+            "baseline",
+            "op-1",
+            &[
+                row(1, "eu-west-1", "SUCCEEDED"),
+                failed(2, "eu-west-1", role),
+                failed(3, "eu-west-1", quota),
+                failed(4, "eu-west-1", quota),
+                cancelled(5, "us-east-1"),
+            ],
+            &described("UPDATE", "FAILED", Some(3)),
+        ),
+        of(
+            "network",
+            "op-3",
+            &[row(1, "eu-west-1", "SUCCEEDED"), row(2, "eu-west-1", "RUNNING"), row(2, "us-east-1", "PENDING")],
+            &running,
+        ),
+        of(
+            "baseline",
+            "op-2",
+            &[row(1, "eu-west-1", "SUCCEEDED"), failed(2, "eu-west-1", "Rate exceeded")],
+            &described("UPDATE", "SUCCEEDED", Some(1)),
+        ),
+    ]
+}
+
+fn bodies(message: &Message) -> Value {
+    serde_json::from_str(&message.body).unwrap()
+}
+
+fn document(message: &Message) -> Value {
+    let document: Value = serde_json::from_str(bodies(message)["sqs"].as_str().unwrap()).unwrap();
+    crate::schema::check(&document);
+    document
+}
+
+/// Within every limit that a report is within.
+fn checked(digest: &Digest) -> Message {
+    let message = render::digest::message(digest).unwrap();
+    assert!(message.size() <= MESSAGE_LIMIT, "{} bytes", message.size());
+    let is_printable = message.subject.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+    assert!((1..=99).contains(&message.subject.chars().count()) && is_printable, "{:?}", message.subject);
+    let bodies = bodies(&message);
+    assert_eq!(bodies["default"], bodies["email"]);
+    assert_eq!([&bodies["lambda"], &bodies["http"]], [&bodies["sqs"]; 2]);
+    assert!((1..=140).contains(&bodies["sms"].as_str().unwrap().chars().count()));
+    let chat: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
+    crate::properties::check_chat(&chat);
+    document(&message);
+    message
+}
+
+fn shown(message: &Message) -> String {
+    let bodies = bodies(message);
+    let chat: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
+    let attributes: Vec<String> = message.attributes.iter().map(|a| format!("{}={}", a.name, a.value)).collect();
+    let steps: Vec<&str> =
+        chat["content"]["nextSteps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+    format!(
+        "Subject: {}\nSMS: {}\nAttributes: {}\n\n=== mail\n{}\n=== chat: {}\n{}\n\n- {}\n[{}]\n\n=== document\n{:#}\n",
+        message.subject,
+        bodies["sms"].as_str().unwrap(),
+        attributes.join(" "),
+        bodies["email"].as_str().unwrap(),
+        chat["content"]["title"].as_str().unwrap(),
+        chat["content"]["description"].as_str().unwrap(),
+        steps.join("\n- "),
+        chat["content"]["keywords"],
+        document(message),
+    )
+}
+
+#[test]
+fn a_sweep_with_problems() {
+    let mut digest = Digest::new(sweep(true), some_reports());
+    digest.failures.push(Failure {
+        stack_set: Some("legacy:1b2c3d4e".to_owned()),
+        operation_id: None,
+        kind: "ReadError",
+        error: "could not list the operations of stack set legacy:1b2c3d4e as SELF: AccessDenied: no".to_owned(),
+    });
+    insta::assert_snapshot!(shown(&checked(&digest)));
+}
+
+#[test]
+fn the_order_of_reports_changes_no_byte() {
+    let forth = Digest::new(sweep(true), some_reports());
+    let back = Digest::new(sweep(true), some_reports().into_iter().rev().collect());
+    assert_eq!(checked(&forth), checked(&back));
+}
+
+#[test]
+fn a_sweep_that_did_not_get_around_says_so() {
+    let message = checked(&Digest::new(sweep(false), some_reports()));
+    assert!(message.subject.ends_with(" (incomplete)"), "{}", message.subject);
+    let mail = bodies(&message)["email"].as_str().unwrap().to_owned();
+    assert!(mail.contains("INCOMPLETE: time was for 17 of 41 stack sets; the next sweeps go on elsewhere."), "{mail}");
+    assert_eq!(document(&message)["sweep"]["finished"], false);
+}
+
+#[test]
+fn without_problems_it_says_so() {
+    let fine = of("dns", "op-4", &[row(1, "eu-west-1", "SUCCEEDED")], &described("CREATE", "SUCCEEDED", Some(0)));
+    let message = checked(&Digest::new(sweep(true), vec![fine]));
+    assert_eq!(message.subject, "DIGEST: 1 operation in 1 stack set, no problems");
+}
+
+#[test]
+fn the_largest_digest_fits_and_counts_what_it_leaves_out() {
+    let long = "all sorts of things went wrong \"here\" & <there> ".repeat(20);
+    let reports: Vec<Report> = (0..1_200_u64)
+        .map(|n| {
+            let rows: Vec<TargetResult> = (0..4)
+                .map(|m| {
+                    failed(m, "eu-west-1", &format!("{} {long}", ["Rate exceeded", "Access Denied"][(m % 2) as usize]))
+                })
+                .collect();
+            of(&format!("set-{:04}", n % 300), &format!("op-{n}"), &rows, &described("UPDATE", "FAILED", Some(4)))
+        })
+        .collect();
+    let digest = Digest::new(sweep(true), reports);
+    let message = checked(&digest);
+    // Not much room is left, and every number is that of the whole.
+    assert!(message.size() > MESSAGE_LIMIT * 9 / 10, "{} bytes", message.size());
+    let document = document(&message);
+    assert_eq!(
+        (&document["counts"]["operations"], &document["counts"]["targetsFailed"]),
+        (&1_200.into(), &4_800.into())
+    );
+    assert!(document["operationsOmitted"].as_u64().unwrap() > 0);
+    assert_eq!(message.subject, "DIGEST: 1,200 operations with problems in 300 stack sets, 4,800 targets failed");
+    let mail = bodies(&message)["email"].as_str().unwrap().to_owned();
+    let told = mail.matches("Operation: op-").count();
+    assert!(
+        told > 20
+            && mail.contains(&format!("and {} more operations", crate::properties::thousands(1_200 - told as u64))),
+        "{mail}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_digest_is_within_every_limit(
+        all in prop::collection::vec((rows(12), names(), operation()), 0..8),
+        finished in any::<bool>(),
+    ) {
+        let reports: Vec<Report> = all
+            .iter()
+            .map(|(rows, named, described)| {
+                render::digest::brief(&report_as(CallAs::Myself, rows, named, described, ExpectGate::Auto))
+            })
+            .collect();
+        checked(&Digest::new(sweep(finished), reports));
+    }
+}
