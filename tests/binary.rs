@@ -9,6 +9,7 @@ mod schema;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use function::{Function, command};
@@ -237,7 +238,9 @@ async fn wrong_settings_end_the_start_with_a_sentence() {
 /// The log of one report, or of one error, at a level.
 async fn log_of(level: &str, format: &str, event: &Value) -> String {
     let settings = [("AWS_LAMBDA_LOG_LEVEL", level), ("AWS_LAMBDA_LOG_FORMAT", format)];
-    let name = format!("log-{level}-{format}-{}", event.to_string().len());
+    // Tests run side by side, and two may ask for the same.
+    static LOGS: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("log-{level}-{format}-{}", LOGS.fetch_add(1, SeqCst));
     log_with(demo::scenario(), &settings, &name, event).await
 }
 

@@ -166,7 +166,12 @@ def test_capacities_are_those_of_the_code(deploy):
 def test_every_call_is_allowed_on_its_resource_and_only_there(deploy, calls):
     """What was asked for on the wire, under the policies that are scoped to it, and to something else."""
     # Calls that name neither stack set nor topic have no resource to compare.
-    named = sorted(call for call in calls if call.resource != "-")
+    # One call of each kind: what a sweep calls for a thousand stack sets differs in their names only.
+    kinds = {}
+    for call in sorted(call for call in calls if call.resource != "-"):
+        has_id = ":" in call.resource
+        kinds.setdefault((call.service, call.action, call.region, call.call_as, has_id), call)
+    named = list(kinds.values())
     assert {call.service for call in named} == {"cloudformation", "sns"}
     policies = {}
 
@@ -235,4 +240,4 @@ def test_iam_takes_the_policies(deploy):
     deploy(name="two", path="deploy/chat.yaml", TopicArn=TOPIC, ChatGuardrail="read-only", SlackChannelId="C0")
     deploy(name="three", path="deploy/forward-events.yaml", DelegatedAdministratorAccountId=ACCOUNT)
     roles = boto3.client("iam").list_roles()["Roles"]
-    assert len(roles) == 3
+    assert len(roles) == 4
