@@ -725,3 +725,15 @@ async fn a_digest_holds_its_claims_until_it_is_out() {
     assert_eq!(event.unwrap_err().kind(), "InProgressError");
     assert_eq!(stage.aws.published().len(), 1);
 }
+
+#[tokio::test]
+async fn an_operation_that_takes_long_leaves_time_to_the_next() {
+    let baseline = set("baseline")
+        .operation(failed("slow", "2026-11-20T09:30:00Z"))
+        .operation(failed("quick", "2026-11-20T09:30:00Z"));
+    let hang = Fault::on("ListStackSetOperationResults", FaultKind::Hang).with_param("OperationId", "slow");
+    let stage = Stage::new(Scenario::new().stack_set(baseline).fault(hang)).await.time(Duration::from_secs(3));
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["quick published"]);
+    assert_eq!(reply["sweep"]["failures"][0]["operationId"], "slow");
+}
