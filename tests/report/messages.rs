@@ -208,3 +208,44 @@ fn tables_hold_long_names() {
     let table: Vec<&str> = mail.lines().skip_while(|line| !line.starts_with("By organizational")).take(3).collect();
     assert_eq!(table.iter().map(|line| line.chars().count()).collect::<Vec<_>>(), [78; 3], "{table:#?}");
 }
+
+#[test]
+fn the_mail_shows_the_first_commands_and_counts_the_rest() {
+    let mut rows: Vec<TargetResult> = (0..2_000).map(|i| failed(i, "eu-west-1", "Rate exceeded")).collect();
+    rows.extend((5_000..5_900).map(|i| failed(i, "eu-west-1", "Access Denied")));
+    let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    let (mail, _) = bodies(&report);
+    let shown: Vec<&str> = mail.lines().filter(|line| line.contains(" update-stack-instances ")).collect();
+    assert!(shown.len() > 2 && shown.len() < report.retry.commands.len());
+    assert!(report.retry.commands.iter().zip(&shown).all(|(made, shown)| made == shown), "the first, without a gap");
+    let left_out = report.retry.commands.len() - shown.len();
+    assert!(mail.contains(&format!("\n{left_out} of 15 commands are not in this mail, for want of room; ")), "{mail}");
+}
+
+#[test]
+fn failures_that_are_counted_but_not_listed_are_told_by_every_headline() {
+    let told = |rows: &[TargetResult], status: &str, expected: u64| {
+        let report = report(rows, &named(), &described("UPDATE", status, Some(expected)), ExpectGate::Auto);
+        let subject = render::message(&report).unwrap().subject;
+        let (mail, chat) = bodies(&report);
+        let title = chat["content"]["title"].as_str().unwrap().to_owned();
+        let steps = chat["content"]["nextSteps"].as_array().unwrap().len();
+        assert!(steps > 0, "what lists the targets is a next step");
+        (subject, mail.lines().nth(1).unwrap().to_owned(), title)
+    };
+    let rows: Vec<TargetResult> = (0..37).map(|i| row(i, "eu-west-1", "SUCCEEDED")).collect();
+    let headline = "SUCCEEDED_WITH_FAILURES: UPDATE of baseline, 3 targets failed, 0 listed (incomplete)";
+    let expected = (headline.to_owned(), "3 targets failed, 0 listed.".to_owned(), headline.to_owned());
+    assert_eq!(told(&rows, "SUCCEEDED", 3), expected);
+    assert_eq!(told(&[], "FAILED", 5).0, "FAILED: UPDATE of baseline, 5 targets failed, 0 listed (incomplete)");
+}
+
+#[test]
+fn chat_keeps_the_warnings_of_a_long_note() {
+    let corpus = include_str!("../corpus/reasons.jsonl").lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
+    let rows: Vec<TargetResult> =
+        corpus.enumerate().map(|(i, known)| failed(i as u64, "eu-west-1", known["text"].as_str().unwrap())).collect();
+    let (_, chat) = bodies(&report(&rows, &named(), &described("UPDATE", "RUNNING", None), ExpectGate::Auto));
+    let description = chat["content"]["description"].as_str().unwrap();
+    assert!(description.contains("wait until the operation has ended"), "{description}");
+}
