@@ -112,6 +112,7 @@ pub(super) fn how_bad(report: &Report) -> String {
         let all = counts.succeeded == counts.total && report.outcome == Outcome::Succeeded;
         parts.push(match counts.total {
             0 => "no targets".to_owned(),
+            1 if all => "the one target succeeded".to_owned(),
             n if all && drifted(report).is_some() => format!("all {} checked", targets(n)),
             n if all => format!("all {} succeeded", targets(n)),
             _ => of_total(counts.succeeded, "succeeded"),
