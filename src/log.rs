@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lambda_runtime::tracing::{Event, Level, Subscriber, field, subscriber};
 use serde_json::{Map, Value, json};
 use stackset_notifier::config::{LogFormat, Logging};
-use stackset_notifier::handler::{Action, Done};
+use stackset_notifier::reply::{Action, Done};
 use stackset_notifier::sweep::Swept;
 use subscriber::layer::{Context, Layer, SubscriberExt};
 use subscriber::util::SubscriberInitExt;

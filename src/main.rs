@@ -10,7 +10,8 @@ use serde_json::Value;
 use stackset_notifier::aws;
 use stackset_notifier::config::{Config, Logging};
 use stackset_notifier::error::Error;
-use stackset_notifier::handler::{Invocation, Notifier, Reply};
+use stackset_notifier::handler::{Invocation, Notifier};
+use stackset_notifier::reply::Reply;
 use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]

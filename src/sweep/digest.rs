@@ -12,8 +12,9 @@ use super::{Outcome, Round, Swept, failure};
 use crate::error::Error;
 use crate::event::Request;
 use crate::guard::{Entry, Guard};
-use crate::handler::{Action, Done, LAST_WORDS, Seen};
+use crate::handler::{LAST_WORDS, Seen};
 use crate::render;
+use crate::reply::{Action, Done};
 use crate::report::{Digest, SweepSummary};
 
 impl Round<'_> {

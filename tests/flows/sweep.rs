@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sandbox::{Fault, FaultKind, Operation, Row, Scenario, StackSet};
 use serde_json::{Value, json};
-use stackset_notifier::handler::{Action, Done, Reply};
+use stackset_notifier::reply::{Action, Done, Reply};
 use stackset_notifier::sweep::Swept;
 
 use crate::support::{MANAGEMENT, REGION, Stage, account, operation};
