@@ -10,15 +10,16 @@ use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lambda_runtime::tracing::{Event, Level, Subscriber, field, subscriber};
 use serde_json::{Map, Value, json};
 use stackset_notifier::config::{LogFormat, Logging};
 use stackset_notifier::reply::{Action, Done};
 use stackset_notifier::sweep::Swept;
-use subscriber::layer::{Context, Layer, SubscriberExt};
-use subscriber::util::SubscriberInitExt;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tracing::{Event, Level, Subscriber, field};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// CloudWatch namespace of the metrics.
 const NAMESPACE: &str = "StackSetNotifier";
@@ -39,12 +40,12 @@ pub(super) fn init(logging: Logging) {
         _ => Level::INFO,
     };
     let own = env!("CARGO_CRATE_NAME");
-    let wanted = subscriber::filter::filter_fn(move |meta| {
+    let wanted = filter_fn(move |meta| {
         // Libraries trace whole requests and events, which must stay out of the log.
         let limit = if meta.target().starts_with(own) { Level::TRACE } else { Level::INFO };
         *meta.level() <= most && *meta.level() <= limit
     });
-    subscriber::registry().with(lines.with_filter(wanted)).init();
+    tracing_subscriber::registry().with(lines.with_filter(wanted)).init();
 }
 
 /// Puts this request id on every line from now on.

@@ -5,7 +5,7 @@ mod log;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn, tracing};
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde_json::Value;
 use stackset_notifier::aws;
 use stackset_notifier::config::{Config, Logging};

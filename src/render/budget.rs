@@ -86,8 +86,9 @@ pub(super) fn largest_that_fits(
             roomiest.message.size()
         )));
     }
+    // Most often nothing but targets must go: the roomiest is tried first.
+    let mut middle = 0;
     while !shapes.is_empty() {
-        let middle = shapes.len() / 2;
         let frame = framed(report, shapes[middle]);
         let targets = lists_in(&frame);
         let message = assemble(&with_targets(&frame, targets))?;
@@ -97,16 +98,23 @@ pub(super) fn largest_that_fits(
         } else {
             shapes.drain(..=middle);
         }
+        middle = shapes.len() / 2;
     }
     let Found { targets: mut fits, frame, message: mut best } = roomiest;
     let mut too_many = most_targets.min(targets_in(&frame)) + 1;
+    // Targets take about the same room each, so the size of one try tells where to try next.
+    let mut each = TARGET_BYTES + TARGET_BYTES / 2;
     while too_many > fits + 1 {
-        let middle = fits.midpoint(too_many);
-        let tried = assemble(&with_targets(&frame, middle))?;
+        let guess = fits + (limit - best.size()) / each;
+        let tried_with = guess.clamp(fits + 1, too_many - 1);
+        let tried = assemble(&with_targets(&frame, tried_with))?;
+        if let Some(more) = tried.size().checked_sub(best.size()).filter(|more| *more > 0) {
+            each = more.div_ceil(tried_with - fits);
+        }
         if tried.size() <= limit {
-            (fits, best) = (middle, tried);
+            (fits, best) = (tried_with, tried);
         } else {
-            too_many = middle;
+            too_many = tried_with;
         }
     }
     Ok(best)
