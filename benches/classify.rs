@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use stackset_notifier::classify::{classify, mask, warm_up};
+use stackset_notifier::classify::{classify, mask};
 use stackset_notifier::operation::{
     CallAs, Operation, OperationRef, OperationStatus, Preferences, StackSetRef, TargetResult,
 };
@@ -71,7 +71,6 @@ fn report(rows: &[TargetResult]) -> Report {
 }
 
 fn main() {
-    warm_up();
     let rows = rows();
     // A tenth of the rows, and all: rendering must not grow faster than they do.
     let (tenth, whole) = (report(&rows[..ROWS / 10]), report(&rows));

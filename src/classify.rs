@@ -18,6 +18,7 @@ use std::sync::LazyLock;
 pub use cause::{Cause, Code, Resource};
 pub use gate::{GateMeaning, gate_meaning, gate_meaning_by};
 pub use mask::mask;
+pub(crate) use mask::mask_into;
 
 use crate::operation::{ResultStatus, TargetResult};
 use matcher::Matcher;
@@ -81,13 +82,6 @@ pub fn classify_text(text: &str) -> Cause {
     let code = code_of(&structure);
     let named = named::named(code, &structure.words);
     Cause { code, resource: structure.resource, named }
-}
-
-/// Builds the tables, which else the first reason would wait for: some 10 ms, best spent while starting.
-pub fn warm_up() {
-    for table in [&WORDS, &CODES, &VAGUE_WORDS, &VAGUE_CODES, &OPAQUE_WORDS] {
-        LazyLock::force(table);
-    }
 }
 
 fn code_of(structure: &Structure) -> Code {

@@ -264,20 +264,27 @@ impl Gathering<'_> {
 }
 
 /// Takes all rows that are left, and tells whether that was done by `until`.
+///
+/// A page is taken in while the next one is on its way.
 async fn drain(
     results: &mut Results<'_>,
     until: Instant,
     pages: &mut Pages,
     mut take: impl FnMut(TargetResult),
 ) -> Result<bool, Error> {
+    let mut next = results.next(until).await?;
     loop {
-        match results.next(until).await? {
-            Next::Page(page) => {
-                pages.count(&page);
-                page.into_iter().for_each(&mut take);
-            }
+        let page = match next {
+            Next::Page(page) => page,
             Next::End => return Ok(true),
             Next::OutOfTime => return Ok(false),
-        }
+        };
+        pages.count(&page);
+        let taken = async {
+            // The connection writes the request when it gets its turn, and that is now.
+            tokio::task::yield_now().await;
+            page.into_iter().for_each(&mut take);
+        };
+        next = tokio::join!(results.next(until), taken).0?;
     }
 }

@@ -10,31 +10,83 @@
 
 /// Masks account ids, Regions, ids, times and generated suffixes; masking twice changes nothing.
 pub fn mask(text: &str) -> String {
-    let bytes = text.as_bytes();
     let mut masked = String::with_capacity(text.len());
-    let (mut at, mut copied, mut before) = (0, 0, b' ');
-    while let Some((&first, rest)) = bytes.get(at..).and_then(<[u8]>::split_first) {
-        let starts_word = is_word(first) && !is_word(before);
-        if (starts_word || first == b'-')
-            && let Some(form) = form_at(bytes.get(at..).unwrap_or_default())
-        {
-            masked.push_str(text.get(copied..at + form.kept).unwrap_or_default());
-            masked.push_str(form.placeholder);
-            at += form.len;
-            copied = at;
-            before = b'>';
-        } else if starts_word {
+    mask_into(&mut masked, text);
+    masked
+}
+
+/// The same as [`mask`], behind what `masked` holds already.
+pub(crate) fn mask_into(masked: &mut String, text: &str) {
+    let bytes = text.as_bytes();
+    let (mut at, mut copied) = (0, 0);
+    while let Some(here) = bytes.get(at..).filter(|here| !here.is_empty()) {
+        let word = Word::at(here);
+        match Some(here).filter(|here| word.may_begin_form(here)).and_then(form_at) {
+            Some(form) => {
+                masked.push_str(text.get(copied..at + form.kept).unwrap_or_default());
+                masked.push_str(form.placeholder);
+                at += form.len;
+                copied = at;
+            }
             // Nothing can start inside the word.
-            let end = word_len(rest);
-            before = bytes.get(at + end).copied().unwrap_or(first);
-            at += 1 + end;
-        } else {
-            before = first;
-            at += 1;
+            None => at += word.len.max(1),
         }
     }
     masked.push_str(text.get(copied..).unwrap_or_default());
-    masked
+}
+
+/// What bytes are, for a quick look at each.
+const SIGN: u8 = 0;
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+static KINDS: [u8; 256] = {
+    let mut kinds = [SIGN; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_digit() {
+            kinds[byte as usize] = DIGIT;
+        } else if byte.is_ascii_alphabetic() {
+            kinds[byte as usize] = LETTER;
+        }
+        byte += 1;
+    }
+    kinds
+};
+
+/// The word that a text begins with, at a glance.
+struct Word {
+    /// Its length, 0 where the text begins with a sign.
+    len: usize,
+    has_digit: bool,
+}
+
+impl Word {
+    fn at(text: &[u8]) -> Self {
+        let (mut len, mut kinds) = (0, SIGN);
+        for &byte in text {
+            match KINDS[usize::from(byte)] {
+                SIGN => break,
+                kind => kinds |= kind,
+            }
+            len += 1;
+        }
+        Self { len, has_digit: kinds & DIGIT != 0 }
+    }
+
+    /// Whether a look at every form is worth while; most words are plain ones, and no form begins so.
+    fn may_begin_form(&self, text: &[u8]) -> bool {
+        let first = text.first().copied().unwrap_or_default();
+        match (self.len, text.get(self.len)) {
+            (0, _) => first == b'-',
+            // A principal, a UUID, a Region.
+            (16.., _) | (8 | 2, Some(b'-')) => true,
+            // The first word of a label (request, requestid, requesttoken, host, hostid, encoded, sdk).
+            (7 | 9 | 12 | 4 | 6 | 3, _) if b"rhesRHES".contains(&first) => true,
+            // The first word of an ARN; a day of the week.
+            (3, Some(b':' | b' ')) => true,
+            _ => self.has_digit,
+        }
+    }
 }
 
 /// A form found: its length, how much of its beginning is kept, and what stands for the rest.
@@ -54,7 +106,7 @@ impl Form {
 fn form_at(text: &[u8]) -> Option<Form> {
     if let Some(rest) = text.strip_prefix(b"-") {
         let len = word_len(rest);
-        let generated = is_generated(rest.get(..len)?) && ends_word(rest, len);
+        let generated = matches!(len, 12 | 13) && is_generated(rest.get(..len)?) && ends_word(rest, len);
         return generated.then_some(Form { len: len + 1, kept: 1, placeholder: "<suffix>" });
     }
     let whole = |len: Option<usize>, placeholder| {

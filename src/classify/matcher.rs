@@ -1,21 +1,24 @@
 //! Finds the first rule of a table that fits a text, in one pass over the text.
+//!
+//! An automaton of all words would be quicker to search, but takes longer to build than a process has
+//! distinct texts to ask it for.
 
 use std::collections::HashMap;
-
-use aho_corasick::AhoCorasick;
 
 use super::cause::Code;
 use super::rules::Rule;
 
 /// A table of rules, made ready to search.
 pub(super) struct Matcher {
-    /// `None` only if the table could not be built; then no rule fits anything.
-    automaton: Option<AhoCorasick>,
-    /// For each pattern, whether it must begin where a word does.
-    starts_word: Vec<bool>,
-    /// Whether a pattern must end where a word does, or be continued in lower case.
+    /// All words of the table, in lower case; they are known by their place here.
+    words: Vec<&'static str>,
+    /// By their first byte, the words that must begin where a word of the text does.
+    at_words: Vec<Vec<usize>>,
+    /// By their first byte, the words that may begin anywhere.
+    anywhere: Vec<Vec<usize>>,
+    /// Whether a word must end where one of the text does, or be continued in lower case.
     ends_word: bool,
-    /// The rules in order, their words as numbers of the automaton's patterns.
+    /// The rules in order, their words as numbers.
     rules: Vec<Numbered>,
 }
 
@@ -53,33 +56,43 @@ impl Matcher {
                 unless: words.numbers(rule.unless),
             })
             .collect();
-        let starts_word =
-            words.all.iter().map(|word| whole_words && word.starts_with(|c: char| c.is_ascii_alphanumeric())).collect();
-        let bare = words.all.iter().map(|word| word.trim_start_matches('*'));
-        let automaton = AhoCorasick::builder().ascii_case_insensitive(true).build(bare).ok();
-        Self { automaton, starts_word, ends_word: whole_words, rules }
+        let mut matcher = Self {
+            words: words.all.iter().map(|word| word.trim_start_matches('*')).collect(),
+            at_words: vec![Vec::new(); 256],
+            anywhere: vec![Vec::new(); 256],
+            ends_word: whole_words,
+            rules,
+        };
+        for (number, word) in words.all.iter().enumerate() {
+            let at_word = whole_words && word.starts_with(|c: char| c.is_ascii_alphanumeric());
+            let lists = if at_word { &mut matcher.at_words } else { &mut matcher.anywhere };
+            let first = matcher.words.get(number).and_then(|word| word.bytes().next()).unwrap_or_default();
+            if let Some(list) = lists.get_mut(usize::from(first)) {
+                list.push(number);
+            }
+        }
+        matcher
     }
 
     /// The code of the first rule that fits `text`.
     pub(super) fn first(&self, text: &str) -> Option<Code> {
-        let automaton = self.automaton.as_ref()?;
-        let mut seen = Seen::for_words(automaton.patterns_len());
-        for found in automaton.find_overlapping_iter(&text.to_ascii_lowercase()) {
-            let number = found.pattern().as_usize();
-            let starts_word = self.starts_word.get(number).copied().unwrap_or_default();
-            if (!starts_word || begins_word(text, found.start())) && (!self.ends_word || ends_word(text, found.end())) {
-                seen.add(number);
+        let lower = text.to_ascii_lowercase();
+        let mut seen = Seen::for_words(self.words.len());
+        let mut inside_word = false;
+        for (at, &byte) in lower.as_bytes().iter().enumerate() {
+            let rest = lower.as_bytes().get(at..).unwrap_or_default();
+            let lists = [self.anywhere.get(usize::from(byte)), self.at_words.get(usize::from(byte))];
+            for &number in lists.into_iter().take(if inside_word { 1 } else { 2 }).flatten().flatten() {
+                let word = self.words.get(number).copied().unwrap_or_default();
+                if rest.starts_with(word.as_bytes()) && (!self.ends_word || ends_word(text, at + word.len())) {
+                    seen.add(number);
+                }
             }
+            inside_word = byte.is_ascii_alphanumeric();
         }
         let fits = |rule: &&Numbered| rule.groups.iter().all(|group| seen.any(group)) && !seen.any(&rule.unless);
         self.rules.iter().find(fits).map(|rule| rule.code)
     }
-}
-
-/// Whether no letter or digit stands right before `at`.
-fn begins_word(text: &str, at: usize) -> bool {
-    let before = at.checked_sub(1).and_then(|at| text.as_bytes().get(at));
-    !before.is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// Bytes in which a word's lower case ending must be over.

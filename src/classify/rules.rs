@@ -665,7 +665,7 @@ pub(super) static CODES: &[Rule] = &[
         "kmsaccessdenied", "kmsinvalidkeyusage", "kmskeydisabled", "kms.disabled", "incorrectkey",
         "keyunavailable", "kmskeystate", "disabledexception"]),
     any(ServiceQuotaExceeded, &["limitexceeded", "quotaexceeded", "servicequota", "toomany", "maxnumberof",
-        "maximumnumberof", "limitsexceeded", "instancelimit", "limitexceed", "toolarge", "serviceLimit",
+        "maximumnumberof", "limitsexceeded", "instancelimit", "limitexceed", "toolarge", "servicelimit",
         "codestorageexceeded", "exceedslimit", "vcpulimit", "quota"]),
     // "Resource handler returned message: "null" (RequestToken: ..., HandlerErrorCode: AlreadyExists)"
     any(ResourceAlreadyExists, &["alreadyexist", "alreadyowned", "alreadyassociated", "duplicate",

@@ -59,8 +59,6 @@ impl StackSets<'_> {
             .call_as(sdk_call_as(self.call_as))
             .max_results(PAGE_SIZE)
             .set_next_token(self.chain.token())
-            .customize()
-            .config_override(self.reader.settings(""))
             .send();
         let Ok(answer) = timeout_at(until, call).await else {
             return Ok(Next::OutOfTime);
@@ -95,10 +93,12 @@ impl Operations<'_> {
             .call_as(sdk_call_as(self.call_as))
             .max_results(PAGE_SIZE)
             .set_next_token(self.chain.token())
-            .customize()
-            .config_override(self.reader.settings(&self.stack_set.region))
-            .send();
-        let Ok(answer) = timeout_at(until, call).await else {
+            .customize();
+        let call = match self.reader.elsewhere(&self.stack_set.region) {
+            Some(there) => call.config_override(there),
+            None => call,
+        };
+        let Ok(answer) = timeout_at(until, call.send()).await else {
             return Ok(Next::OutOfTime);
         };
         let page = answer.map_err(|error| failure(subject(), Action::ListOperations, self.call_as, &error))?;

@@ -92,15 +92,18 @@ fn is_whole(body: &[u8]) -> bool {
     let body = body.trim_ascii_end();
     let closes_root =
         body.ends_with(b"Response>") && memchr::memrchr(b'<', body).is_some_and(|at| body.get(at + 1) == Some(&b'/'));
-    let (mut opened, mut closed) = (0_usize, 0_usize);
-    for at in memchr::memchr_iter(b'<', body) {
-        match body.get(at + 1) {
-            Some(b'/') => closed += 1,
-            Some(b'?' | b'!') => {}
-            _ => opened += 1,
-        }
-    }
-    closes_root && opened == closed + memchr::memmem::find_iter(body, b"/>").count()
+    let closed = pairs(body, |one, two| one == b'<' && two == b'/');
+    let opened = pairs(body, |one, two| one == b'<' && two != b'/' && two != b'?' && two != b'!');
+    let empty = pairs(body, |one, two| one == b'/' && two == b'>');
+    closes_root && opened == closed + empty
+}
+
+/// How many bytes and their next satisfy `wanted`; in chunks whose count fits a byte, which makes it
+/// quick.
+fn pairs(body: &[u8], wanted: impl Fn(u8, u8) -> bool) -> usize {
+    let next = body.get(1..).unwrap_or_default();
+    let chunks = body.chunks(255).zip(next.chunks(255));
+    chunks.map(|(one, two)| usize::from(one.iter().zip(two).map(|(&a, &b)| u8::from(wanted(a, b))).sum::<u8>())).sum()
 }
 
 #[cfg(test)]

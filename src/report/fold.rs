@@ -57,20 +57,25 @@ impl Text {
 
 /// What a text says, known by its masked form: texts of one form all say the same.
 #[derive(Debug, Default)]
-struct Sayings(HashMap<Arc<str>, Code>);
+struct Sayings {
+    codes: HashMap<Arc<str>, Code>,
+    /// Room for the next text's masked form.
+    masked: String,
+}
 
 impl Sayings {
     /// The masked text and its code. Masking is cheap, classifying is not: rows that differ in ids only
     /// are classified once.
     fn of(&mut self, text: &str) -> (Arc<str>, Code) {
-        let pattern = classify::mask(text);
-        if let Some((known, code)) = self.0.get_key_value(pattern.as_str()) {
+        self.masked.clear();
+        classify::mask_into(&mut self.masked, text);
+        if let Some((known, code)) = self.codes.get_key_value(self.masked.as_str()) {
             return (Arc::clone(known), *code);
         }
         // The masked text is classified, not the first that came: the order of rows must not matter.
-        let code = classify::classify_text(&pattern).code;
-        let pattern = Arc::<str>::from(pattern);
-        self.0.insert(Arc::clone(&pattern), code);
+        let code = classify::classify_text(&self.masked).code;
+        let pattern = Arc::<str>::from(self.masked.as_str());
+        self.codes.insert(Arc::clone(&pattern), code);
         (pattern, code)
     }
 }
@@ -109,6 +114,11 @@ pub struct Fold {
     pub(super) other_reasons: BTreeMap<(String, Option<Arc<str>>), Text>,
 }
 
+/// Self-managed rows may carry an empty one.
+fn unit_of(row: &TargetResult) -> Option<&str> {
+    row.organizational_unit_id.as_deref().filter(|unit| !unit.is_empty())
+}
+
 impl Fold {
     /// An empty fold.
     pub fn new() -> Self {
@@ -117,21 +127,29 @@ impl Fold {
 
     /// Takes one row in.
     pub fn add(&mut self, row: TargetResult) {
-        let target = Target {
-            account: self.intern(row.account.as_deref()),
-            region: self.intern(row.region.as_deref()),
-            // Self-managed rows may carry an empty one.
-            organizational_unit_id: self.intern(row.organizational_unit_id.as_deref().filter(|unit| !unit.is_empty())),
-        };
         self.counts.count(row.status.as_ref());
-        self.by_region.entry(target.region.clone()).or_default().count(row.status.as_ref());
-        self.by_unit.entry(target.organizational_unit_id.clone()).or_default().count(row.status.as_ref());
+        let region = self.intern(row.region.as_deref());
+        let unit = self.intern(unit_of(&row));
+        self.by_region.entry(region.clone()).or_default().count(row.status.as_ref());
+        self.by_unit.entry(unit.clone()).or_default().count(row.status.as_ref());
         if let Some(ResultStatus::Running | ResultStatus::Pending) = row.status {
-            let (running, pending) = self.in_progress.entry(target.region.clone()).or_default();
+            let (running, pending) = self.in_progress.entry(region.clone()).or_default();
             *(if row.status == Some(ResultStatus::Running) { running } else { pending }) += 1;
         }
         let gate = classify::gate_meaning_by(&row, |text| self.sayings.of(text).1);
-        self.add_gate(gate, &target);
+        self.count_gate(gate);
+        let is_ungated = gate.is_ungated() && self.keeps_ungated(&row);
+        if !is_ungated && gate != GateMeaning::Unrecognized && row.status == Some(ResultStatus::Succeeded) {
+            // Nobody will ask which one it was, so its account need not be remembered.
+            return;
+        }
+        let target = Target { account: self.intern(row.account.as_deref()), region, organizational_unit_id: unit };
+        if is_ungated {
+            self.ungated.insert(target.clone());
+            if self.ungated.len() > UNGATED_KEPT {
+                self.ungated.pop_last();
+            }
+        }
         if gate == GateMeaning::Unrecognized
             && let Some(answer) = &row.gate
         {
@@ -219,14 +237,17 @@ impl Fold {
         Some(fresh)
     }
 
-    fn add_gate(&mut self, meaning: GateMeaning, target: &Target) {
-        if matches!(meaning, GateMeaning::NotConfigured | GateMeaning::NotInvokable) {
-            self.gates.ungated.count += 1;
-            self.ungated.insert(target.clone());
-            if self.ungated.len() > UNGATED_KEPT {
-                self.ungated.pop_last();
-            }
-        }
+    /// Whether the row is one of the ungated targets that are kept.
+    fn keeps_ungated(&self, row: &TargetResult) -> bool {
+        let Some(last) = self.ungated.last().filter(|_| self.ungated.len() >= UNGATED_KEPT) else {
+            return true;
+        };
+        let row = (row.account.as_deref(), row.region.as_deref(), unit_of(row));
+        row < (last.account.as_deref(), last.region.as_deref(), last.organizational_unit_id.as_deref())
+    }
+
+    fn count_gate(&mut self, meaning: GateMeaning) {
+        self.gates.ungated.count += u64::from(meaning.is_ungated());
         let gates = &mut self.gates;
         let field = match meaning {
             GateMeaning::Passed => &mut gates.passed,

@@ -36,9 +36,9 @@ pub(super) struct Scope<'a> {
 #[derive(Default)]
 struct Again<'a> {
     /// Those for which an unchanged retry helps.
-    now: BTreeSet<&'a Target>,
+    now: Vec<&'a Target>,
     /// Those for the time after a fix.
-    later: BTreeSet<&'a Target>,
+    later: Vec<&'a Target>,
 }
 
 /// Makes the commands and says what must come before them.
@@ -153,13 +153,13 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
     let mut nameless: u64 = 0;
     let mut in_suspended: u64 = 0;
     let mut unchanged: u64 = 0;
-    let mut add = |list: &mut BTreeSet<&'a Target>, target: &'a Target| {
+    let mut add = |list: &mut Vec<&'a Target>, target: &'a Target| {
         // The fix for a suspended account is to drop its stack instances: the same operation on
         // them makes no sense, now or later.
         if target.account.as_ref().is_some_and(|account| scope.suspended.contains(account)) {
             in_suspended += 1;
         } else if target.account.is_some() && target.region.is_some() {
-            list.insert(target);
+            list.push(target);
         } else {
             nameless += 1;
         }
@@ -181,6 +181,10 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
     // What stopped the others must be out of the way first.
     let list = if again.later.is_empty() { &mut again.now } else { &mut again.later };
     scope.cancelled.iter().for_each(|target| add(list, target));
+    for list in [&mut again.now, &mut again.later] {
+        list.sort();
+        list.dedup();
+    }
     if !fix_first.is_empty() {
         notes.0.insert(0, format!("fix first, a retry alone does not help: {}", fix_first.join(", ")));
     }
@@ -208,7 +212,7 @@ fn per_region_set(
     scope: &Scope<'_>,
     verb: &str,
     flag: Option<&str>,
-    again: &BTreeSet<&Target>,
+    again: &[&Target],
     unitless: &mut u64,
 ) -> Vec<String> {
     let mut regions_of: BTreeMap<Account<'_>, BTreeSet<&str>> = BTreeMap::new();

@@ -112,6 +112,7 @@ impl Outcome {
 struct Desk {
     waiting: Mutex<Waiting>,
     arrived: Notify,
+    asked: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -181,6 +182,11 @@ impl Runtime {
         }
     }
 
+    /// Waits until the function asks for an event that it has not asked for before.
+    pub async fn asked(&self) {
+        self.desk.asked.notified().await;
+    }
+
     /// What the function posted about a failed start.
     pub fn init_error(&self) -> Option<Outcome> {
         self.desk.lock().init_error.clone()
@@ -194,6 +200,7 @@ impl Desk {
 
     /// The long poll: there is no answer until there is an event.
     async fn next(&self) -> Reply {
+        self.asked.notify_one();
         loop {
             let next = self.lock().queue.pop_front();
             if let Some((id, invocation)) = next {

@@ -1,0 +1,139 @@
+//! The AWS of the benchmark: answers recorded from the loopback AWS and played back as bytes.
+//!
+//! It runs in a process of its own and does next to nothing per call, so that what is measured is the
+//! client.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use sandbox::Aws;
+
+use crate::http::{self, Exchange};
+use crate::work::{self, Job};
+
+/// Serves until the standard input ends; tells its endpoints and its CA's certificate file on one line.
+pub(crate) fn serve(targets: usize, page_latency: Duration, ca_file: &str) {
+    let aws = Aws::start_in_thread(work::scenario(targets));
+    let answers = Arc::new(record(&aws, page_latency));
+    drop(aws);
+    let tls = Arc::new(test_ca(ca_file));
+    // CloudFormation and SNS are two hosts, so a client needs a connection to each.
+    let addresses = [None, None, Some(Arc::clone(&tls)), Some(tls)].map(|tls| listen(Arc::clone(&answers), tls));
+    println!("{}", addresses.join(" "));
+    io::copy(&mut io::stdin(), &mut io::sink()).unwrap();
+}
+
+/// One recorded answer, and how long it takes.
+struct Answer {
+    bytes: Vec<u8>,
+    latency: Duration,
+}
+
+/// All answers, by what tells calls apart.
+type Answers = HashMap<String, Answer>;
+
+/// The next page's token, or the action and the operation.
+fn key(form: &[u8]) -> String {
+    let pair = |name: &str| {
+        form.split(|&byte| byte == b'&').find_map(|pair| pair.strip_prefix(name.as_bytes())).unwrap_or_default()
+    };
+    let token = decoded(pair("NextToken="));
+    if token.is_empty() { decoded(&[pair("Action="), b" ", pair("OperationId=")].concat()) } else { token }
+}
+
+/// Undoes percent-encoding, as far as tokens and ids need it.
+fn decoded(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    ["+", "/", "="]
+        .iter()
+        .fold(text.into_owned(), |text, &sign| text.replace(&format!("%{:02X}", sign.as_bytes()[0]), sign))
+}
+
+fn record(aws: &Aws, page_latency: Duration) -> Answers {
+    let mut answers = HashMap::new();
+    let url = aws.url();
+    let host = url.trim_start_matches("http://");
+    let mut keep = |form: &str, exchange: &Exchange, latency: Duration| {
+        assert!(exchange.head.starts_with("HTTP/1.1 200"), "{form}: {}", exchange.head);
+        let bytes = [exchange.head.as_bytes(), &exchange.body].concat();
+        answers.insert(key(form.as_bytes()), Answer { bytes, latency });
+    };
+    let mut cloudformation = http::Client::to(host);
+    for job in Job::ALL {
+        let latency = if job == Job::Slow { page_latency } else { Duration::ZERO };
+        let describe = work::describe_form(job);
+        keep(&describe, cloudformation.query("cloudformation", &describe), Duration::ZERO);
+        let mut token = Some(String::new());
+        while let Some(asked) = token {
+            let form = work::page_form(job, &asked);
+            let exchange = cloudformation.query("cloudformation", &form);
+            token = http::next_token(&exchange.body);
+            keep(&form, exchange, latency);
+        }
+    }
+    let publish = work::publish_form();
+    keep(&publish, http::Client::to(host).query("sns", &publish), Duration::ZERO);
+    answers
+}
+
+/// A certificate for the loopback, signed by an authority made up for this run.
+fn test_ca(ca_file: &str) -> ServerConfig {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    std::fs::write(ca_file, ca.pem()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &ca).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let chain = vec![certificate.der().clone(), ca.der().clone()];
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    builder.with_no_client_auth().with_single_cert(chain, key).unwrap()
+}
+
+/// Serves each connection on a thread of its own; gives the address.
+fn listen(answers: Arc<Answers>, tls: Option<Arc<ServerConfig>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            stream.set_nodelay(true).unwrap();
+            let (answers, tls) = (Arc::clone(&answers), tls.clone());
+            thread::spawn(move || converse(stream, &answers, tls));
+        }
+    });
+    address.to_string()
+}
+
+fn converse(stream: TcpStream, answers: &Answers, tls: Option<Arc<ServerConfig>>) {
+    // A client that goes away ends its connection, and that is all.
+    let _ = match tls {
+        None => answer_all(stream, answers),
+        Some(config) => answer_all(StreamOwned::new(ServerConnection::new(config).unwrap(), stream), answers),
+    };
+}
+
+fn answer_all(mut stream: impl Read + Write, answers: &Answers) -> io::Result<()> {
+    let mut request = Exchange::default();
+    while request.receive(&mut stream)? {
+        let key = key(&request.body);
+        let Some(answer) = answers.get(&key).or_else(|| answers.get(key.split(' ').next().unwrap_or_default())) else {
+            let said = format!("no answer was recorded for {key}");
+            write!(stream, "HTTP/1.1 404 Not Found\r\ncontent-length: {}\r\n\r\n{said}", said.len())?;
+            continue;
+        };
+        thread::sleep(answer.latency);
+        stream.write_all(&answer.bytes)?;
+        stream.flush()?;
+    }
+    Ok(())
+}
