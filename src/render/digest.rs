@@ -236,8 +236,31 @@ fn one_operation(page: &mut Page, report: &Report) {
     if report.collateral.count() > 0 {
         page.folded("     ", &format!("{} cancelled, never begun", words::targets(report.collateral.count())));
     }
+    if let Some(again) = words::again(report) {
+        page.folded("     ", &again);
+    }
     let ended = report.operation.ended_at.as_ref().map(|end| format!(", ended {}", words::time(end)));
     page.folded("     ", &format!("Operation: {}{}", words::plain(&report.operation.id), ended.unwrap_or_default()));
+}
+
+/// A paragraph of chat has the operations of one stack set, each with its causes.
+fn one_in_chat(report: &Report) -> String {
+    let mut lines = vec![format!(
+        "*{}*: {}",
+        chat::escaped(&report.stack_set.name, SAMPLE),
+        chat::escaped(&line_of(report), SAMPLE)
+    )];
+    lines.extend(words::again(report));
+    lines.extend(words::where_now(report).map(|regions| chat::escaped(&regions, SAMPLE)));
+    for cause in report.causes.iter().take(CAUSES_SHOWN) {
+        lines.push(chat::escape(&reach(cause)));
+        lines.extend(sample(cause).map(|sample| chat::escaped(&sample, SAMPLE)));
+    }
+    let more = report.causes.len().saturating_sub(CAUSES_SHOWN) as u64;
+    if more > 0 {
+        lines.push(format!("and {}", words::count(more, "more cause", "more causes")));
+    }
+    lines.join("\n")
 }
 
 fn failures(digest: &Digest) -> Vec<String> {
@@ -260,22 +283,8 @@ fn notification(digest: &Digest) -> Value {
     let at = report::rfc3339(digest.sweep.at).unwrap_or_default();
     let mut blocks = vec![chat::escape(&swept(digest))];
     blocks.extend(unfinished(digest).map(|line| chat::escape(&line)));
-    for report in digest.operations() {
-        let mut lines = vec![format!(
-            "*{}*: {}",
-            chat::escaped(&report.stack_set.name, SAMPLE),
-            chat::escaped(&line_of(report), SAMPLE)
-        )];
-        lines.extend(words::where_now(report).map(|regions| chat::escaped(&regions, SAMPLE)));
-        for cause in report.causes.iter().take(CAUSES_SHOWN) {
-            lines.push(chat::escape(&reach(cause)));
-            lines.extend(sample(cause).map(|sample| chat::escaped(&sample, SAMPLE)));
-        }
-        let more = report.causes.len().saturating_sub(CAUSES_SHOWN) as u64;
-        if more > 0 {
-            lines.push(format!("and {}", words::count(more, "more cause", "more causes")));
-        }
-        blocks.push(lines.join("\n"));
+    for set in &digest.stack_sets {
+        blocks.push(set.operations.iter().map(one_in_chat).collect::<Vec<_>>().join("\n"));
     }
     blocks.extend(failures(digest).iter().map(|failure| chat::escaped(failure, SAMPLE)));
     let mut steps: Vec<String> = Vec::new();

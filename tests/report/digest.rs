@@ -115,6 +115,26 @@ fn a_sweep_with_problems() {
 }
 
 #[test]
+fn chat_has_one_paragraph_for_each_stack_set() {
+    let message = checked(&Digest::new(sweep(true), some_reports()));
+    let chat: Value = serde_json::from_str(bodies(&message)["https"].as_str().unwrap()).unwrap();
+    let text = chat["content"]["description"].as_str().unwrap().to_owned();
+    let about = |name: &str| text.split("\n\n").filter(|block| block.contains(&format!("*{name}*"))).count();
+    assert_eq!(["baseline", "network", "dns"].map(about), [1, 1, 1], "{text}");
+}
+
+#[test]
+fn people_are_told_that_it_may_be_told_again() {
+    let mut reports = some_reports();
+    reports[1].attempt = Some(2);
+    let bodies = bodies(&checked(&Digest::new(sweep(true), reports)));
+    for protocol in ["email", "https"] {
+        let text = bodies[protocol].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.matches("This is attempt 2 to tell it: an earlier one was cut off").count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn the_order_of_reports_changes_no_byte() {
     let forth = Digest::new(sweep(true), some_reports());
     let back = Digest::new(sweep(true), some_reports().into_iter().rev().collect());
