@@ -36,7 +36,7 @@ use aws_sdk_dynamodb::types::{
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::warn;
 
 use crate::aws;
@@ -49,14 +49,19 @@ const LEASE: Duration = Duration::from_secs(45);
 /// How long a claim outlives its invocation's deadline.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a record is kept. A dead letter may come back after 14 days in its queue, having been
-/// tried for a day by EventBridge and for 6 hours by Lambda; a sweep looks back 7 days at most.
-const KEPT: Duration = Duration::from_secs(16 * 24 * 60 * 60);
+/// tried for a day by EventBridge and for 6 hours by Lambda. It may be a sweep's, which looks back
+/// 7 days at most. The rest is for those who send it late.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Longest wait for one call with its retries: the ledger guards the message, it must not hold it up.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Longest wait for one attempt. DynamoDB answers within some ten milliseconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Attempts of one call, the first included.
 const MAX_ATTEMPTS: u32 = 3;
+/// Longest wait for one reading of many records, with what DynamoDB did not get to at once.
+const READ_PATIENCE: Duration = Duration::from_secs(5);
+/// First and longest pause before it is asked again for what it did not get to; it doubles each time.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// Keys of one read
 /// ([BatchGetItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)).
 const BATCH: usize = 100;
@@ -188,11 +193,13 @@ impl Ledger {
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":now", seconds(now))
             .expression_attribute_values(":now_ms", millis(now))
-            .return_values(ReturnValue::UpdatedNew)
+            .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
         let known = match self.in_time(what, key, deadline, call.send()).await? {
             Ok(answer) => {
-                hold.attempt = answer.attributes().and_then(|item| integer(item, "attempt")).unwrap_or(1);
+                // Who is told anew after an expired record was not cut off.
+                let before = answer.attributes().filter(|old| !has_expired(old, now));
+                hold.attempt = before.and_then(|old| integer(old, "attempt")).unwrap_or_default() + 1;
                 return Ok(Claim::Mine(hold));
             }
             Err(error) => match refused(&error) {
@@ -293,16 +300,18 @@ impl Ledger {
     /// The read is eventually consistent, which costs half: it only spares work, a claim decides.
     ///
     /// # Errors
-    /// [`Error::Ledger`] if one of the reads failed, or `until` came before the last.
+    /// [`Error::Ledger`] if one of the reads failed, or `until` or 5 seconds came before the last.
     pub async fn completed(&self, keys: &[Key], until: Instant) -> Result<HashSet<Key>, Error> {
         let unique: Vec<&Key> = keys.iter().collect::<HashSet<_>>().into_iter().collect();
-        let now = epoch(SystemTime::now()).as_secs();
+        let now = SystemTime::now();
+        let until = until.min(Instant::now() + READ_PATIENCE);
         let mut complete = HashSet::new();
         for batch in unique.chunks(BATCH) {
             let failed = |cause: &str| {
                 Error::Ledger(format!("could not read {} records of table {}: {cause}", keys.len(), self.table))
             };
             let mut wanted: Vec<Item> = batch.iter().map(|key| primary(key)).collect();
+            let mut pause = PAUSES.0;
             // What DynamoDB did not get to is asked for again.
             while !wanted.is_empty() {
                 let asked = KeysAndAttributes::builder()
@@ -321,11 +330,15 @@ impl Ledger {
                     found
                         .iter()
                         .filter(|item| word(item, "status") == COMPLETED)
-                        .filter(|item| integer(item, "expiration").is_none_or(|end| end >= now))
+                        .filter(|item| !has_expired(item, now))
                         .map(|item| Key(word(item, "id").to_owned())),
                 );
                 let left = answer.unprocessed_keys.as_mut().and_then(|tables| tables.remove(&self.table));
                 wanted = left.map(|left| left.keys).unwrap_or_default();
+                if !wanted.is_empty() {
+                    sleep_until(until.min(Instant::now() + pause)).await;
+                    pause = PAUSES.1.min(pause * 2);
+                }
             }
         }
         Ok(complete)
@@ -398,6 +411,10 @@ fn word<'a>(item: &'a Item, name: &str) -> &'a str {
 
 fn integer(item: &Item, name: &str) -> Option<u64> {
     item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+fn has_expired(item: &Item, now: SystemTime) -> bool {
+    integer(item, "expiration").is_some_and(|end| end < epoch(now).as_secs())
 }
 
 fn epoch(time: SystemTime) -> Duration {

@@ -16,8 +16,6 @@ use crate::support::{OPERATION, Stage, account, event, operation, stack_set};
 const TABLE: &str = "told";
 const WRITE: &str = "UpdateItem";
 const RESULTS: &str = "ListStackSetOperationResults";
-/// The longest look-back of a sweep.
-const LOOK_BACK: u64 = 168 * 60 * 60;
 
 fn failed() -> Operation {
     operation("FAILED", vec![Row::failed(&account(1), "eu-west-1", "Internal Failure")])
@@ -97,7 +95,8 @@ async fn the_same_event_twice_is_one_message() {
     assert_eq!(record["id"]["S"], key("FAILED"));
     assert_eq!((&record["status"]["S"], &record["attempt"]["N"]), (&json!("COMPLETED"), &json!("1")));
     assert_eq!(record["message_ids"]["SS"], json!([first["messageId"]]));
-    assert!(number(&record, "expiration") > now() + LOOK_BACK, "it outlives every look-back");
+    let days = (number(&record, "expiration") - now()).div_ceil(24 * 60 * 60);
+    assert_eq!(days, 30, "a dead letter of 14 days, tried for a day and 6 hours, and then a look-back of 7 days");
 
     let pages = stage.aws.requests_of(RESULTS).len();
     let second = stage.ended("FAILED").await.unwrap();
@@ -159,8 +158,12 @@ async fn a_record_that_dynamodb_has_not_deleted_yet_has_expired_all_the_same() {
     let stage = keeping(scenario(failed())).await;
     stage.ended("FAILED").await.unwrap();
     set(&stage, "expiration", now() - 1);
-    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "published");
-    assert_eq!(stage.aws.published().len(), 2);
+    let again = stage.ended("FAILED").await.unwrap();
+    // As if there had been no record: nobody was cut off.
+    assert_eq!((&again["action"], &again["attempt"]), (&json!("published"), &json!(1)));
+    let messages = stage.aws.published();
+    assert_eq!(messages.len(), 2);
+    assert!(!messages[1].body("email").unwrap().contains("This is attempt"));
 }
 
 #[tokio::test]
