@@ -142,6 +142,8 @@ impl Config {
             // A template parameter left empty arrives as an empty variable: the same as unset.
             Ok(lookup(name)?.filter(|value| !value.is_empty()))
         };
+        let ledger_table = setting("LEDGER_TABLE")?.map(table).transpose()?;
+        let (interval, lookback) = times(setting("SWEEP_SCHEDULE")?, setting("SWEEP_LOOKBACK_HOURS")?, &ledger_table)?;
         Ok(Self {
             topic: topic(setting("TOPIC_ARN")?)?,
             call_as: choice(
@@ -176,8 +178,8 @@ impl Config {
                     setting("SWEEP_MODE")?,
                     &[("each", SweepMode::Each), ("digest", SweepMode::Digest)],
                 )?,
-                interval: interval(setting("SWEEP_SCHEDULE")?)?,
-                lookback: hours("SWEEP_LOOKBACK_HOURS", setting("SWEEP_LOOKBACK_HOURS")?, 24, 1..=168)?,
+                interval,
+                lookback,
                 stuck_after: Some(hours("STUCK_AFTER_HOURS", setting("STUCK_AFTER_HOURS")?, 6, 0..=168)?)
                     .filter(|time| !time.is_zero()),
                 concurrency: usize::try_from(number(
@@ -191,7 +193,7 @@ impl Config {
                 owner: owner(setting("STACK_SET_OWNER_ACCOUNT_ID")?)?,
                 names: names(setting("STACK_SET_NAME_PATTERN")?)?,
             },
-            ledger_table: setting("LEDGER_TABLE")?.map(table).transpose()?,
+            ledger_table,
         })
     }
 }
@@ -248,12 +250,38 @@ fn hours(name: &str, value: Option<String>, default: u64, allowed: RangeInclusiv
     Ok(Duration::from_secs(number(name, value, default, allowed, "hours")? * 3_600))
 }
 
+/// The time between two ticks, and the look-back, which have to fit each other.
+///
+/// What ends just before one tick may be listed only after it, so the next one has to look back to it.
+fn times(
+    schedule: Option<String>,
+    lookback: Option<String>,
+    table: &Option<String>,
+) -> Result<(Option<Duration>, Duration), Error> {
+    let schedule = schedule.unwrap_or_else(|| "rate(1 hour)".to_owned());
+    let lookback = hours("SWEEP_LOOKBACK_HOURS", lookback, 24, 1..=168)?;
+    let wrong = |why: String| Err(Error::Config(why));
+    match interval(&schedule)? {
+        None if table.is_none() => wrong(format!(
+            "could not read the setting SWEEP_SCHEDULE: it is {schedule:?}, which does not tell when the last sweep was; \
+             without LEDGER_TABLE allowed is rate(<number> <minutes, hours or days>)"
+        )),
+        Some(interval) if lookback < 2 * interval => wrong(format!(
+            "could not read the setting SWEEP_LOOKBACK_HOURS: it is {}, allowed is no less than twice the interval of \
+             SWEEP_SCHEDULE, {schedule}: {} hours",
+            lookback.as_secs() / 3_600,
+            (2 * interval).as_secs().div_ceil(3_600)
+        )),
+        interval => Ok((interval, lookback)),
+    }
+}
+
 /// The time between two ticks of a schedule
 /// ([rate and cron expressions](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html)).
-fn interval(value: Option<String>) -> Result<Option<Duration>, Error> {
-    let expression = value.unwrap_or_else(|| "rate(1 hour)".to_owned());
+fn interval(expression: &str) -> Result<Option<Duration>, Error> {
     let within = |kind: &str| expression.strip_prefix(kind)?.strip_prefix('(')?.strip_suffix(')');
-    if within("cron").is_some_and(|fields| fields.split_whitespace().count() == 6) {
+    let is_field = |field: &str| !field.is_empty() && !field.contains(['(', ')']);
+    if within("cron").is_some_and(|fields| fields.split(' ').count() == 6 && fields.split(' ').all(is_field)) {
         return Ok(None);
     }
     let rate = within("rate").and_then(|rate| {
@@ -264,9 +292,9 @@ fn interval(value: Option<String>) -> Result<Option<Duration>, Error> {
             "day" | "days" => 86_400,
             _ => return None,
         };
-        let seconds = count.parse::<u64>().ok()?.checked_mul(unit)?;
-        // A year is longer than any look-back, and leaves all sums with times within their range.
-        (60..=366 * 86_400).contains(&seconds).then(|| Duration::from_secs(seconds))
+        let count =
+            Some(count).filter(|count| count.len() <= 4 && count.starts_with(|first| ('1'..='9').contains(&first)));
+        Some(Duration::from_secs(count?.parse::<u64>().ok()? * unit))
     });
     rate.map(Some).ok_or_else(|| {
         Error::Config(format!(
@@ -356,7 +384,8 @@ mod tests {
 
     #[test]
     fn settings_of_the_sweep() {
-        let sweep = |name: &str, value: &str| read(&[TOPIC, (name, value)]).unwrap().sweep;
+        let table = ("LEDGER_TABLE", "told");
+        let sweep = |name: &str, value: &str| read(&[TOPIC, table, (name, value)]).unwrap().sweep;
         assert_eq!(sweep("SWEEP_MODE", "digest").mode, SweepMode::Digest);
         assert_eq!(sweep("STUCK_AFTER_HOURS", "0").stuck_after, None);
         assert_eq!(sweep("SWEEP_CONCURRENCY", "16").concurrency, 16);
@@ -366,11 +395,37 @@ mod tests {
             ("rate(1 minute)", Some(60)),
             ("rate(15 minutes)", Some(900)),
             ("rate(2 hours)", Some(7_200)),
-            ("rate(1 day)", Some(86_400)),
+            ("rate(12 hours)", Some(43_200)),
             ("cron(0 8 ? * MON-FRI *)", None),
         ] {
             assert_eq!(sweep("SWEEP_SCHEDULE", expression).interval, seconds.map(Duration::from_secs), "{expression}");
         }
+    }
+
+    #[test]
+    fn the_look_back_is_at_least_two_intervals() {
+        fn both(schedule: &str, lookback: &str) -> Result<Config, Error> {
+            read(&[TOPIC, ("SWEEP_SCHEDULE", schedule), ("SWEEP_LOOKBACK_HOURS", lookback)])
+        }
+        for (schedule, least) in [("rate(30 minutes)", "1"), ("rate(31 minutes)", "2"), ("rate(3 days)", "144")] {
+            assert!(both(schedule, least).is_ok(), "{schedule}");
+            let less = (least.parse::<u64>().unwrap() - 1).max(1).to_string();
+            assert_eq!(both(schedule, &less).is_ok(), less == least, "{schedule}");
+        }
+        for (schedule, hours) in [("rate(85 hours)", 170), ("rate(9999 days)", 479_952)] {
+            let text = both(schedule, "168").unwrap_err().to_string();
+            assert!(
+                text.ends_with(&format!(
+                    "it is 168, allowed is no less than twice the interval of SWEEP_SCHEDULE, \
+                {schedule}: {hours} hours"
+                )),
+                "{text}"
+            );
+        }
+        // Of a cron expression nobody knows.
+        let cron =
+            [TOPIC, ("SWEEP_SCHEDULE", "cron(0 8 * * ? *)"), ("SWEEP_LOOKBACK_HOURS", "1"), ("LEDGER_TABLE", "told")];
+        assert!(read(&cron).is_ok());
     }
 
     #[test]
@@ -443,6 +498,16 @@ mod tests {
                 vec![TOPIC, ("SWEEP_SCHEDULE", "at(2026-11-20T10:00:00)")],
                 "could not read the setting SWEEP_SCHEDULE: it is \"at(2026-11-20T10:00:00)\", allowed are \
                  rate(<number> <minutes, hours or days>) and cron(<six fields>)",
+            ),
+            (
+                vec![TOPIC, ("SWEEP_SCHEDULE", "cron(0 8 * * ? *)")],
+                "could not read the setting SWEEP_SCHEDULE: it is \"cron(0 8 * * ? *)\", which does not tell when the last \
+                 sweep was; without LEDGER_TABLE allowed is rate(<number> <minutes, hours or days>)",
+            ),
+            (
+                vec![TOPIC, ("SWEEP_SCHEDULE", "rate(1 day)")],
+                "could not read the setting SWEEP_LOOKBACK_HOURS: it is 24, allowed is no less than twice the interval of \
+                 SWEEP_SCHEDULE, rate(1 day): 48 hours",
             ),
             (
                 vec![TOPIC, ("SWEEP_SCHEDULE", "rate(0 minutes)")],

@@ -42,6 +42,8 @@ pub struct Request {
     pub call_as: Option<CallAs>,
     /// Who asks.
     pub trigger: Trigger,
+    /// Whether to tell it only with a claim in the ledger: it was due before and may have been told.
+    pub only_guarded: bool,
 }
 
 /// Who asks for a report.
@@ -134,6 +136,7 @@ fn operation_change(payload: &Value) -> Result<Task, Error> {
         operation: OperationRef { stack_set, operation_id },
         call_as: None,
         trigger: Trigger::Event,
+        only_guarded: false,
     }))
 }
 
@@ -161,7 +164,12 @@ fn manual(payload: &Value, home: &Home) -> Result<Request, Error> {
         Some(Value::String(word)) if word == "DELEGATED_ADMIN" => Some(CallAs::DelegatedAdmin),
         Some(_) => return Err(wrong("/callAs", "allowed are SELF and DELEGATED_ADMIN")),
     };
-    Ok(Request { operation: OperationRef { stack_set, operation_id }, call_as, trigger: Trigger::ByHand })
+    Ok(Request {
+        operation: OperationRef { stack_set, operation_id },
+        call_as,
+        trigger: Trigger::ByHand,
+        only_guarded: false,
+    })
 }
 
 fn text<'a>(payload: &'a Value, pointer: &str) -> Option<&'a str> {

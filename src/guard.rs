@@ -35,6 +35,11 @@ impl<'a> Guard<'a> {
         Self { watched: None, hold: None, deadline, trouble: Vec::new() }
     }
 
+    /// A guard that lets everything pass, because a ledger that did not answer is not asked again.
+    pub fn open(because: &str, deadline: Instant) -> Self {
+        Self { trouble: vec![because.to_owned()], ..Self::none(deadline) }
+    }
+
     /// Claims a key. A ledger that does not answer, or refuses, lets the report go out unguarded.
     pub async fn enter(ledger: &'a Ledger, key: Key, deadline: Instant) -> Entry<'a> {
         let claim = ledger.claim(&key, deadline).await;
@@ -51,6 +56,11 @@ impl<'a> Guard<'a> {
     /// Number of this attempt; unknown without a claim.
     pub fn attempt(&self) -> Option<u64> {
         self.hold.as_ref().map(|hold| hold.attempt)
+    }
+
+    /// What keeps the ledger from guarding the report, if something does.
+    pub fn trouble(&self) -> Option<String> {
+        (!self.trouble.is_empty()).then(|| self.trouble.join("; "))
     }
 
     /// Carries out `work` while the claim is held.
@@ -71,7 +81,7 @@ impl<'a> Guard<'a> {
         {
             self.note(&error);
         }
-        (!self.trouble.is_empty()).then(|| self.trouble.join("; "))
+        self.trouble()
     }
 
     /// Gives the claim back after an error, so that the next try need not wait for its end.

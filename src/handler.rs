@@ -104,7 +104,10 @@ impl Notifier {
         let asked = self.describe(reader, request, home, times).await?;
         let guard = match self.ledger.as_ref().zip(asked.key()) {
             Some((ledger, key)) => match Guard::enter(ledger, key, deadline).await {
-                Entry::Go(guard) => guard,
+                Entry::Go(guard) => match guard.trouble().filter(|_| asked.only_guarded) {
+                    Some(trouble) => return Err(Error::Ledger(trouble)),
+                    None => guard,
+                },
                 // A person who asks gets an answer.
                 Entry::Told(_, guard) if asked.trigger == Trigger::ByHand => guard,
                 Entry::Told(told, _) => return Ok(Done::told_before(&asked.operation, &told)),
@@ -147,14 +150,14 @@ impl Notifier {
         times: Times,
     ) -> Result<Asked<'a>, Error> {
         let call_as = self.call_as(&request, home);
-        let Request { mut operation, trigger, .. } = request;
+        let Request { mut operation, trigger, only_guarded, .. } = request;
         if call_as == CallAs::Myself && operation.stack_set.account.is_none() && !home.account.is_empty() {
             operation.stack_set.account = Some(home.account.clone());
         }
         let retries_before = reader.retries();
         let (described, id) = reader.describe(&operation, call_as, times.reading_ends).await?;
         operation.stack_set.id = operation.stack_set.id.or(id);
-        Ok(Asked { reader, operation, call_as, trigger, described, retries_before })
+        Ok(Asked { reader, operation, call_as, trigger, only_guarded, described, retries_before })
     }
 
     /// Reads, classifies, folds, renders, publishes.
@@ -173,7 +176,7 @@ impl Notifier {
 
     /// Reads, classifies, folds; and decides whether that is worth a message.
     async fn read(&self, asked: &Asked<'_>, attempt: Option<u64>, times: Times) -> Result<Seen, Error> {
-        let Asked { reader, operation, call_as, trigger, described, retries_before } = asked;
+        let Asked { reader, operation, call_as, trigger, only_guarded, described, retries_before } = asked;
         let pace = Pace {
             until: times.reading_ends,
             settle: self.settle(*trigger, described),
@@ -214,7 +217,8 @@ impl Notifier {
             (true, true) if by_hand => "asked for by hand".to_owned(),
             (true, true) => "NOTIFY_ON is always".to_owned(),
         };
-        Ok(Seen { report, done, is_loud, key: asked.key(), rounds: gathered.rounds, read_by })
+        let only_guarded = *only_guarded;
+        Ok(Seen { report, done, is_loud, key: asked.key(), only_guarded, rounds: gathered.rounds, read_by })
     }
 
     /// How long to wait for results to settle: a sweep finds most operations long after their end.
@@ -257,6 +261,8 @@ pub(crate) struct Seen {
     pub(crate) is_loud: bool,
     /// What the ledger knows it by.
     pub(crate) key: Option<Key>,
+    /// Whether it is told only with a claim.
+    pub(crate) only_guarded: bool,
     rounds: u32,
     read_by: Instant,
 }
@@ -319,6 +325,7 @@ struct Asked<'a> {
     operation: OperationRef,
     call_as: CallAs,
     trigger: Trigger,
+    only_guarded: bool,
     described: Operation,
     retries_before: u64,
 }

@@ -83,6 +83,8 @@ pub(super) fn sweep_metrics(function: &str, swept: &Swept) {
             ("SweepReports", COUNT, swept.published),
             ("SweepFailures", COUNT, swept.failures.len() as u64 + swept.failures_omitted),
             ("SweepsUnfinished", COUNT, u64::from(!swept.finished)),
+            // The alarm on reports that went out unguarded is to know of those kept back, too.
+            ("UnguardedReports", COUNT, u64::from(swept.unguarded.is_some())),
             ("SweepDuration", MILLISECONDS, millis(swept.took)),
         ],
     );

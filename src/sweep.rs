@@ -28,6 +28,9 @@ use ring::Stop;
 
 /// Failures that the reply lists; more are counted.
 const FAILURES_LISTED: usize = 100;
+/// Kinds of failures that keep a message from going out.
+const PUBLISH: &str = "PublishError";
+const RENDER: &str = "RenderError";
 
 /// What a sweep did, in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -53,19 +56,24 @@ pub struct Swept {
     pub quiet: u64,
     /// Of these, those that there was no time for.
     pub left: u64,
+    /// Of these, those kept back because nobody could say whether they were told; a later sweep finds them.
+    pub withheld: u64,
     /// What could not be read or told, stack set by stack set.
     pub failures: Vec<Failure>,
     /// More of them.
     pub failures_omitted: u64,
     /// Entries left out of the reply's `operations`; the numbers above count them.
     pub operations_omitted: u64,
-    /// What kept the ledger from telling what was told before; then only what has become due since the
-    /// last tick was told.
+    /// What kept the ledger from telling or keeping what was told; from then on only what has become
+    /// due since the last tick was told, and nothing where the schedule does not tell when that was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unguarded: Option<String>,
     /// Time that it took.
     #[serde(skip)]
     pub took: Duration,
+    /// What kept the first message from going out that did not.
+    #[serde(skip)]
+    unsent: Option<Failure>,
 }
 
 /// How the function's time is shared out.
@@ -108,6 +116,7 @@ struct Outcome {
     due: u64,
     already_told: u64,
     left: u64,
+    withheld: u64,
     end: End,
     failures: Vec<Failure>,
 }
@@ -132,14 +141,16 @@ impl Notifier {
     ///
     /// # Errors
     /// [`Error::Read`] if nothing could be read at all: no list of stack sets, or none of the stack
-    /// sets on it. [`Error::Publish`] if there was something to publish and none of it could be. Any
-    /// other failure is in the reply, and the sweep goes on.
+    /// sets on it. [`Error::Publish`] or [`Error::Render`] if there was something to publish and none of
+    /// it could be. Any other failure is in the reply, and the sweep goes on.
     pub(crate) async fn sweep(&self, tick: i64, home: &Home, deadline: Instant) -> Result<Reply, Error> {
         let started = Instant::now();
         let settings = &self.config.sweep;
         let kept = match settings.mode {
             SweepMode::Each => Duration::ZERO,
-            SweepMode::Digest => PUBLISH_RESERVE.min(deadline.saturating_duration_since(started) / 4),
+            SweepMode::Digest => {
+                (PUBLISH_RESERVE + digest::RECORDS).min(deadline.saturating_duration_since(started) / 4)
+            }
         };
         let round = Round {
             notifier: self,
@@ -147,8 +158,7 @@ impl Notifier {
             reader: self.reader.anew(),
             home,
             time: Time::until(deadline - kept),
-            recorded: Window::new(tick, settings, true),
-            unrecorded: Window::new(tick, settings, false),
+            window: Window::new(tick, settings, self.ledger.is_some()),
             trouble: OnceLock::new(),
         };
         let mut swept = Swept { finished: true, ..Swept::default() };
@@ -156,7 +166,7 @@ impl Notifier {
 
         let mut ring = round.ring(&mut swept).await?;
         swept.stack_sets = ring.len() as u64;
-        let first = round.recorded.start(ring.len());
+        let first = round.window.start(ring.len());
         ring.rotate_left(first);
         let first = ring.first().map(|stop| stop.stack_set.api_name());
         let mut outcomes =
@@ -185,6 +195,7 @@ impl Notifier {
             published = swept.published,
             quiet = swept.quiet,
             left = swept.left,
+            withheld = swept.withheld,
             failures = swept.failures.len() as u64 + swept.failures_omitted,
             unguarded = swept.unguarded.is_some(),
             took_ms = u64::try_from(swept.took.as_millis()).unwrap_or(u64::MAX),
@@ -197,10 +208,9 @@ impl Notifier {
             )));
         }
         // Lambda's own retries and alarms see only an invocation that fails.
-        if swept.published == 0
-            && let Some(failure) = swept.failures.iter().find(|failure| failure.kind == "PublishError")
-        {
-            return Err(Error::Publish(failure.error.clone()));
+        if let Some(failure) = swept.unsent.as_ref().filter(|_| swept.published == 0) {
+            let error = failure.error.clone();
+            return Err(if failure.kind == RENDER { Error::Render(error) } else { Error::Publish(error) });
         }
         Ok(Reply { operations: told, sweep: Some(swept) })
     }
@@ -212,32 +222,32 @@ struct Round<'a> {
     reader: Reader,
     home: &'a Home,
     time: Time,
-    /// What is due where a ledger knows what was told.
-    recorded: Window,
-    /// What is due where nobody knows.
-    unrecorded: Window,
-    /// Why the ledger is no longer asked.
+    /// What is due, and what of it is new.
+    window: Window,
+    /// Why the ledger is no longer trusted to know what was told.
     trouble: OnceLock<String>,
 }
 
 impl Round<'_> {
-    /// Looks at one stack set, page by page, and tells of its operations that are due.
+    /// Lists one stack set's operations, and then tells of those that are due.
+    ///
+    /// Which of them comes first changes with the tick, as it does for stack sets: so those that take all
+    /// the time do not take it every time.
     async fn stop(&self, stop: Stop) -> Outcome {
         let mut outcome = Outcome::default();
         let mut operations = self.reader.operations(&stop.stack_set, stop.call_as);
+        let mut requests = Vec::new();
+        let listing_ends = self.time.share().min(self.time.last_begin());
         outcome.end = loop {
             if self.time.is_short() {
                 break End::OutOfTime;
             }
-            match operations.next(self.time.last_begin()).await {
+            match operations.next(listing_ends).await {
                 Ok(Next::Page(page)) => {
                     outcome.pages += 1;
                     outcome.operations += page.len() as u64;
-                    for request in self.to_tell(&stop, &page, &mut outcome).await {
-                        self.tell(request, &mut outcome).await;
-                    }
+                    requests.extend(self.to_tell(&stop, &page, &mut outcome).await);
                 }
-                Ok(Next::End) if outcome.left > 0 => break End::OutOfTime,
                 Ok(Next::End) => break End::Reached,
                 Ok(Next::OutOfTime) => break End::OutOfTime,
                 Err(error) => {
@@ -246,6 +256,14 @@ impl Round<'_> {
                 }
             }
         };
+        let first = self.window.start(requests.len());
+        requests.rotate_left(first);
+        for request in requests {
+            self.tell(request, &mut outcome).await;
+        }
+        if outcome.end == End::Reached && outcome.left > 0 {
+            outcome.end = End::OutOfTime;
+        }
         outcome
     }
 
@@ -254,40 +272,51 @@ impl Round<'_> {
     /// A ledger that does not answer is not asked again, and the sweep goes on as one without:
     /// otherwise it would tell everything within the look-back once more.
     async fn to_tell(&self, stop: &Stop, page: &[ListedOperation], outcome: &mut Outcome) -> Vec<Request> {
-        let due = |window: &Window| -> Vec<Request> {
-            page.iter().filter_map(|operation| Some(stop.request(operation, window.due(operation)?))).collect()
-        };
-        let Some(ledger) = self.notifier.ledger.as_ref().filter(|_| self.trouble.get().is_none()) else {
-            let requests = due(&self.unrecorded);
-            outcome.due += requests.len() as u64;
-            return requests;
-        };
-        let mut requests = due(&self.recorded);
-        let listed = page.iter().filter(|operation| self.recorded.due(operation).is_some());
-        let keys: Vec<Key> = requests
+        let (keys, mut requests): (Vec<Option<Key>>, Vec<Request>) = page
             .iter()
-            .zip(listed)
-            .filter_map(|(request, listed)| handler::key(&request.operation, &listed.status, request.trigger))
-            .collect();
-        match ledger.completed(&keys, self.time.share()).await {
-            Ok(complete) => {
+            .filter_map(|listed| {
+                let request = stop.request(listed, self.window.due(listed)?, !self.window.is_new(listed));
+                Some((handler::key(&request.operation, &listed.status, request.trigger), request))
+            })
+            .unzip();
+        let ledger = self.notifier.ledger.as_ref().filter(|_| self.trouble.get().is_none());
+        let asked: Vec<Key> = keys.iter().flatten().cloned().collect();
+        let told = match ledger {
+            Some(ledger) => {
+                ledger.completed(&asked, self.time.share()).await.inspect_err(|error| self.doubt(error)).ok()
+            }
+            None => None,
+        };
+        match told {
+            Some(told) => {
                 let mut keys = keys.iter();
-                requests.retain(|_| keys.next().is_none_or(|key| !complete.contains(key)));
-                outcome.already_told += complete.len() as u64;
-                outcome.due += (requests.len() + complete.len()) as u64;
+                requests.retain(|_| keys.next().and_then(Option::as_ref).is_none_or(|key| !told.contains(key)));
+                outcome.already_told += told.len() as u64;
+                outcome.due += told.len() as u64;
             }
-            Err(error) => {
-                warn!(kind = error.kind(), "{error}");
-                let _ = self.trouble.set(error.to_string());
-                requests = due(&self.unrecorded);
-                outcome.due += requests.len() as u64;
-            }
+            None => requests.retain(|request| !request.only_guarded),
         }
+        outcome.due += requests.len() as u64;
         requests
     }
 
-    /// Reports one operation, if there is time.
+    /// From now on nobody knows what was told.
+    fn doubt(&self, error: &Error) {
+        let told = match self.notifier.config.sweep.interval {
+            Some(_) => "only what has become due since the last tick is told",
+            None => "nothing more is told: a cron expression does not say when the last tick was",
+        };
+        if self.trouble.set(format!("{error}; {told}")).is_ok() {
+            warn!(kind = error.kind(), "{error}; {told}");
+        }
+    }
+
+    /// Reports one operation, if there is time, and if it is known not to have been told.
     async fn tell(&self, request: Request, outcome: &mut Outcome) {
+        if request.only_guarded && self.trouble.get().is_some() {
+            outcome.withheld += 1;
+            return;
+        }
         if self.time.is_short() {
             outcome.left += 1;
             return;
@@ -296,12 +325,27 @@ impl Round<'_> {
         let told = match self.notifier.config.sweep.mode {
             SweepMode::Each => {
                 let done = self.notifier.report(&self.reader, request, self.home, self.time.share()).await;
-                done.map(|done| outcome.told.push(done))
+                done.map(|done| {
+                    self.watch(&done);
+                    outcome.told.push(done);
+                })
             }
             SweepMode::Digest => self.look(request, outcome).await,
         };
-        if let Err(error) = told {
-            outcome.failures.push(failure(Some(&stack_set), Some(&operation_id), &error));
+        match told {
+            Ok(()) => {}
+            Err(error @ Error::Ledger(_)) => {
+                self.doubt(&error);
+                outcome.withheld += 1;
+            }
+            Err(error) => outcome.failures.push(failure(Some(&stack_set), Some(&operation_id), &error)),
+        }
+    }
+
+    /// What could not be claimed or recorded once will not be the next time either.
+    fn watch(&self, done: &Done) {
+        if let Some(trouble) = &done.unguarded {
+            self.doubt(&Error::Ledger(trouble.clone()));
         }
     }
 }
@@ -317,6 +361,7 @@ impl Swept {
         outcome.told.iter().for_each(|done| self.count(done));
         told.extend(outcome.told);
         found.extend(outcome.found);
+        self.withheld += outcome.withheld;
         outcome.failures.into_iter().for_each(|failure| self.fail(failure));
     }
 
@@ -337,6 +382,9 @@ impl Swept {
             "left out of the sweep: {}",
             failure.error
         );
+        if self.unsent.is_none() && [PUBLISH, RENDER].contains(&failure.kind) {
+            self.unsent = Some(failure.clone());
+        }
         if self.failures.len() < FAILURES_LISTED {
             self.failures.push(failure);
         } else {

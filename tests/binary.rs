@@ -98,8 +98,9 @@ async fn a_sweep_leaves_one_line_and_its_metrics() {
     assert_eq!(numbers.map(|name| ours[0][name].as_u64().unwrap()), [1, 1, 5, 1, 1, 0, 0, 0]);
     assert_eq!((&ours[0]["finished"], &ours[0]["level"]), (&json!(true), &json!("INFO")));
     let metrics = log.iter().find(|line| line["SweepStackSets"].is_u64()).expect("metrics of the sweep");
-    let names = ["SweepStackSets", "SweepOperations", "SweepReports", "SweepFailures", "SweepsUnfinished"];
-    assert_eq!(names.map(|name| metrics[name].as_u64().unwrap()), [1, 5, 1, 0, 0]);
+    let names =
+        ["SweepStackSets", "SweepOperations", "SweepReports", "SweepFailures", "SweepsUnfinished", "UnguardedReports"];
+    assert_eq!(names.map(|name| metrics[name].as_u64().unwrap()), [1, 5, 1, 0, 0, 0]);
     let named = metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
     assert_eq!(named.len(), names.len() + 1);
     assert!(named.iter().all(|metric| metrics[metric["Name"].as_str().unwrap()].is_u64()), "{metrics}");

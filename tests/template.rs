@@ -95,7 +95,8 @@ fn defaults_and_allowed_values_are_those_of_the_code() {
         };
         let definition = get(&documents[0], &["Parameters", &parameter]).unwrap();
         let own = |key: &str| get(definition, &[key]).map(word);
-        let with = |value: &str| read(&[TOPIC, (&name, value)]);
+        // The shortest look-back is for sweeps that come more often than every hour.
+        let with = |value: &str| read(&[TOPIC, ("SWEEP_SCHEDULE", "rate(30 minutes)"), (&name, value)]);
 
         let default = own("Default").unwrap_or_else(|| panic!("{parameter} has no default"));
         assert_eq!(shown(&[TOPIC]), shown(&[TOPIC, (&name, &default)]), "default of {parameter}");
@@ -133,8 +134,19 @@ fn parameters_with_a_pattern_take_what_the_code_takes() {
         (
             "SweepSchedule",
             "SWEEP_SCHEDULE",
-            vec!["rate(1 hour)", "rate(15 minutes)", "rate(7 days)", "cron(0 8 ? * MON-FRI *)"],
-            vec!["rate(0 hours)", "rate(1 week)", "rate(hour)", "at(2026-11-20T10:00:00)", "cron(0 8 * * *)", "hourly"],
+            vec!["rate(1 hour)", "rate(84 hours)", "rate(999 minutes)", "rate(3 days)", "cron(0 8 ? * MON-FRI *)"],
+            vec![
+                "rate(0 hours)",
+                "rate(01 hours)",
+                "rate(85 hours)",
+                "rate(4 days)",
+                "rate(1 week)",
+                "rate(hour)",
+                "at(2026-11-20T10:00:00)",
+                "cron(0 8 * * *)",
+                "cron(0 8  * * *)",
+                "hourly",
+            ],
         ),
         (
             "StackSetNamePattern",
@@ -153,7 +165,10 @@ fn parameters_with_a_pattern_take_what_the_code_takes() {
         let schema = json!({"pattern": pattern});
         for (value, taken) in good.iter().map(|value| (value, true)).chain(bad.iter().map(|value| (value, false))) {
             assert_eq!(jsonschema::is_valid(&schema, &json!(value)), taken, "{name}={value} by the template");
-            assert_eq!(read(&[TOPIC, (name, value)]).is_ok(), taken, "{name}={value} by the code");
+            // The longest look-back and a ledger, so that nothing but the value itself can be refused.
+            let others = [TOPIC, ("SWEEP_LOOKBACK_HOURS", "168"), ("LEDGER_TABLE", "told")];
+            let settings = [&others[..], &[(name, *value)]].concat();
+            assert_eq!(read(&settings).is_ok(), taken, "{name}={value} by the code");
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::pin::pin;
+use std::sync::OnceLock;
 
 use futures_util::future::{Either, join_all, select};
 use futures_util::stream::{self, StreamExt};
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use super::{Outcome, Round, Swept, failure};
 use crate::error::Error;
@@ -16,6 +17,9 @@ use crate::handler::{LAST_WORDS, Seen};
 use crate::render;
 use crate::reply::{Action, Done};
 use crate::report::{Digest, SweepSummary};
+
+/// Time kept after the message for its records: without them it is told again.
+pub(super) const RECORDS: Duration = Duration::from_secs(5);
 
 impl Round<'_> {
     /// Reads an operation for the digest; one that is not worth a message is done with.
@@ -31,6 +35,7 @@ impl Round<'_> {
         if let Some((ledger, key)) = self.notifier.ledger.as_ref().zip(seen.key.as_ref()) {
             seen.done.unguarded = ledger.complete(key, None, until).await.err().map(|error| error.to_string());
         }
+        self.watch(&seen.done);
         seen.log(Instant::now());
         outcome.told.push(seen.done);
         Ok(())
@@ -48,12 +53,17 @@ impl Round<'_> {
         deadline: Instant,
     ) -> Vec<Done> {
         let at_once = self.notifier.config.sweep.concurrency;
-        let entries: Vec<(Seen, Entry<'_>)> =
-            stream::iter(found).map(|seen| self.claim(seen)).buffer_unordered(at_once).collect().await;
+        let refused = OnceLock::new();
+        let entries: Vec<(Seen, Entry<'_>)> = stream::iter(found)
+            .map(|seen| self.claim(seen, deadline, &refused))
+            .buffer_unordered(at_once)
+            .collect()
+            .await;
         let mut told = Vec::new();
         let mut mine = Vec::new();
         for (mut seen, entry) in entries {
             match entry {
+                Entry::Go(guard) if seen.only_guarded && guard.trouble().is_some() => swept.withheld += 1,
                 Entry::Go(guard) => {
                     seen.report.attempt = guard.attempt();
                     seen.done.attempt = guard.attempt();
@@ -97,12 +107,18 @@ impl Round<'_> {
         told
     }
 
-    async fn claim(&self, seen: Seen) -> (Seen, Entry<'_>) {
-        let until = self.time.deadline;
-        let entry = match self.notifier.ledger.as_ref().zip(seen.key.clone()) {
-            Some((ledger, key)) => Guard::enter(ledger, key, until).await,
-            None => Entry::Go(Guard::none(until)),
+    /// Claims an operation unless a claim was `refused` before: many of them would take the message's time.
+    async fn claim(&self, seen: Seen, deadline: Instant, refused: &OnceLock<String>) -> (Seen, Entry<'_>) {
+        let entry = match (self.notifier.ledger.as_ref().zip(seen.key.clone()), refused.get()) {
+            (None, _) => Entry::Go(Guard::none(deadline)),
+            (Some(_), Some(why)) => Entry::Go(Guard::open(why, deadline)),
+            (Some((ledger, key)), None) => Guard::enter(ledger, key, deadline).await,
         };
+        if let Entry::Go(guard) = &entry
+            && let Some(why) = guard.trouble()
+        {
+            self.doubt(&Error::Ledger(refused.get_or_init(|| why).clone()));
+        }
         (seen, entry)
     }
 
@@ -115,7 +131,8 @@ impl Round<'_> {
     ) -> Result<Option<String>, Error> {
         let message = render::digest::message(digest)?;
         let left = deadline.saturating_duration_since(Instant::now());
-        let publishing = pin!(self.notifier.publisher.publish(&message, deadline - LAST_WORDS.min(left / 2)));
+        let publishing =
+            pin!(self.notifier.publisher.publish(&message, deadline - (RECORDS + LAST_WORDS).min(left / 4)));
         let holding = pin!(join_all(mine.iter().map(|(_, guard)| guard.during(pending::<Infallible>()))));
         match select(publishing, holding).await {
             Either::Left((published, _)) => published,

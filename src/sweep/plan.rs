@@ -8,6 +8,9 @@ use crate::operation::{ListedOperation, OperationStatus};
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
+/// With a record, what has just ended is left to its event, which else would find the sweep at it and
+/// have to be tried again. The next sweep looks at it.
+const LEFT_TO_THE_EVENT: i64 = 5 * MINUTE;
 
 /// Why an operation is told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +28,11 @@ pub(super) enum Due {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
     tick: i64,
+    /// What ends from here on is the next sweep's.
+    until: i64,
     interval: Option<i64>,
     lookback: i64,
     stuck_after: Option<i64>,
-    recorded: bool,
 }
 
 impl Window {
@@ -38,41 +42,49 @@ impl Window {
     /// beginning: windows of successive ticks neither overlap nor leave a gap
     /// ([schedule types](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html)).
     pub(super) fn new(tick: i64, settings: &config::Sweep, recorded: bool) -> Self {
+        let tick = tick.div_euclid(MINUTE) * MINUTE;
         Self {
-            tick: tick.div_euclid(MINUTE) * MINUTE,
+            tick,
+            until: if recorded { tick - LEFT_TO_THE_EVENT } else { tick },
             interval: settings.interval.map(millis),
             lookback: millis(settings.lookback),
             stuck_after: settings.stuck_after.map(millis),
-            recorded,
         }
     }
 
-    /// Whether and why an operation is to be told of, as far as its listing shows.
-    ///
-    /// With a record, everything is that ended within the look-back, and every day of a stuck
-    /// operation: the record knows what was told already. Without one, only what has become so since
-    /// the last tick is; where the schedule does not tell when that was, it is the look-back ago.
+    /// Whether and why an operation is to be told of unless it was already, as far as its listing shows:
+    /// if it ended within the look-back, and every day that it is stuck.
     pub(super) fn due(&self, operation: &ListedOperation) -> Option<Due> {
         if operation.status.is_terminal() {
-            // An end without a time is not known of; its start then is the nearest thing to it.
-            let ended = operation.ended_at.or(operation.started_at)?;
-            let is_due = if self.recorded {
-                ended > self.tick - self.lookback
-            } else {
-                (self.tick - self.since_last_tick().min(self.lookback)..self.tick).contains(&ended)
-            };
-            return is_due.then_some(Due::Ended);
+            let ended = end(operation)?;
+            return (self.tick - self.lookback < ended && ended < self.until).then_some(Due::Ended);
         }
-        let waits = [OperationStatus::Running, OperationStatus::Queued, OperationStatus::Stopping];
-        let age = self.tick - operation.started_at.filter(|_| waits.contains(&operation.status))?;
-        let day_at = |age: i64| (age - self.stuck_after?).checked_div_euclid(DAY).filter(|day| *day >= 0);
-        let day = day_at(age)?;
-        let is_due = self.recorded || day_at(age - self.since_last_tick()) != Some(day);
-        is_due.then_some(Due::Stuck { day })
+        let day = self.stuck_day(self.age(operation)?)?;
+        Some(Due::Stuck { day })
     }
 
-    fn since_last_tick(&self) -> i64 {
-        self.interval.unwrap_or(self.lookback)
+    /// Whether an operation that is due was not yet at the last tick.
+    ///
+    /// This stands in for a record of what was told. Where the schedule does not tell when its last
+    /// tick was, nothing is known to be new.
+    pub(super) fn is_new(&self, operation: &ListedOperation) -> bool {
+        let Some(interval) = self.interval else {
+            return false;
+        };
+        if operation.status.is_terminal() {
+            return end(operation).is_some_and(|ended| (self.until - interval..self.until).contains(&ended));
+        }
+        self.age(operation).is_some_and(|age| self.stuck_day(age) != self.stuck_day(age - interval))
+    }
+
+    /// How long an operation has been waiting or working.
+    fn age(&self, operation: &ListedOperation) -> Option<i64> {
+        let waits = [OperationStatus::Running, OperationStatus::Queued, OperationStatus::Stopping];
+        Some(self.tick - operation.started_at.filter(|_| waits.contains(&operation.status))?)
+    }
+
+    fn stuck_day(&self, age: i64) -> Option<i64> {
+        (age - self.stuck_after?).checked_div_euclid(DAY).filter(|day| *day >= 0)
     }
 
     /// Where to begin in a list that is as long as this.
@@ -89,6 +101,11 @@ impl Window {
         let at = (u128::from(fraction) * length as u128) >> u64::BITS;
         usize::try_from(at).unwrap_or(0)
     }
+}
+
+/// An end without a time is not known of; its start then is the nearest thing to it.
+fn end(operation: &ListedOperation) -> Option<i64> {
+    operation.ended_at.or(operation.started_at)
 }
 
 fn millis(time: Duration) -> i64 {
@@ -126,7 +143,10 @@ mod tests {
 
     fn settings(more: &[(&str, &str)]) -> config::Sweep {
         let topic = ("TOPIC_ARN", "arn:aws:sns:eu-central-1:111111111111:alerts");
-        let all = [&[topic], more].concat();
+        // Some schedules need one.
+        let table = ("LEDGER_TABLE", "told");
+        let lookback = ("SWEEP_LOOKBACK_HOURS", "168");
+        let all = [more, &[topic, table, lookback]].concat();
         let value = |name: &str| all.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         Config::from_lookup(|name| Ok(value(name))).unwrap().sweep
     }
@@ -146,49 +166,57 @@ mod tests {
     }
 
     #[test]
-    fn with_a_record_the_look_back_counts_and_not_the_interval() {
+    fn the_look_back_counts_and_not_the_interval() {
         for (lookback, hours) in [("1", 1), ("24", 24), ("168", 168)] {
-            let window = window(true, &[("SWEEP_LOOKBACK_HOURS", lookback)]);
-            for (ago, is_due) in
-                [(-30_000, true), (0, true), (hours * HOUR - 1, true), (hours * HOUR, false), (hours * HOUR + 1, false)]
-            {
-                assert_eq!(window.due(&ended(ago)) == Some(Due::Ended), is_due, "{lookback} hours, {ago} ms ago");
+            let more = [("SWEEP_LOOKBACK_HOURS", lookback), ("SWEEP_SCHEDULE", "rate(15 minutes)")];
+            for (recorded, last) in [(true, 5 * MINUTE), (false, 0)] {
+                let window = window(recorded, &more);
+                for (ago, is_due) in [
+                    (-30_000, false),
+                    (last, false),
+                    (last + 1, true),
+                    (hours * HOUR - 1, true),
+                    (hours * HOUR, false),
+                    (hours * HOUR + 1, false),
+                ] {
+                    assert_eq!(window.due(&ended(ago)) == Some(Due::Ended), is_due, "{lookback} hours, {ago} ms ago");
+                }
             }
         }
     }
 
     #[test]
-    fn without_a_record_each_end_is_in_the_window_of_exactly_one_tick() {
-        for (schedule, interval) in [("rate(5 minutes)", 5 * MINUTE), ("rate(1 hour)", HOUR), ("rate(1 day)", DAY)] {
-            let settings = settings(&[("SWEEP_SCHEDULE", schedule)]);
-            for ago in [0, 1, MINUTE, 7 * MINUTE + 1, HOUR - 1, HOUR, 5 * HOUR + 17, DAY - 1] {
-                // Each tick comes some seconds late, as EventBridge invokes within a minute.
-                let told = (0..=300)
-                    .filter(|tick| {
-                        let late = tick * 7_919 % MINUTE;
-                        Window::new(TICK + tick * interval + late, &settings, false).due(&ended(ago)).is_some()
-                    })
-                    .count();
-                // Longer ago was for the ticks before the first.
-                assert_eq!(told, usize::from(ago <= interval), "{schedule}, {ago} ms ago");
+    fn each_end_is_new_to_exactly_one_tick_which_finds_it_due() {
+        for (schedule, interval) in [("rate(5 minutes)", 5 * MINUTE), ("rate(1 hour)", HOUR), ("rate(3 days)", 3 * DAY)]
+        {
+            let settings = settings(&[("SWEEP_SCHEDULE", schedule), ("SWEEP_LOOKBACK_HOURS", "168")]);
+            for recorded in [true, false] {
+                for ago in [0, 1, MINUTE, 7 * MINUTE + 1, HOUR - 1, HOUR, 5 * HOUR + 17, DAY - 1, 3 * DAY] {
+                    // Each tick comes some seconds late, as EventBridge invokes within a minute.
+                    let new_to = (0..=900)
+                        .map(|tick| Window::new(TICK + tick * interval + tick * 7_919 % MINUTE, &settings, recorded))
+                        .filter(|window| window.is_new(&ended(ago)))
+                        .inspect(|window| assert_eq!(window.due(&ended(ago)), Some(Due::Ended)))
+                        .count();
+                    // Longer ago was for the ticks before the first.
+                    let last = if recorded { 5 * MINUTE } else { 0 };
+                    assert_eq!(new_to, usize::from(ago <= interval + last), "{schedule}, {ago} ms ago");
+                }
             }
         }
     }
 
     #[test]
-    fn a_schedule_that_does_not_tell_its_interval_goes_by_the_look_back() {
-        let cron = ("SWEEP_SCHEDULE", "cron(0 8 * * ? *)");
-        let window = window(false, &[cron]);
-        assert_eq!(window.due(&ended(24 * HOUR)), Some(Due::Ended));
-        assert_eq!(window.due(&ended(24 * HOUR + 1)), None);
-        // And no window is longer than the look-back.
-        let rare = self::window(false, &[("SWEEP_SCHEDULE", "rate(7 days)"), ("SWEEP_LOOKBACK_HOURS", "2")]);
-        assert_eq!((rare.due(&ended(2 * HOUR)), rare.due(&ended(2 * HOUR + 1))), (Some(Due::Ended), None));
+    fn to_a_schedule_that_does_not_tell_its_interval_nothing_is_new() {
+        let window = window(true, &[("SWEEP_SCHEDULE", "cron(0 8 * * ? *)")]);
+        for operation in [ended(10 * MINUTE), ended(23 * HOUR), since("RUNNING", 6 * HOUR)] {
+            assert!(window.due(&operation).is_some() && !window.is_new(&operation), "{operation:?}");
+        }
     }
 
     #[test]
     fn an_operation_that_began_long_ago_and_ends_now_is_due() {
-        let old = ListedOperation { started_at: Some(TICK - 90 * DAY), ..ended(MINUTE) };
+        let old = ListedOperation { started_at: Some(TICK - 90 * DAY), ..ended(6 * MINUTE) };
         assert_eq!(window(true, &[]).due(&old), Some(Due::Ended));
         assert_eq!(window(false, &[]).due(&old), Some(Due::Ended));
         let timeless = ListedOperation { started_at: None, ended_at: None, ..old.clone() };
@@ -222,7 +250,8 @@ mod tests {
             let told: Vec<i64> = (0..4 * DAY / interval)
                 .filter_map(|tick| {
                     let window = Window::new(TICK + tick * interval + 31_000, &settings, false);
-                    match window.due(&since("RUNNING", 17 * MINUTE))? {
+                    let stuck = since("RUNNING", 17 * MINUTE);
+                    match window.due(&stuck).filter(|_| window.is_new(&stuck))? {
                         Due::Stuck { day } => Some(day),
                         Due::Ended => None,
                     }

@@ -17,7 +17,7 @@ pub(super) struct Stop {
 
 impl Stop {
     /// What to ask for when one of its operations is due.
-    pub(super) fn request(&self, operation: &ListedOperation, due: Due) -> Request {
+    pub(super) fn request(&self, operation: &ListedOperation, due: Due, only_guarded: bool) -> Request {
         Request {
             operation: OperationRef { stack_set: self.stack_set.clone(), operation_id: operation.id.clone() },
             call_as: Some(self.call_as),
@@ -25,6 +25,7 @@ impl Stop {
                 Due::Ended => Trigger::Sweep,
                 Due::Stuck { day } => Trigger::Stuck { day },
             },
+            only_guarded,
         }
     }
 }

@@ -345,11 +345,18 @@ async fn broken_chains_of_pages_are_failures() {
 
 #[tokio::test]
 async fn a_list_that_is_behind_is_caught_up_by_a_later_sweep() {
-    let mut late = failed("late", "2026-11-20T09:30:00Z");
-    late.listed_from = 1;
-    let stage = Stage::new(Scenario::new().stack_set(set("baseline").operation(late))).await;
-    assert!(told(&stage.reply(&tick(TICK)).await.unwrap()).is_empty());
-    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["late published"]);
+    let scenario = || {
+        let mut late = failed("late", "2026-11-20T09:30:00Z");
+        late.listed_from = 1;
+        Scenario::new().stack_set(set("baseline").operation(late))
+    };
+    let (with, without) = (recorded(scenario(), &[]).await, Stage::new(scenario()).await);
+    for stage in [&with, &without] {
+        assert!(told(&stage.reply(&tick(TICK)).await.unwrap()).is_empty());
+    }
+    assert_eq!(told(&with.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap()), ["late published"]);
+    // Without a ledger the next tick is too late for it: the README says so.
+    assert!(told(&without.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap()).is_empty());
 }
 
 /// A sweep that has time for a tenth only: after five stack sets of fifty nothing answers any more.
@@ -392,7 +399,7 @@ async fn operations_that_there_is_no_time_for_are_left_and_counted() {
     let hang = Fault::on("ListStackSetOperationResults", FaultKind::Hang).from_call(2);
     let stage = Stage::new(Scenario::new().stack_set(baseline).fault(hang)).await.time(Duration::from_secs(2));
     let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(told(&reply), ["op-0 published"]);
+    assert_eq!(reply["sweep"]["published"], 1);
     let sweep = &reply["sweep"];
     assert_eq!((&sweep["finished"], &sweep["due"], &sweep["stackSetsDone"]), (&json!(false), &json!(6), &json!(0)));
     let failed = sweep["failures"].as_array().unwrap().len() as u64;
@@ -736,4 +743,156 @@ async fn an_operation_that_takes_long_leaves_time_to_the_next() {
     let reply = stage.reply(&tick(TICK)).await.unwrap();
     assert_eq!(told(&reply), ["quick published"]);
     assert_eq!(reply["sweep"]["failures"][0]["operationId"], "slow");
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_written_does_not_tell_the_look_back_at_every_tick() {
+    let scenario = || {
+        let old = Scenario::new().stack_set(
+            set("baseline")
+                .operation(failed("long-ago", "2026-11-19T11:00:00Z"))
+                .operation(failed("recent", "2026-11-20T09:30:00Z"))
+                .operation(succeeded("quiet", "2026-11-19T11:00:00Z")),
+        );
+        old.fault(Fault::error("UpdateItem", 400, "AccessDeniedException", "no"))
+    };
+    for mode in ["each", "digest"] {
+        let stage = recorded(scenario(), &[("SWEEP_MODE", mode)]).await;
+        let reply = stage.reply(&tick(TICK)).await.unwrap();
+        let published: Vec<String> = told(&reply).into_iter().filter(|one| one.ends_with("published")).collect();
+        assert_eq!(published, ["recent published"], "{mode}");
+        let sweep = &reply["sweep"];
+        assert!(sweep["unguarded"].as_str().unwrap().contains("AccessDeniedException: no"), "{mode}: {sweep}");
+        assert!(sweep["withheld"].as_u64().unwrap() >= 1, "{mode}: {sweep}");
+        for hour in 11..15 {
+            stage.reply(&tick(&format!("2026-11-20T{hour}:00:00Z"))).await.unwrap();
+        }
+        assert_eq!(stage.aws.published().len(), 1, "{mode}");
+        // Nothing is lost: once it can be written, what was kept back is told.
+        stage.aws.with(|scenario| scenario.faults.clear());
+        let reply = stage.reply(&tick("2026-11-20T10:30:00Z")).await.unwrap();
+        assert!(told(&reply).contains(&"long-ago published".to_owned()), "{mode}: {reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_cron_schedule_with_a_ledger_in_trouble_tells_nothing() {
+    let cron = ("SWEEP_SCHEDULE", "cron(0 * * * ? *)");
+    let scenario = || {
+        let baseline = set("baseline").operation(failed("op-1", "2026-11-20T09:30:00Z"));
+        Scenario::new().stack_set(baseline.operation(running("stuck", "2026-11-20T03:55:00Z")))
+    };
+    for action in ["BatchGetItem", "UpdateItem"] {
+        let stage = recorded(scenario().fault(Fault::error(action, 400, "AccessDeniedException", "no")), &[cron]).await;
+        for hour in 10..15 {
+            let reply = stage.reply(&tick(&format!("2026-11-20T{hour}:00:00Z"))).await.unwrap();
+            assert!(told(&reply).is_empty(), "{action}: {reply}");
+            assert!(reply["sweep"]["unguarded"].as_str().unwrap().contains("AccessDeniedException"), "{action}");
+        }
+        stage.aws.with(|scenario| scenario.faults.clear());
+        let reply = stage.reply(&tick("2026-11-20T15:00:00Z")).await.unwrap();
+        assert_eq!(told(&reply), ["op-1 published", "stuck published"], "{action}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_publish_does_not_leave_a_digest_unrecorded() {
+    let hang = |id: &str| Fault::on("ListStackSetOperationResults", FaultKind::Hang).with_param("OperationId", id);
+    let mut baseline = set("baseline");
+    for id in ["good-1", "good-2", "hang-1", "hang-2", "hang-3", "hang-4"] {
+        baseline = baseline.operation(failed(id, "2026-11-20T09:30:00Z"));
+    }
+    let mut scenario = Scenario::new()
+        .stack_set(baseline)
+        .fault(Fault::on("Publish", FaultKind::Delay(Duration::from_millis(1_100))))
+        .fault(Fault::on("UpdateItem", FaultKind::Delay(Duration::from_millis(20))));
+    for id in ["hang-1", "hang-2", "hang-3", "hang-4"] {
+        scenario = scenario.fault(hang(id));
+    }
+    let stage = recorded(scenario, &[DIGEST]).await.time(Duration::from_secs(8));
+    let reply = stage.reply(&tick("2026-11-20T12:00:00Z")).await.unwrap();
+    assert_eq!(told(&reply), ["good-1 published", "good-2 published"]);
+    for done in reply["operations"].as_array().unwrap() {
+        assert!(done["unguarded"].is_null(), "{done}");
+    }
+    let statuses = stage.aws.with(|scenario| -> Vec<Value> {
+        scenario.tables[0].items.values().map(|item| item["status"]["S"].clone()).collect()
+    });
+    assert_eq!(statuses, ["COMPLETED", "COMPLETED"]);
+}
+
+#[tokio::test]
+async fn what_has_just_ended_is_left_to_its_event_for_five_minutes() {
+    let just = |scenario: Scenario| {
+        scenario.stack_set(
+            set("baseline")
+                .operation(failed("just", "2026-11-20T09:55:00Z"))
+                .operation(failed("before", "2026-11-20T09:54:59Z")),
+        )
+    };
+    let stage = recorded(just(Scenario::new()), &[]).await;
+    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["before published"]);
+    assert_eq!(told(&stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap()), ["just published"]);
+    // The next sweep finds it even when it cannot ask the ledger.
+    let down = Fault::error("BatchGetItem", 400, "AccessDeniedException", "no");
+    let stage = recorded(just(Scenario::new().fault(down)), &[]).await;
+    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["before published"]);
+    assert_eq!(told(&stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap()), ["just published"]);
+    assert!(told(&stage.reply(&tick("2026-11-20T12:00:00Z")).await.unwrap()).is_empty());
+}
+
+#[tokio::test]
+async fn no_operation_of_a_stack_set_starves_behind_those_that_hang() {
+    let hang = |id: &str| Fault::on("ListStackSetOperationResults", FaultKind::Hang).with_param("OperationId", id);
+    let mut baseline = set("baseline");
+    for id in ["hang-1", "hang-2", "hang-3"] {
+        baseline = baseline.operation(failed(id, "2026-11-20T09:30:00Z"));
+    }
+    for n in 0..120 {
+        baseline = baseline.operation(succeeded(&format!("old-{n}"), "2026-10-01T00:00:00Z"));
+    }
+    // On another page.
+    let baseline = baseline.operation(failed("good", "2026-11-20T09:30:00Z"));
+    let scenario =
+        Scenario::new().stack_set(baseline).fault(hang("hang-1")).fault(hang("hang-2")).fault(hang("hang-3"));
+    let stage = recorded(scenario, &[]).await.time(Duration::from_secs(2));
+    let mut sweeps = 0;
+    while stage.aws.published().is_empty() {
+        let reply = stage.reply(&tick(&format!("2026-11-20T{:02}:00:00Z", 10 + sweeps))).await;
+        assert!(reply.is_ok());
+        sweeps += 1;
+        assert!(sweeps <= 6, "it starves");
+    }
+}
+
+#[tokio::test]
+async fn records_that_dynamodb_never_gets_to_are_asked_for_a_few_times_only() {
+    let mut baseline = set("baseline");
+    for id in ["op-1", "op-2"] {
+        baseline = baseline.operation(failed(id, "2026-11-20T09:30:00Z"));
+    }
+    let scenario = Scenario::new().stack_set(baseline).fault(Fault::on("BatchGetItem", FaultKind::Unprocessed));
+    let stage = recorded(scenario, &[]).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert!(reply["sweep"]["unguarded"].as_str().unwrap().contains("the time ran out"), "{reply}");
+    assert_eq!(told(&reply), ["op-1 published", "op-2 published"]);
+    // 50, 100, 200, 400, 800 ms, then a second each.
+    assert!(stage.aws.requests_of("BatchGetItem").len() <= 9, "{}", stage.aws.requests_of("BatchGetItem").len());
+}
+
+#[tokio::test]
+async fn many_failures_do_not_hide_that_nothing_could_be_published() {
+    let mut scenario = Scenario::new();
+    for n in 0..300 {
+        let denied = Fault::error("ListStackSetOperations", 403, "AccessDenied", "no");
+        let set = set(&format!("denied-{n:03}"));
+        scenario = scenario.fault(denied.with_param("StackSetName", &set.id())).stack_set(set);
+    }
+    let scenario = scenario
+        .stack_set(set("other").operation(failed("op-1", "2026-11-20T09:30:00Z")))
+        .fault(Fault::error("Publish", 403, "AuthorizationError", "not yours"));
+    for time in [TICK, "2026-11-20T11:00:00Z", "2026-11-20T12:00:00Z"] {
+        let stage = recorded(scenario.clone(), &[("SWEEP_CONCURRENCY", "1")]).await;
+        assert_eq!(stage.reply(&tick(time)).await.unwrap_err().kind(), "PublishError", "{time}");
+    }
 }
