@@ -182,6 +182,17 @@ def test_the_schedule(deploy):
     assert (other["ScheduleExpression"], other["State"]) == ("cron(0 8 * * ? *)", "DISABLED")
 
 
+@pytest.mark.parametrize("ledger, asked, state", [
+    ("enabled", "auto", "ENABLED"), ("disabled", "auto", "DISABLED"),
+    ("enabled", "DISABLED", "DISABLED"), ("disabled", "ENABLED", "ENABLED"),
+])
+def test_without_a_ledger_the_schedule_runs_only_when_asked_to(deploy, ledger, asked, state):
+    """It would tell again what events told."""
+    assert deploy(Ledger=ledger, SweepState=asked).properties("FunctionSweep")["State"] == state
+    if asked == "auto":
+        assert deploy(name="two", Ledger=ledger).properties("FunctionSweep")["State"] == state
+
+
 def test_the_topic_is_closed(deploy):
     stack = deploy()
     topic = stack.outputs["ReportTopicArn"]
@@ -549,8 +560,8 @@ def test_parameters_explain_themselves(path):
 @pytest.mark.parametrize("name, good, bad", [
     # Of template.yaml, or else of deploy/chat.yaml.
     ("StackSetNamePattern", ["*", "prod-*", "*-network", "a*b*c", "baseline"], ["", "**", "a**b", "a b", "a:b", "a/b"]),
-    ("SweepSchedule", ["rate(1 hour)", "rate(15 minutes)", "cron(0 8 ? * MON-FRI *)"],
-     ["", "rate(0 hours)", "rate(1 week)", "at(2026-11-20T10:00:00)", "cron(0 8 * * *)"]),
+    ("SweepSchedule", ["rate(1 hour)", "rate(15 minutes)", "rate(84 hours)", "cron(0 8 ? * MON-FRI *)"],
+     ["", "rate(0 hours)", "rate(85 hours)", "rate(4 days)", "rate(1 week)", "at(2026-11-20T10:00:00)", "cron(0 8 * * *)"]),
     ("MailAddress", ["", "platform@example.com"], ["platform", "a@b", "a b@example.com", "a@b.c,d@e.f"]),
     ("TopicArn", ["", TOPIC, TOPIC.replace("aws", "aws-us-gov")], ["alerts", TOPIC + ".fifo", TOPIC.replace("sns", "sqs")]),
     ("AlarmTopicArn", ["", TOPIC], ["alerts", TOPIC + ".fifo"]),
