@@ -77,16 +77,6 @@ fn reasons_as_they_stand() {
     judge("raw", &lines.map(|line| (line.text, line.category)).collect::<Vec<_>>());
 }
 
-/// The corpus may have grown beside the project since its copy was taken.
-#[test]
-fn reasons_beside_the_project() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/reasons.jsonl");
-    if let Ok(text) = std::fs::read_to_string(path) {
-        let lines = parse(&text).into_iter().filter(|line| line.category != GATE_TEXT);
-        judge("beside", &lines.map(|line| (line.text, line.category)).collect::<Vec<_>>());
-    }
-}
-
 /// Reports classify a text once for all that differ from it in ids only: by its masked form.
 #[test]
 fn a_masked_text_says_what_the_text_says() {

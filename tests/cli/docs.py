@@ -41,7 +41,12 @@ def check(command):
         return
     if words[:2] == ["lambda", "invoke"]:
         payload = json.loads(words[words.index("--payload") + 1])
-        assert {"stackSetName", "operationId"} <= payload.keys() <= {"stackSetName", "operationId", "callAs"}, command
+        # A report by hand, or a sweep by hand.
+        if "source" in payload:
+            assert {"source", "detail-type"} <= payload.keys() <= {"source", "detail-type", "time"}, command
+            assert payload["detail-type"] == "Scheduled Event", command
+        else:
+            assert {"stackSetName", "operationId"} <= payload.keys() <= {"stackSetName", "operationId", "callAs"}, command
         # The CLI would ask again after a minute, while the function still reads.
         assert int(words[words.index("--cli-read-timeout") + 1]) >= 900, command
         return
