@@ -198,6 +198,9 @@ impl Notifier {
             now: Some(now()),
         });
         report.attempt = attempt;
+        if let (Trigger::Stuck { .. }, Some(progress)) = (trigger, &mut report.in_progress) {
+            progress.stuck_after_hours = self.config.sweep.stuck_after.map(|after| after.as_secs() / 3_600);
+        }
         let problems = report.problems();
         let mut done = Done::about(operation, &report, read.pages);
         done.measured = Some(Measured {

@@ -83,6 +83,8 @@ impl Fold {
                 .map(|(region, (running, pending))| RegionInProgress { region, running, pending })
                 .collect(),
             regions_omitted: 0,
+            stuck_after_hours: None,
+            stop_command: retry::stop_command(named, *call_as, described),
         });
         Report {
             schema_version: SCHEMA_VERSION,
@@ -155,9 +157,9 @@ pub struct About<'a> {
 /// In seconds.
 const CENTURY: u64 = 36_525 * 86_400;
 
+/// Between the whole seconds that are shown, so that start and duration add up to the end.
 fn seconds_between((end, start): (i64, i64)) -> Option<u64> {
-    let millis = u64::try_from(end.checked_sub(start)?).ok()?;
-    Some((millis + 500) / 1_000)
+    u64::try_from(end.div_euclid(1_000) - start.div_euclid(1_000)).ok()
 }
 
 fn outcome(described: &Operation, counts: &Counts) -> Outcome {
@@ -176,9 +178,7 @@ fn outcome(described: &Operation, counts: &Counts) -> Outcome {
 fn completeness(described: &Operation, counts: &Counts, unread: Option<&str>) -> Completeness {
     let mut why: Vec<String> = unread.map(str::to_owned).into_iter().collect();
     let unsettled = counts.running + counts.pending;
-    if !described.status.is_terminal() {
-        why.push(format!("the operation has not ended, its status is {}", described.status.as_str()));
-    } else if unsettled > 0 {
+    if described.status.is_terminal() && unsettled > 0 {
         why.push(format!(
             "the operation ended, but of its targets {} did not: they are RUNNING or PENDING",
             number(unsettled)
@@ -191,8 +191,13 @@ fn completeness(described: &Operation, counts: &Counts, unread: Option<&str>) ->
             count(counts.failed, "is", "are")
         ));
     }
+    let missing = Some(why.join("; ")).filter(|why| !why.is_empty());
+    if !described.status.is_terminal() {
+        why.insert(0, format!("the operation has not ended, its status is {}", described.status.as_str()));
+    }
     Completeness {
         complete: why.is_empty(),
+        missing,
         reason: Some(why.join("; ")).filter(|why| !why.is_empty()),
         results_read: counts.total,
         failed_expected: described.failed_expected,

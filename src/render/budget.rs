@@ -234,7 +234,8 @@ fn framed(report: &Report, shape: Shape) -> Report {
         in_progress: report.in_progress.as_ref().map(|progress| {
             let regions: Vec<_> = progress.regions.iter().take(shape.names).cloned().collect();
             let regions_omitted = (progress.regions.len() - regions.len()) as u64;
-            InProgress { regions, regions_omitted, ..*progress }
+            let stop_command = progress.stop_command.clone().filter(|command| command.len() <= shape.commands);
+            InProgress { regions, regions_omitted, stop_command, ..*progress }
         }),
         retry: report.retry.clone(),
         schema_version: report.schema_version,

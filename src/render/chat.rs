@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::words;
-use crate::report::{Cause, Report, Retry};
+use crate::report::{Cause, Report};
 
 /// Characters of `content.title`.
 pub(super) const TITLE: usize = 250;
@@ -19,7 +19,7 @@ pub(super) const NEXT_STEP: usize = 350;
 const KEYWORD: usize = 75;
 /// Causes told; a chat window is small.
 const CAUSES_SHOWN: usize = 8;
-/// Retry commands shown; more are not shown at all.
+/// Retry commands shown at most.
 const COMMANDS_SHOWN: usize = 3;
 /// Characters of retry commands too long for a step.
 const COMMANDS_IN_TEXT: usize = 3_000;
@@ -34,10 +34,10 @@ const SAMPLE: usize = 300;
 
 /// The body for `https`.
 pub(super) fn notification(report: &Report) -> Value {
-    let incomplete = if report.completeness.complete { "" } else { " (incomplete)" };
+    let incomplete = if report.completeness.missing.is_none() { "" } else { " (incomplete)" };
     let (what, bad) = (words::what(report), words::how_bad(report));
     let title = escaped(&format!("{}: {what}, {bad}{incomplete}", report.outcome.as_str()), TITLE);
-    let commands = Commands::of(&report.retry);
+    let commands = Commands::of(report);
     envelope(&Notification {
         id: &report.operation.id,
         title: &title,
@@ -90,9 +90,9 @@ pub(super) fn envelope(told: &Notification<'_>) -> Value {
 fn description(report: &Report, commands: Commands) -> String {
     let mut blocks = Vec::new();
     blocks.extend(words::where_now(report).map(|regions| escaped(&regions, SAMPLE)));
-    if !report.completeness.complete {
-        let reason = report.completeness.reason.as_deref().unwrap_or("the reason is not known");
-        blocks.push(format!("*INCOMPLETE*: {}", escaped(reason, SAMPLE)));
+    blocks.extend(words::stuck(report).map(|stuck| escape(&stuck)));
+    if let Some(missing) = &report.completeness.missing {
+        blocks.push(format!("*INCOMPLETE*: {}", escaped(missing, SAMPLE)));
     }
     if let Some(reason) = &report.operation.status_reason {
         blocks.push(format!("CloudFormation says: {}", escaped(reason, SAMPLE)));
@@ -138,8 +138,8 @@ fn description(report: &Report, commands: Commands) -> String {
     if let Some(note) = &report.retry.note {
         blocks.push(format!("On a retry: {}", escaped(note, NOTE)));
     }
-    if commands == Commands::InText {
-        blocks.extend(labelled(&report.retry).map(|(label, command)| format!("{label}:\n{command}")));
+    if commands.place == Place::Text {
+        blocks.extend(commands.shown(report).map(|(label, command)| format!("{label}:\n{command}")));
     }
     if blocks.is_empty() {
         blocks.push(if report.problems().is_empty() { "Nothing to do." } else { "No target tells why." }.to_owned());
@@ -149,8 +149,23 @@ fn description(report: &Report, commands: Commands) -> String {
     }
     // Whatever must be left out, the way to the rest stays.
     let link = report.operation.console_url.as_deref().map(escape).filter(|link| link.len() <= DESCRIPTION / 2);
-    let link = link.map_or_else(String::new, |link| format!("\n\n{link}"));
-    join_within(&blocks, DESCRIPTION - link.chars().count()) + &link
+    let link = link.map_or_else(String::new, |link| format!("\n{link}"));
+    let end = format!("\n\n{}{link}", escaped(&whereabouts(report), SAMPLE));
+    join_within(&blocks, DESCRIPTION - end.chars().count()) + &end
+}
+
+/// Which operation it was: `Account 111111111111, us-east-1, ended 2026-03-02 09:17:42 UTC, operation 2e9c...`.
+fn whereabouts(report: &Report) -> String {
+    let (set, operation) = (&report.stack_set, &report.operation);
+    let ended = operation.ended_at.as_ref().map(|end| format!("ended {}", words::time(end)));
+    let started = || operation.started_at.as_ref().map(|start| format!("started {}", words::time(start)));
+    let parts = [
+        set.account.as_ref().map(|account| format!("account {account}")),
+        set.region.clone(),
+        ended.or_else(started),
+        Some(format!("operation {}", operation.id)),
+    ];
+    words::sentence(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 fn cause(cause: &Cause) -> String {
@@ -194,35 +209,62 @@ fn and_more_texts(hidden: u64) -> String {
     if hidden == 0 { String::new() } else { format!("\nand {}", words::count(hidden, "more text", "more texts")) }
 }
 
-/// Where the retry commands are shown: a command that is not whole would retry the wrong targets,
-/// and a few of many would be taken for all of them.
+/// Which retry commands are shown, the first ones, and where: a command that is not whole would
+/// retry the wrong targets, and a few of many would be taken for all of them. So all are shown, or
+/// all that are for now, or none.
+#[derive(Debug, Clone, Copy)]
+struct Commands {
+    place: Place,
+    first: usize,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Commands {
-    AsSteps,
-    InText,
+enum Place {
+    Steps,
+    Text,
     Elsewhere,
 }
 
 impl Commands {
-    fn of(retry: &Retry) -> Self {
+    fn of(report: &Report) -> Self {
+        let retry = &report.retry;
+        let all = if retry.commands_omitted == 0 { retry.commands.len() } else { 0 };
+        let ready = usize::try_from(retry.commands_ready).unwrap_or(usize::MAX);
         let lengths: Vec<usize> =
-            labelled(retry).map(|(label, command)| label.len() + 2 + command.chars().count()).collect();
-        if lengths.len() > COMMANDS_SHOWN || retry.commands_omitted > 0 {
-            Self::Elsewhere
-        } else if lengths.iter().all(|length| *length <= NEXT_STEP) {
-            Self::AsSteps
+            labelled(report).map(|(label, command)| label.len() + 2 + command.chars().count()).collect();
+        let choices = [all, ready].into_iter().filter(|first| (1..=COMMANDS_SHOWN).contains(first));
+        let places = choices.filter_map(|first| Some(Self { place: Place::of(lengths.get(..first)?)?, first }));
+        places.into_iter().next().unwrap_or(Self { place: Place::Elsewhere, first: 0 })
+    }
+
+    /// The commands that are shown, each with when to run it.
+    fn shown(self, report: &Report) -> impl Iterator<Item = (String, String)> {
+        labelled(report).take(self.first)
+    }
+
+    /// How many are not.
+    fn hidden(self, report: &Report) -> u64 {
+        report.retry.commands.len() as u64 + report.retry.commands_omitted - self.first as u64
+    }
+}
+
+impl Place {
+    /// Where commands of these lengths fit together.
+    fn of(lengths: &[usize]) -> Option<Self> {
+        if lengths.iter().all(|length| *length <= NEXT_STEP) {
+            Some(Self::Steps)
         } else if lengths.iter().sum::<usize>() <= COMMANDS_IN_TEXT {
-            Self::InText
+            Some(Self::Text)
         } else {
-            Self::Elsewhere
+            None
         }
     }
 }
 
 /// The retry commands, each with when to run it.
-fn labelled(retry: &Retry) -> impl Iterator<Item = (String, String)> {
-    retry.commands.iter().enumerate().map(|(i, command)| {
-        let label = if (i as u64) < retry.commands_ready { words::NOW } else { words::LATER };
+fn labelled(report: &Report) -> impl Iterator<Item = (String, String)> {
+    report.retry.commands.iter().enumerate().map(|(i, command)| {
+        let label = if (i as u64) < report.retry.commands_ready { words::NOW } else { words::later(report) };
         (words::sentence(label), escape(command))
     })
 }
@@ -240,21 +282,29 @@ fn next_steps(report: &Report, commands: Commands) -> Vec<String> {
         let are = words::count(more, "more next step is", "more next steps are");
         steps.push(format!("{are} in the mail and in the JSON report"));
     }
-    let all = report.retry.commands.len() as u64 + report.retry.commands_omitted;
-    match commands {
-        Commands::AsSteps => {
-            steps.extend(labelled(&report.retry).map(|(label, command)| format!("{label}: {command}")));
+    match commands.place {
+        Place::Steps => {
+            steps.extend(commands.shown(report).map(|(label, command)| format!("{label}: {command}")));
         }
-        Commands::InText => {
-            steps.push(format!("The retry {} above", if all == 1 { "command is" } else { "commands are" }))
+        Place::Text => {
+            steps.push(format!("The retry {} above", if commands.first == 1 { "command is" } else { "commands are" }))
         }
-        Commands::Elsewhere => steps.push(format!(
-            "{} in the mail and in the JSON report, as far as there is room",
-            words::count(all, "retry command is", "retry commands are")
-        )),
+        Place::Elsewhere => {}
+    }
+    let hidden = commands.hidden(report);
+    if hidden > 0 {
+        let are = match commands.first {
+            0 => words::count(hidden, "retry command is", "retry commands are"),
+            _ => words::count(hidden, "other retry command is", "other retry commands are"),
+        };
+        steps.push(format!("{are} in the mail and in the JSON report, as far as there is room"));
+    }
+    if let Some(command) = report.in_progress.as_ref().and_then(|progress| progress.stop_command.as_ref()) {
+        let step = format!("To stop it: {}", escape(command));
+        steps.extend(Some(step).filter(|step| step.chars().count() <= NEXT_STEP));
     }
     // Where not everything is shown, what lists it is.
-    if more > 0 || commands == Commands::Elsewhere || !report.completeness.complete {
+    if more > 0 || hidden > 0 || !report.completeness.complete {
         let listing = report.operation.results_commands.iter().map(|listed| escape(&listed.command));
         steps.extend(listing.filter(|command| command.chars().count() <= NEXT_STEP));
     }

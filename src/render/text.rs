@@ -35,9 +35,11 @@ pub(super) fn text(report: &Report) -> String {
     if let Some(regions) = words::where_now(report) {
         page.paragraph("", &regions);
     }
-    if !report.completeness.complete {
-        let reason = report.completeness.reason.as_deref().unwrap_or("the reason is not known");
-        page.paragraph("", &format!("INCOMPLETE: {}.", words::plain(reason)));
+    if let Some(stuck) = words::stuck(report) {
+        page.paragraph("", &stuck);
+    }
+    if let Some(missing) = &report.completeness.missing {
+        page.paragraph("", &format!("INCOMPLETE: {}.", words::plain(missing)));
     }
     if let Some(reason) = &report.operation.status_reason {
         page.paragraph("", &format!("CloudFormation says: {}", words::shorten(&words::plain(reason), SAMPLE)));
@@ -50,6 +52,7 @@ pub(super) fn text(report: &Report) -> String {
     gates(&mut page, report);
     tables(&mut page, report);
     retry(&mut page, report);
+    stop(&mut page, report);
     footer(&mut page, report);
     page.0
 }
@@ -307,11 +310,18 @@ fn gates(page: &mut Page, report: &Report) {
         (gate.unrecognized, "gave an answer that is not known"),
         (gate.ungated.count, "went on without a gate's consent"),
     ];
-    let parts: Vec<String> =
-        says.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", words::number(*n))).collect();
-    if parts.is_empty() {
+    if says.iter().all(|(n, _)| *n == 0) {
         return;
     }
+    // The rest, so that the numbers add up.
+    let without = if gate.ungated.count > 0 { 0 } else { gate.not_configured + gate.not_invokable };
+    let rest = [(without, "without a gate"), (gate.absent + gate.not_reached, "never asked")];
+    let parts: Vec<String> = says
+        .iter()
+        .chain(&rest)
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{} {word}", words::number(*n)))
+        .collect();
     page.paragraph(
         "",
         &format!("Account gate, in targets: {} passed, {}.", words::number(gate.passed), parts.join(", ")),
@@ -389,7 +399,7 @@ fn retry(page: &mut Page, report: &Report) {
         Some("DETECT_DRIFT") => "To check the stack set again".to_owned(),
         _ => "To retry what failed or was cancelled".to_owned(),
     };
-    let label = |i: usize| if i < ready { words::NOW } else { words::LATER };
+    let label = |i: usize| if i < ready { words::NOW } else { words::later(report) };
     let mixed = ready > 0 && ready < retry.commands.len();
     page.paragraph(
         "",
@@ -432,6 +442,14 @@ fn retry(page: &mut Page, report: &Report) {
     }
 }
 
+fn stop(page: &mut Page, report: &Report) {
+    if let Some(command) = report.in_progress.as_ref().and_then(|progress| progress.stop_command.as_ref()) {
+        page.paragraph("", "To stop it:");
+        page.gap();
+        page.line(command);
+    }
+}
+
 fn footer(page: &mut Page, report: &Report) {
     let operation = &report.operation;
     page.gap();
@@ -458,21 +476,13 @@ fn footer(page: &mut Page, report: &Report) {
         (None, None) => {}
     }
     let completeness = &report.completeness;
-    if completeness.complete {
-        let agrees = match completeness.failed_expected {
-            Some(_) => "; the number of failures agrees with CloudFormation's own",
-            None => "",
-        };
-        page.folded(
-            "",
-            &format!("Read: {}, complete{agrees}.", words::count(completeness.results_read, "result", "results")),
-        );
-    } else {
-        page.folded(
-            "",
-            &format!("Read: {}, INCOMPLETE.", words::count(completeness.results_read, "result", "results")),
-        );
-    }
+    let whole = match (&completeness.missing, completeness.complete, completeness.failed_expected) {
+        (Some(_), ..) => ", INCOMPLETE",
+        (None, false, _) => "; the operation has not ended",
+        (None, true, Some(_)) => ", complete; the number of failures agrees with CloudFormation's own",
+        (None, true, None) => ", complete",
+    };
+    page.folded("", &format!("Read: {}{whole}.", words::count(completeness.results_read, "result", "results")));
     if let Some(again) = words::again(report) {
         page.folded("", &again);
     }

@@ -171,8 +171,28 @@ pub(super) fn cancelled(collateral: &Collateral) -> String {
 
 /// Above commands that help as soon as they run.
 pub(super) const NOW: &str = "now";
+
 /// Above commands that make sense only once somebody or something has changed.
-pub(super) const LATER: &str = "once the causes are dealt with";
+pub(super) fn later(report: &Report) -> &'static str {
+    match report.outcome {
+        Outcome::Stopped => "once it is known why it was stopped",
+        Outcome::InProgress => "once the operation has ended",
+        _ => "once the causes are dealt with",
+    }
+}
+
+/// Why a message tells of an operation that has not ended, and what to do.
+pub(super) fn stuck(report: &Report) -> Option<String> {
+    let progress = report.in_progress.as_ref()?;
+    let told = progress.stuck_after_hours.map(|hours| {
+        format!("Told because it takes longer than STUCK_AFTER_HOURS ({}). ", count(hours, "hour", "hours"))
+    });
+    let look = match report.operation.status.as_deref() {
+        Some("QUEUED") => "Next: look whether another operation on the stack set is under way.",
+        _ => "Next: look at the stacks in the Region it is in; one that hangs holds up the rest.",
+    };
+    Some(told.unwrap_or_default() + look)
+}
 
 /// The first letter as at a sentence's start.
 pub(super) fn sentence(text: &str) -> String {

@@ -172,6 +172,11 @@ pub struct InProgress {
     pub regions: Vec<RegionInProgress>,
     /// Regions left out for size; `counts` has their targets.
     pub regions_omitted: u64,
+    /// `STUCK_AFTER_HOURS`, where the operation is told of because it takes longer.
+    pub stuck_after_hours: Option<u64>,
+    /// AWS CLI command that stops the operation; `null` once it is stopping, and where there was
+    /// no room for it.
+    pub stop_command: Option<String>,
 }
 
 /// One Region's targets that have not ended.
@@ -193,6 +198,9 @@ pub struct Completeness {
     pub complete: bool,
     /// Which numbers disagree, if not.
     pub reason: Option<String>,
+    /// The same without that the operation has not ended: people read that in the headline.
+    #[serde(skip)]
+    pub missing: Option<String>,
     /// Rows read.
     pub results_read: u64,
     /// Failed targets by CloudFormation's own count.
@@ -515,8 +523,8 @@ pub struct TalliesOmitted {
 pub struct Retry {
     /// AWS CLI commands, ready for a shell.
     pub commands: Vec<String>,
-    /// So many of them, from the first, are for causes that an unchanged retry helps; the others
-    /// are for the time after the fix.
+    /// So many of them, from the first, are for causes that an unchanged retry helps at once; the
+    /// others are for the time after the fix. None where somebody stopped the operation or it has not ended.
     pub commands_ready: u64,
     /// Commands left out for size.
     pub commands_omitted: u64,

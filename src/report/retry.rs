@@ -15,6 +15,9 @@ use crate::operation::{CallAs, Operation, OperationRef};
 /// Accounts in one command: more is hard to handle, and a message holds whole commands only.
 const ACCOUNTS_PER_COMMAND: usize = 200;
 
+/// Who stops an operation means to: nothing is retried before that is known.
+const STOPPED: &str = "somebody stopped the operation; find out why first (CloudTrail: StopStackSetOperation)";
+
 /// What the plan is made from.
 pub(super) struct Scope<'a> {
     pub(super) operation: &'a OperationRef,
@@ -35,9 +38,10 @@ pub(super) struct Scope<'a> {
 /// Targets to try again.
 #[derive(Default)]
 struct Again<'a> {
-    /// Those for which an unchanged retry helps.
+    /// Those for which an unchanged retry helps at once.
     now: Vec<&'a Target>,
-    /// Those for the time after a fix.
+    /// Those for the time after a fix, after a look at why somebody stopped the operation, or after
+    /// its end.
     later: Vec<&'a Target>,
 }
 
@@ -73,6 +77,9 @@ pub(super) fn plan(scope: &Scope<'_>) -> Retry {
             Default::default()
         }
     };
+    if scope.outcome == Outcome::Stopped && now.len() + later.len() > 0 {
+        notes.0.insert(0, STOPPED.to_owned());
+    }
     if now.len() + later.len() > 1 {
         notes.push("run one command after the other: a stack set takes one operation at a time");
     }
@@ -164,29 +171,48 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
             nameless += 1;
         }
     };
-    let mut fix_first = Vec::new();
+    let waits = matches!(scope.outcome, Outcome::Stopped | Outcome::InProgress);
+    let (mut fix_first, mut look_first, mut not_known) = (Vec::new(), Vec::new(), Vec::new());
     for cause in scope.causes {
         // A target without changes did not fail.
         if cause.code == Code::NoChanges.as_str() {
             unchanged += cause.count;
             continue;
         }
-        if cause.retry_helps == Some("no") && cause.code != Code::AccountSuspended.as_str() {
-            fix_first.push(format!("{} ({})", cause.code, number(cause.count)));
+        let named = format!("{} ({})", cause.code, number(cause.count));
+        match cause.retry_helps {
+            Some("yes") => {}
+            Some("no") if cause.code == Code::AccountSuspended.as_str() => {}
+            Some("no") => fix_first.push(named),
+            Some(_) => look_first.push(named),
+            None => not_known.push(named),
         }
-        let list = if cause.retry_helps == Some("yes") { &mut again.now } else { &mut again.later };
+        let list = if cause.retry_helps == Some("yes") && !waits { &mut again.now } else { &mut again.later };
         let targets = cause.groups.iter().flat_map(|group| group.targets.iter());
         targets.filter(|target| !scope.unsettled.contains(*target)).for_each(|target| add(list, target));
     }
     // What stopped the others must be out of the way first.
-    let list = if again.later.is_empty() { &mut again.now } else { &mut again.later };
+    let after_others = !again.later.is_empty();
+    let list = if after_others || waits { &mut again.later } else { &mut again.now };
+    let before = list.len();
     scope.cancelled.iter().for_each(|target| add(list, target));
+    let with_them = (list.len() - before) as u64;
     for list in [&mut again.now, &mut again.later] {
         list.sort();
         list.dedup();
     }
-    if !fix_first.is_empty() {
-        notes.0.insert(0, format!("fix first, a retry alone does not help: {}", fix_first.join(", ")));
+    for (what, causes) in [
+        ("fix first, a retry alone does not help", fix_first),
+        ("look first, a retry may help", look_first),
+        ("whether a retry helps is not known", not_known),
+    ] {
+        if !causes.is_empty() {
+            notes.push(format!("{what}: {}", causes.join(", ")));
+        }
+    }
+    if !notes.0.is_empty() && after_others && with_them > 0 {
+        let come = if with_them == 1 { "comes" } else { "come" };
+        notes.push(format!("{} {come} with them", count(with_them, "cancelled target", "cancelled targets")));
     }
     if unchanged > 0 {
         notes.push(left_out(unchanged, "without changes"));
@@ -267,6 +293,12 @@ fn part(
     words.extend(flag.map(Cow::from));
     words.extend(preferences(scope, Some(regions)));
     command(scope, verb, &words)
+}
+
+/// The command that stops an operation; `None` once it is stopping.
+pub(super) fn stop_command(operation: &OperationRef, call_as: CallAs, described: &Operation) -> Option<String> {
+    let id = ["--operation-id", &operation.operation_id];
+    (described.status.as_str() != "STOPPING").then(|| cli(operation, call_as, "stop-stack-set-operation", id))
 }
 
 /// The commands that list what the report speaks of: by status where there is one, since a filter

@@ -140,6 +140,9 @@ async fn a_stuck_operation_is_told_with_where_it_stands() {
     let mail = messages[0].body("email").unwrap();
     assert!(mail.contains("4 of 6 targets to go, 1 failed"), "{mail}");
     assert!(mail.contains("Now in eu-west-1 (1 running, 1 pending). Pending: us-east-1 (2)."), "{mail}");
+    assert!(mail.contains("Told because it takes longer than STUCK_AFTER_HOURS (6 hours)."), "{mail}");
+    assert!(mail.contains("To stop it:\n\naws cloudformation stop-stack-set-operation --stack-set-name "), "{mail}");
+    assert!(!mail.contains("INCOMPLETE"), "that it runs is in the headline: {mail}");
     assert!(mail.contains("1. AWS_INTERNAL_FAILURE: 1 account, 1 target, 1 Region"), "{mail}");
     let document: Value = serde_json::from_str(&messages[0].body("sqs").unwrap()).unwrap();
     crate::schema::check(&document);

@@ -5,7 +5,7 @@ use stackset_notifier::operation::{Operation, TargetResult};
 use stackset_notifier::render;
 use stackset_notifier::report::{ExpectGate, Report};
 
-use crate::make::{cancelled, described, failed, in_unit, named, report, row};
+use crate::make::{cancelled, described, failed, in_unit, named, report, row, with_gate};
 
 fn bodies(report: &Report) -> (String, Value) {
     let message = render::message(report).unwrap();
@@ -129,6 +129,63 @@ fn the_subject_keeps_the_cancelled_and_drops_an_account_id() {
     assert_eq!(message.subject, "FAILED: UPDATE of 12-baseline-[account]-eu-1234567890123-[account], no targets");
     let bodies: Value = serde_json::from_str(&message.body).unwrap();
     assert_eq!(bodies["sms"], message.subject);
+}
+
+/// Commands for now are few enough to show; those for later are not.
+#[test]
+fn chat_shows_the_ready_commands_when_it_cannot_show_all() {
+    let mut rows: Vec<TargetResult> = (1..4).map(|i| failed(i, "eu-west-1", "Rate exceeded")).collect();
+    let regions = ["ap-south-1", "eu-west-1", "us-east-1", "us-west-2"];
+    rows.extend(regions.iter().zip(10..).map(|(region, i)| failed(i, region, "Access Denied")));
+    let whole = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    assert_eq!((whole.retry.commands.len(), whole.retry.commands_ready), (5, 1));
+    let (_, chat) = bodies(&whole);
+    let steps: Vec<&str> =
+        chat["content"]["nextSteps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+    assert!(steps.contains(&format!("Now: {}", whole.retry.commands[0]).as_str()), "{steps:?}");
+    assert!(
+        steps.contains(&"4 other retry commands are in the mail and in the JSON report, as far as there is room"),
+        "{steps:?}"
+    );
+    assert!(!chat.to_string().contains("Once the causes"), "{chat}");
+
+    // Too long for chat: none is shown, and all are counted.
+    rows.extend((1_000..1_300).map(|i| failed(i, "eu-west-1", "Rate exceeded")));
+    let long = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    let chat = bodies(&long).1.to_string();
+    assert!(chat.contains("6 retry commands are in the mail") && !chat.contains("update-stack-instances"), "{chat}");
+}
+
+#[test]
+fn start_and_duration_add_up_to_the_end() {
+    let told = Operation {
+        started_at: Some(1_774_000_000_900),
+        ended_at: Some(1_774_000_060_100),
+        ..described("UPDATE", "FAILED", None)
+    };
+    let report = report(&[failed(1, "eu-west-1", "x")], &named(), &told, ExpectGate::Auto);
+    let (mail, _) = bodies(&report);
+    assert!(mail.contains("Ended: 2026-03-20 09:47:40 UTC, took 1 min (started 2026-03-20 09:46:40"), "{mail}");
+}
+
+#[test]
+fn the_account_gates_numbers_add_up() {
+    let skipped = "AWSCloudFormationStackSetAccountGate function not found";
+    let mut rows: Vec<TargetResult> =
+        (0..3).map(|i| with_gate(row(i, "eu-west-1", "SUCCEEDED"), "SUCCEEDED", "")).collect();
+    rows.extend((10..12).map(|i| with_gate(row(i, "eu-west-1", "SUCCEEDED"), "SKIPPED", skipped)));
+    rows.extend((20..25).map(|i| cancelled(i, "eu-west-1")));
+    let told = described("UPDATE", "FAILED", None);
+    for (expected, line) in
+        [(ExpectGate::Auto, "3 passed, 2 went on without a gate's consent, 5 never asked."), (ExpectGate::Never, "")]
+    {
+        let mail = bodies(&report(&rows, &named(), &told, expected)).0.replace('\n', " ");
+        assert_eq!(mail.contains("Account gate"), !line.is_empty(), "{mail}");
+        assert!(mail.contains(line), "{mail}");
+    }
+    rows.push(with_gate(failed(30, "eu-west-1", "AccountGate check failed"), "FAILED", "no"));
+    let mail = bodies(&report(&rows, &named(), &told, ExpectGate::Never)).0.replace('\n', " ");
+    assert!(mail.contains("Account gate, in targets: 3 passed, 1 refused, 2 without a gate, 5 never asked."), "{mail}");
 }
 
 #[test]

@@ -165,6 +165,46 @@ fn without_a_fix_to_wait_for_everything_is_ready() {
 }
 
 #[test]
+fn what_somebody_stopped_is_not_for_now() {
+    let rows = [failed(1, "eu-west-1", "Rate exceeded"), cancelled(2, "eu-west-1")];
+    for action in ["UPDATE", "DETECT_DRIFT"] {
+        let report = of(&rows, &described(action, "STOPPED", None));
+        assert_eq!((report.retry.commands.len(), report.retry.commands_ready), (1, 0));
+        let note = report.retry.note.as_deref().unwrap();
+        assert!(
+            note.starts_with("somebody stopped the operation; find out why first (CloudTrail: StopStackSetOperation)"),
+            "{note}"
+        );
+        let message = stackset_notifier::render::message(&report).unwrap();
+        let bodies: Value = serde_json::from_str(&message.body).unwrap();
+        let (mail, chat) = (bodies["email"].as_str().unwrap(), bodies["https"].as_str().unwrap());
+        assert!(mail.contains(", once it is known why it was stopped:\n") && !mail.contains("now:"), "{mail}");
+        assert!(chat.contains("Once it is known why it was stopped: aws ") && !chat.contains("Now:"), "{chat}");
+    }
+}
+
+#[test]
+fn the_note_tells_what_each_cause_needs_and_what_comes_along() {
+    let mut rows: Vec<TargetResult> = (0..1_200).map(|i| cancelled(1_000 + i, "us-east-1")).collect();
+    rows.extend((0..2).map(|i| failed(i, "eu-west-1", "Access Denied")));
+    rows.extend((10..13).map(|i| failed(i, "eu-west-1", "Resource did not stabilize")));
+    rows.push(failed(20, "eu-west-1", "nobody knows this"));
+    rows.push(failed(30, "eu-west-1", "Rate exceeded"));
+    let report = of(&rows, &described("UPDATE", "FAILED", None));
+    let note = report.retry.note.unwrap();
+    assert!(
+        note.starts_with(
+            "fix first, a retry alone does not help: ACCESS_DENIED (2); look first, a retry may help: \
+             RESOURCE_NOT_STABILIZED (3); whether a retry helps is not known: UNKNOWN (1); 1,200 cancelled targets \
+             come with them; run one command after the other"
+        ),
+        "{note}"
+    );
+    let rows = [failed(1, "eu-west-1", "Rate exceeded"), cancelled(2, "eu-west-1")];
+    assert_eq!(of(&rows, &described("UPDATE", "FAILED", None)).retry.note, None, "nobody is waited for");
+}
+
+#[test]
 fn drift_is_detected_again_on_the_whole_set() {
     let report = of(&mixed(), &described("DETECT_DRIFT", "FAILED", None));
     assert_eq!(
