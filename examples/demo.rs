@@ -7,14 +7,16 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudformation::config::{Credentials, Region};
-use sandbox::{Aws, Published, demo};
+use sandbox::{Aws, Published, Scenario, demo};
 use serde_json::Value;
 use stackset_notifier::aws;
 use stackset_notifier::config::Config;
 use stackset_notifier::handler::{Invocation, Notifier};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
 const DEFAULT_EVENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/events/operation-failed.json");
@@ -44,12 +46,16 @@ fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
 
 async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let text = fs::read_to_string(path).map_err(|error| format!("could not read the event file {path}: {error}"))?;
-    let event: Value = serde_json::from_str(&text)
+    let mut event: Value = serde_json::from_str(&text)
         .map_err(|error| format!("could not read the event file {path} as JSON: {error}"))?;
 
     // What an earlier event left there would be taken for this one's.
     let _ = fs::remove_dir_all(OUTPUT);
-    let loopback = Aws::start_in_thread(demo::scenario());
+    let mut scenario = demo::scenario();
+    if event["detail-type"] == "Scheduled Event" {
+        move_to_now(&mut scenario, &mut event)?;
+    }
+    let loopback = Aws::start_in_thread(scenario);
     let sdk = aws::loader()
         .endpoint_url(loopback.url())
         .region(Region::new("us-east-1"))
@@ -74,12 +80,28 @@ async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// A sweep tells how long an operation has been going on: at the time of the event, not months later.
+fn move_to_now(scenario: &mut Scenario, event: &mut Value) -> Result<(), Box<dyn Error>> {
+    let parse = |time: &str| OffsetDateTime::parse(time, &Rfc3339);
+    let by = OffsetDateTime::from(SystemTime::now()) - parse(event["time"].as_str().unwrap_or_default())?;
+    let moved = |time: &str| -> Result<String, Box<dyn Error>> { Ok((parse(time)? + by).format(&Rfc3339)?) };
+    event["time"] = moved(event["time"].as_str().unwrap_or_default())?.into();
+    for operation in scenario.stack_sets.iter_mut().flat_map(|set| &mut set.operations) {
+        for time in [&mut operation.created, &mut operation.ended].into_iter().flatten() {
+            *time = moved(time)?;
+        }
+    }
+    Ok(())
+}
+
 fn show(out: &mut impl Write, message: &Published) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(OUTPUT)?;
     title(out, "Subject of the mail")?;
     writeln!(out, "{}", message.subject.as_deref().unwrap_or_default())?;
     body(out, "Mail (email, default)", "mail.txt", &message.body("email").unwrap_or_default(), usize::MAX)?;
-    body(out, "Chat, Slack or Teams (https)", "chat.json", &pretty(message, "https")?, usize::MAX)?;
+    fs::write(Path::new(OUTPUT).join("chat.json"), pretty(message, "https")?)?;
+    let chat = message.chat().unwrap_or_default();
+    body(out, "Chat, Slack or Teams (https; the JSON is in chat.json)", "chat.txt", &chat, usize::MAX)?;
     body(out, "Queue or function (sqs, lambda, http)", "report.json", &pretty(message, "sqs")?, LINES_SHOWN)
 }
 

@@ -64,6 +64,23 @@ impl Published {
         let own = PROTOCOLS.contains(&protocol).then(|| bodies.get(protocol).and_then(Value::as_str)).flatten();
         own.or_else(|| bodies.get("default").and_then(Value::as_str)).map(str::to_owned)
     }
+
+    /// The chat notification as text: title, description, next steps and keywords.
+    pub fn chat(&self) -> Option<String> {
+        let notification: Value = serde_json::from_str(&self.body("https")?).ok()?;
+        let content = &notification["content"];
+        let list = |field: &str, between: &str| -> Option<String> {
+            let items: Vec<&str> = content[field].as_array()?.iter().filter_map(Value::as_str).collect();
+            (!items.is_empty()).then(|| items.join(between))
+        };
+        let parts = [
+            content["title"].as_str().map(str::to_owned),
+            content["description"].as_str().map(str::to_owned),
+            list("nextSteps", "\n- ").map(|steps| format!("Next steps:\n- {steps}")),
+            list("keywords", ", ").map(|words| format!("Keywords: {words}")),
+        ];
+        Some(parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n"))
+    }
 }
 
 /// Carries the call out.
