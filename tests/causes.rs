@@ -86,6 +86,40 @@ fn a_masked_text_says_what_the_text_says() {
     }
 }
 
+/// Fails when the page differs from the table in `src/classify/cause.rs`; with `README_UPDATE` set,
+/// it writes it.
+#[test]
+fn the_page_of_causes_is_the_table() {
+    const HEAD: &str = "\
+# Causes
+
+Every failed target of a report has one of these causes. A target is an account in a Region.
+
+The outcome is the operation's status in CloudFormation, but for two words of ours: SUCCEEDED_WITH_FAILURES is an operation
+that CloudFormation calls SUCCEEDED, because it stayed within its failure tolerance, though targets failed or were
+cancelled; IN_PROGRESS is one that has not ended.
+
+\"Retry helps\" means a retry without any change. Where it says nothing, nobody can know, or nothing is to be fixed.
+
+| cause | who can fix it | retry helps | next step |
+|---|---|---|---|
+";
+    let mut page = HEAD.to_owned();
+    for code in Code::ALL {
+        let who = match (code.who_can_fix(false), code.who_can_fix(true)) {
+            (Some(who), Some(own)) if who != own => format!("{who}; with self-managed roles the {own}"),
+            (who, _) => who.unwrap_or_default().to_owned(),
+        };
+        let (helps, next) = (code.retry_helps().unwrap_or_default(), code.next_step::<&str>(&[]));
+        page.push_str(&format!("| `{}` | {who} | {helps} | {next} |\n", code.as_str()).replace("|  |", "| |"));
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/causes.md");
+    if std::env::var_os("README_UPDATE").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    assert!(std::fs::read_to_string(path).unwrap_or_default() == page, "run README_UPDATE=1 cargo test the_page");
+}
+
 #[test]
 fn what_no_service_says_has_no_cause() {
     for text in [
