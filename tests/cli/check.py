@@ -1,4 +1,4 @@
-"""Runs every retry command through the real AWS CLI against a server that only listens.
+"""Runs every command of a report through the real AWS CLI against a server that only listens.
 
 The CLI parses and validates the arguments and sends the request; the server notes what arrived.
 So a command that the CLI refuses, or that would reach other targets than it should, is found
@@ -102,7 +102,10 @@ def check(case, port):
         assert form["Action"] == "ListStackSetOperationResults", form
         assert form["OperationId"] == "op-1" and form["CallAs"] == case["callAs"], form
         assert form.get("Filters.member.1.Values") == listed["status"], form
-    return len(case["commands"]) + len(case["resultsCommands"])
+    form = run(case["stopCommand"], port)
+    assert form["Action"] == "StopStackSetOperation" and form["StackSetName"] == "baseline:1b2c3d4e", form
+    assert form["OperationId"] == "op-1" and form["CallAs"] == case["callAs"], form
+    return len(case["commands"]) + len(case["resultsCommands"]) + 1
 
 
 def main():

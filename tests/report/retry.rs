@@ -347,6 +347,8 @@ fn commands_for_the_aws_cli() {
         ] {
             for call_as in [CallAs::Myself, CallAs::DelegatedAdmin] {
                 let report = report_as(call_as, &rows, &named(), &described, ExpectGate::Auto);
+                let running = Operation { status: "RUNNING".into(), ..described.clone() };
+                let going_on = report_as(call_as, &rows, &named(), &running, ExpectGate::Auto);
                 let targets: Vec<String> = if described.action.as_deref() == Some("DETECT_DRIFT") {
                     Vec::new()
                 } else {
@@ -359,6 +361,7 @@ fn commands_for_the_aws_cli() {
                     "serviceManaged": rows[0].organizational_unit_id.is_some(),
                     "commands": report.retry.commands,
                     "resultsCommands": report.operation.results_commands,
+                    "stopCommand": going_on.in_progress.unwrap().stop_command,
                     "targets": targets,
                     "units": units_of(&rows),
                 }));
