@@ -4,6 +4,7 @@ The calls are those that reached the loopback AWS while all Rust tests ran, with
 """
 
 import collections
+import fnmatch
 import itertools
 import json
 import os
@@ -212,6 +213,45 @@ def test_messages_go_to_the_one_topic(deploy):
     theirs = policy(deploy(name="second", TopicArn=TOPIC))
     assert permits(theirs, "sns:Publish", TOPIC)
     assert not permits(theirs, "sns:Publish", own.outputs["ReportTopicArn"])
+
+
+def test_aws_gets_no_further_with_the_functions_rights_than_to_this_stacks_resources(deploy):
+    def resources(stack):
+        stream = f"log-group:{stack.ref('LogGroup')}:log-stream:2026/11/20/[$LATEST]1b2c3d4e"
+        return {
+            "sqs:SendMessage": stack.arn("DeadLetters"),
+            "logs:CreateLogStream": f"arn:aws:logs:eu-central-1:{ACCOUNT}:{stream}",
+            "logs:PutLogEvents": f"arn:aws:logs:eu-central-1:{ACCOUNT}:{stream}",
+            "kms:Decrypt": stack.arn("TopicKey"),
+            "kms:GenerateDataKey": stack.arn("TopicKey"),
+        }
+
+    one, two = deploy(name="first"), deploy(name="second")
+    assert resources(one).keys() == LAMBDA.keys() | ENCRYPTION.keys()
+    for action, own in resources(one).items():
+        assert permits(policy(one), action, own), (action, own)
+        assert not permits(policy(one), action, resources(two)[action]), action
+    theirs = policy(deploy(name="third", TopicArn=TOPIC, TopicKeyArn=KEY))
+    for action in ENCRYPTION:
+        assert permits(theirs, action, KEY) and not permits(theirs, action, resources(one)[action]), action
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_key_is_used_by_sns_only(deploy, variant):
+    conditions = {one["Sid"]: one["Condition"] for one in statements(policy(deploy(**VARIANTS[variant][0])))
+                  if "Condition" in one}
+    if ENCRYPTION not in VARIANTS[variant][1]:
+        assert conditions == {}
+        return
+    assert conditions.keys() == {"EncryptReports"} and conditions["EncryptReports"].keys() == {"StringLike"}
+    ((key, via),) = conditions["EncryptReports"]["StringLike"].items()
+    assert key == "kms:ViaService"
+    for service, expected in [
+        ("sns.eu-central-1.amazonaws.com", True), ("sns.us-gov-west-1.amazonaws.com", True),
+        ("sns.cn-north-1.amazonaws.com.cn", True), ("sqs.eu-central-1.amazonaws.com", False),
+        ("s3.eu-central-1.amazonaws.com", False),
+    ]:
+        assert fnmatch.fnmatchcase(service, via) == expected, service
 
 
 def test_only_its_own_ledger(deploy):

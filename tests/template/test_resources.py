@@ -13,6 +13,7 @@ import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.aws_managed_policies import aws_managed_policies_data
+from policy_sentry.querying.conditions import get_condition_key_details
 
 from bootstrap import metrics_in
 from stack import ACCOUNT, MANAGEMENT, ROOT, cargo, listed, statements, template
@@ -333,8 +334,14 @@ def test_forwarding_fits_together(deploy):
     assert statement["Principal"] == {"AWS": f"arn:aws:iam::{MANAGEMENT}:root"}
     assert (statement["Action"], statement["Resource"]) == ("events:PutEvents", bus)
     pattern = forwarder.properties("OperationEnded")["EventPattern"]
-    assert [statement["Condition"]["StringEquals"]["events:source"]] == pattern["source"]
+    assert [statement["Condition"]["ForAllValues:StringEquals"]["events:source"]] == pattern["source"]
     assert [statement["Condition"]["StringEquals"]["events:detail-type"]] == pattern["detail-type"]
+    # A key with several values needs an operator for sets, and that one is true of a key without any.
+    for operator, keys in statement["Condition"].items():
+        for key in keys:
+            several = get_condition_key_details("events", key)["condition_value_type"].startswith("arrayof")
+            assert operator == "Null" or operator.startswith("ForAllValues:") == several, (operator, key)
+            assert not several or statement["Condition"]["Null"][key] == "false"
     (target,) = forwarder.properties("OperationEnded")["Targets"]
     assert target["Arn"] == bus and target["RoleArn"] == forwarder.arn("ForwardRole")
     (policy,) = forwarder.properties("ForwardRole")["Policies"]
@@ -342,6 +349,17 @@ def test_forwarding_fits_together(deploy):
         {"Sid": "PutOnTheirBus", "Effect": "Allow", "Action": "events:PutEvents", "Resource": bus},
     ]
     assert notifier.outputs["ForwardEventsTo"] == ACCOUNT
+
+
+def terms(alarm):
+    """When an alarm goes off; the time that passes is that of its one metric."""
+    metric = alarm
+    if "Metrics" in alarm:
+        (stat,) = [one["MetricStat"] for one in alarm["Metrics"] if "MetricStat" in one]
+        metric = {"Statistic": stat["Stat"], "Period": stat["Period"]}
+    periods = alarm["EvaluationPeriods"]
+    return (metric["Statistic"], metric["Period"], periods, alarm.get("DatapointsToAlarm", periods), alarm["Threshold"],
+            {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">="}[alarm["ComparisonOperator"]])
 
 
 def test_alarms(deploy):
@@ -372,9 +390,22 @@ def test_alarms(deploy):
         "IncompleteReportsAlarm": {("StackSetNotifier", "IncompleteReports", of_function)},
         "UnguardedReportsAlarm": {("StackSetNotifier", "UnguardedReports", of_function)},
     }
+    # Statistic, seconds, periods, how many of them must be bad, threshold and operator.
+    assert {name: terms(alarm) for name, alarm in alarms.items()} == {
+        "ErrorsAlarm": ("Sum", 300, 5, 1, 1, ">="),
+        "ThrottlesAlarm": ("Sum", 300, 6, 3, 1, ">="),
+        "DurationAlarm": ("Maximum", 300, 5, 1, 70, ">"),
+        "DeadLettersAlarm": ("Maximum", 300, 1, 1, 1, ">="),
+        "LostAfterFailureAlarm": ("Sum", 300, 1, 1, 1, ">="),
+        "LostByRuleAlarm": ("Sum", 300, 1, 1, 1, ">="),
+        "IncompleteReportsAlarm": ("Sum", 300, 1, 1, 1, ">="),
+        "UnguardedReportsAlarm": ("Sum", 300, 1, 1, 1, ">="),
+    }
     # AWS does not say that FILL makes numbers of a metric that never had one.
     assert [name for name, alarm in alarms.items() if "FILL" in json.dumps(alarm)] == []
 
+    forwarder = deploy(name="three", AlarmTopicArn=OTHER_TOPIC, **FORWARD).properties("DeadLettersAlarm")
+    assert terms(forwarder) == terms(alarms["DeadLettersAlarm"]) and forwarder["AlarmActions"] == [OTHER_TOPIC]
     other = deploy(name="two", AlarmTopicArn=OTHER_TOPIC)
     for alarm in other.of_type("AWS::CloudWatch::Alarm").values():
         assert alarm["Properties"]["AlarmActions"] == [OTHER_TOPIC]
@@ -390,6 +421,16 @@ def test_an_incomplete_report_raises_its_alarm(deploy):
     assert alarm["Statistic"] == "Sum" and sum(values) == 1
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold" and sum(values) >= alarm["Threshold"]
     assert alarm["EvaluationPeriods"] == 1 and "DatapointsToAlarm" not in alarm
+
+
+@pytest.mark.parametrize("name", ["ErrorsAlarm", "DurationAlarm"])
+def test_an_alarm_still_looks_at_the_beginning_of_the_longest_run_when_that_has_ended(deploy, name):
+    """Lambda stamps a metric with the time of the invocation, and knows it at the end."""
+    longest = template()["Parameters"]["Timeout"]["MaxValue"]
+    _, period, periods, needed, *_ = terms(deploy().properties(name))
+    # The first period has begun before the run, and the metric is some minutes on its way.
+    assert period * periods >= longest + period + 300
+    assert needed == 1
 
 
 def test_every_run_that_is_out_of_time_raises_the_duration_alarm(deploy):
@@ -493,8 +534,11 @@ def test_the_function(deploy):
     assert function["TracingConfig"] == {"Mode": "Active"}
     assert function["Environment"]["Variables"]["TOPIC_ARN"] == stack.outputs["ReportTopicArn"]
     assert stack.properties("LogGroup")["RetentionInDays"] in (30, "30")
-    assert str(function["ReservedConcurrentExecutions"]) == "5"
-    assert "ReservedConcurrentExecutions" not in deploy(name="two", ReservedConcurrency=0).properties("Function")
+    assert (int(function["MemorySize"]), int(function["Timeout"])) == (256, 900)
+    other = deploy(name="other", MemorySize=512, Timeout=300, ReservedConcurrency=5).properties("Function")
+    assert (int(other["MemorySize"]), int(other["Timeout"])) == (512, 300)
+    # Accounts with a low limit refuse to reserve anything, and the default must deploy everywhere.
+    assert "ReservedConcurrentExecutions" not in function and int(other["ReservedConcurrentExecutions"]) == 5
     boundary = "arn:aws:iam::123456789012:policy/boundary"
     for number, parameters in enumerate([{}, FORWARD, {**CHAT, **SLACK}]):
         bounded = deploy(name=f"bounded{number}", PermissionsBoundaryArn=boundary, **parameters)
