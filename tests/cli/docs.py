@@ -22,6 +22,8 @@ def commands(text):
     """Commands in blocks of shell lines, and in the text, each on one line."""
     blocks = re.findall(r"^ *```sh\n(.+?)^ *```", text, re.MULTILINE | re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    # What keeps a command's answer, and what asks until that is another.
+    lines = [re.sub(r"^ *(\w+=\$\((.+)\)|while (.+?) \|.*)$", r"\2\3", line) for line in lines]
     prose = re.sub(r"```.+?```", "", text, flags=re.DOTALL)
     lines += [" ".join(code.split()) for code in re.findall(r"`(aws [^`]+)`", prose)]
     return [line.strip() for line in lines if line.strip().startswith("aws ")]

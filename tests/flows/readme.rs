@@ -16,8 +16,36 @@ use tokio::time::Instant;
 /// writes what it reads like now.
 #[tokio::test]
 async fn the_readme_shows_what_subscribers_get() {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let event = fs::read_to_string(root.join("events/operation-succeeded-with-failures.json")).unwrap();
+    let aws = reported("operation-succeeded-with-failures.json").await;
+    let message = aws.published().remove(0);
+    let mail = format!("Subject: {}\n\n{}", message.subject.as_deref().unwrap(), message.body("email").unwrap());
+    let chat = message.chat().unwrap();
+
+    let path = root().join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let wanted = with_section(&with_section(&readme, "mail", &mail), "chat", &chat);
+    if std::env::var_os("README_UPDATE").is_some() {
+        fs::write(&path, &wanted).unwrap();
+    }
+    assert!(wanted == fs::read_to_string(&path).unwrap(), "run README_UPDATE=1 cargo test the_readme");
+}
+
+/// The filter policy of the README is put to both documents by tests/template/test_filter.py.
+#[tokio::test]
+async fn the_demo_has_an_operation_that_the_readmes_filter_takes_and_one_that_it_leaves() {
+    for (event, outcome) in
+        [("operation-failed.json", "FAILED"), ("operation-succeeded-with-failures.json", "SUCCEEDED_WITH_FAILURES")]
+    {
+        let body = reported(event).await.published().remove(0).body("sqs").unwrap();
+        let document: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(document["outcome"], outcome, "{event}");
+        fs::write(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("report-of-{event}")), body).unwrap();
+    }
+}
+
+/// The demo's AWS after one event of `events/`.
+async fn reported(event: &str) -> Aws {
+    let event = fs::read_to_string(root().join("events").join(event)).unwrap();
     let aws = Aws::start(demo::scenario()).await;
     let sdk = aws::loader()
         .endpoint_url(aws.url())
@@ -30,17 +58,11 @@ async fn the_readme_shows_what_subscribers_get() {
     let deadline = Instant::now() + Duration::from_secs(300);
     let invocation = Invocation { function_arn: demo::FUNCTION_ARN, deadline };
     Notifier::new(config, &sdk).handle(&event, &invocation).await.unwrap();
-    let message = aws.published().remove(0);
-    let mail = format!("Subject: {}\n\n{}", message.subject.as_deref().unwrap(), message.body("email").unwrap());
-    let chat = message.chat().unwrap();
+    aws
+}
 
-    let path = root.join("README.md");
-    let readme = fs::read_to_string(&path).unwrap();
-    let wanted = with_section(&with_section(&readme, "mail", &mail), "chat", &chat);
-    if std::env::var_os("README_UPDATE").is_some() {
-        fs::write(&path, &wanted).unwrap();
-    }
-    assert!(wanted == fs::read_to_string(&path).unwrap(), "run README_UPDATE=1 cargo test the_readme");
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn with_section(readme: &str, name: &str, body: &str) -> String {

@@ -1,9 +1,12 @@
-"""`sam deploy --guided` by the real SAM CLI, against moto, with every question answered by Enter."""
+"""The real SAM CLI: `sam deploy --guided` against moto, every question answered by Enter, and `sam build` with a cargo
+that only notes how it was called.
+"""
 
 import json
 import logging
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +20,12 @@ from moto.server import ThreadedMotoServer
 from stack import ROOT, template
 
 QUESTIONS = 60
+CARGO = """#!/bin/sh
+echo "$@" >> cargo-calls.txt
+[ "$1 $2" = "lambda build" ] || exit 1
+mkdir -p target/lambda/stackset-notifier
+touch target/lambda/stackset-notifier/bootstrap
+"""
 
 
 @pytest.fixture
@@ -33,6 +42,10 @@ def sam(tmp_path):
         if "/" not in file:
             shutil.copy(ROOT / file, tmp_path / file)
             shutil.copy(ROOT / file, build / file) if not file.startswith(("samconfig", "template")) else None
+    (tmp_path / "bin").mkdir()
+    for tool in ("cargo", "cargo-lambda"):
+        (tmp_path / "bin" / tool).write_text(CARGO)
+        (tmp_path / "bin" / tool).chmod(0o755)
     git = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.com",
            "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.com"}
     for command in ("init -q", "add .gitignore template.yaml samconfig*", "commit -qm start"):
@@ -54,7 +67,8 @@ def sam(tmp_path):
     def run(*arguments):
         done = subprocess.run(
             [pathlib.Path(sys.executable).parent / "sam", *arguments], cwd=tmp_path, input="\n" * QUESTIONS,
-            env=os.environ | git | {"AWS_ENDPOINT_URL": endpoint, "SAM_CLI_TELEMETRY": "0", "HOME": str(tmp_path)},
+            env=os.environ | git | {"AWS_ENDPOINT_URL": endpoint, "SAM_CLI_TELEMETRY": "0", "HOME": str(tmp_path),
+                                    "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
             capture_output=True, text=True, timeout=300)
         status = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], cwd=tmp_path,
                                 env=os.environ | git, capture_output=True, text=True, check=True)
@@ -96,3 +110,35 @@ def test_the_answers_can_be_kept_where_git_does_not_look(sam):
     said, changed = run("deploy", "--no-execute-changeset", *OWN)
     assert '"NotifyOn": "always"' in said, said
     assert changed == ""
+
+
+def build_calls(folder, run, *arguments):
+    """How `sam build` called cargo lambda."""
+    calls = folder / "cargo-calls.txt"
+    calls.unlink(missing_ok=True)
+    said, _ = run("build", *arguments)
+    assert "Build Succeeded" in said, said
+    (call,) = [line.split() for line in calls.read_text().splitlines() if line.startswith("lambda build")]
+    return call
+
+
+def test_an_x86_64_copy_stays_one_when_it_is_updated(sam):
+    """`sam build` does not know the parameters of the deployment; the block of docs/deploy.md tells it."""
+    folder, run = sam
+    (block,) = re.findall(r"```toml\n(.+?)```", (ROOT / "docs/deploy.md").read_text(), re.DOTALL)
+    own = folder / "samconfig.local.toml"
+    own.write_text((folder / "samconfig.toml").read_text() + block)
+    assert "--arm64" in build_calls(folder, run)
+    assert "--arm64" not in build_calls(folder, run, *OWN)
+    # The answers of a guided deployment leave the block alone.
+    said, _ = run("deploy", "--guided", "--no-execute-changeset", *OWN)
+    assert "Saved arguments to config file" in said, said
+    assert "--arm64" not in build_calls(folder, run, *OWN)
+
+
+@pytest.mark.parametrize("name", ["samconfig.local.toml", "samconfig.network-team.toml"])
+def test_git_ignores_the_answers_of_every_copy(name):
+    def ignored(file):
+        return subprocess.run(["git", "check-ignore", "--quiet", "--no-index", file], cwd=ROOT).returncode == 0
+
+    assert ignored(name) and not ignored("samconfig.toml")
