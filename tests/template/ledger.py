@@ -46,7 +46,7 @@ def check():
     assert sorted((record["status"]["S"], record["attempt"]["N"], len(record.get("message_ids", {}).get("SS", [])))
                   for record in records) == [("COMPLETED", "1", 0), *[("COMPLETED", "1", 1)] * 2, ("COMPLETED", "2", 1)]
     for record in records:
-        # 16 days; a sweep looks back 7 at most.
+        # 30 days; a sweep looks back 7 at most.
         assert 29 < (int(record[ttl["AttributeName"]]["N"]) - time.time()) / 86400 <= 30, record
     print(f"{len(records)} operations were told once each.")
 
