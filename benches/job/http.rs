@@ -87,3 +87,9 @@ pub(crate) fn next_token(page: &[u8]) -> Option<String> {
     let end = memchr::memmem::find(&page[begin..], b"<")?;
     Some(String::from_utf8_lossy(&page[begin..begin + end]).into_owned())
 }
+
+/// The texts of all elements of one name.
+pub(crate) fn texts(page: &[u8], element: &str) -> Vec<String> {
+    let (open, page) = (format!("<{element}>"), String::from_utf8_lossy(page));
+    page.split(&open).skip(1).filter_map(|rest| Some(rest.split_once('<')?.0.to_owned())).collect()
+}

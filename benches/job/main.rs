@@ -1,6 +1,6 @@
 //! The whole job beside the least that it can cost, in ratios.
 //!
-//! `cargo bench --profile release --bench job [-- <options>] [job] [wait] [memory] [start]`
+//! `cargo bench --profile release --bench job [-- <options>] [job] [wait] [memory] [sweep] [start]`
 //!
 //! Every work is a Lambda function in a process of its own and reads from a server in another, which
 //! plays back recorded answers. The works take turns, so that a slow spell of the machine hits all of
@@ -46,6 +46,7 @@ fn main() {
             server::serve(targets.parse().unwrap(), Duration::from_millis(latency.parse().unwrap()), ca_file);
         }
         ["work", "paginator"] => workers::paginator(),
+        ["work", "lister"] => workers::lister(),
         ["work", "smallest"] => workers::smallest(),
         ["work", "bare"] => workers::bare(),
         arguments => {
@@ -61,6 +62,7 @@ enum Work {
     Ours,
     Paginator,
     Bare,
+    Lister,
     Smallest,
     Boto3,
 }
@@ -111,6 +113,14 @@ impl Server {
     }
 }
 
+impl Server {
+    /// How many calls it was asked so far.
+    fn asked(&self) -> u64 {
+        let mut client = http::Client::to(self.http[0].trim_start_matches("http://"));
+        String::from_utf8_lossy(&client.ask("GET", "/asked", "", "").body).parse().unwrap()
+    }
+}
+
 fn trust_store() -> String {
     format!("{SCRATCH}/bench-trust-store.pem")
 }
@@ -123,7 +133,7 @@ impl Bench {
         };
         let smoke = arguments.contains(&"--smoke");
         let (rounds, targets, latency) = if smoke { (1, 800, 1) } else { (7, 100_000, 20) };
-        let parts = ["job", "wait", "memory", "start"].map(str::to_owned).to_vec();
+        let parts = ["job", "wait", "memory", "sweep", "start"].map(str::to_owned).to_vec();
         let asked: Vec<String> = parts.iter().filter(|part| arguments.contains(&part.as_str())).cloned().collect();
         Self {
             smoke,
@@ -143,6 +153,7 @@ impl Bench {
                 "job" => self.job().await,
                 "wait" => self.wait().await,
                 "memory" => self.memory().await,
+                "sweep" => self.sweep().await,
                 _ => self.start().await,
             }
         }
@@ -162,6 +173,7 @@ impl Bench {
             Work::Ours => Command::new(&self.binary),
             Work::Paginator => own("paginator"),
             Work::Bare => own("bare"),
+            Work::Lister => own("lister"),
             Work::Smallest => own("smallest"),
             Work::Boto3 => {
                 let mut command = Command::new(self.python.as_ref().unwrap());
@@ -245,6 +257,43 @@ impl Bench {
             }
             table::memory(name, &mut grown, target);
         }
+    }
+
+    /// A sweep, beside the same calls with nothing made of their answers.
+    async fn sweep(&self) {
+        let (sets, due) = (work::swept_sets(self.targets), work::due(self.targets));
+        let operations = sets * work::OPERATIONS_OF_A_SET;
+        let mut compared = Compared::default();
+        let mut asked = Vec::new();
+        for _ in 0..self.rounds.min(5) {
+            let mut taken = Vec::new();
+            for work in [Work::Lister, Work::Ours, Work::Lister] {
+                let before = self.server.asked();
+                let function = Function::start(&mut self.command(work, &self.server.http)).await;
+                let (reply, took) = function.invoke(&work::tick()).await;
+                taken.push(took);
+                asked.push((work, self.server.asked() - before));
+                let done = if work == Work::Ours { &reply["sweep"]["operations"] } else { &reply };
+                assert_eq!(done.as_u64(), Some(operations as u64), "{work:?}: {reply}");
+                if work == Work::Ours {
+                    assert_eq!(reply["sweep"]["published"].as_u64(), Some(due as u64), "{reply}");
+                }
+            }
+            compared.rounds.push(Round { before: taken[0], ours: taken[1], after: taken[2] });
+        }
+        let most = |of_ours: bool| {
+            asked.iter().filter(|(work, _)| (*work == Work::Ours) == of_ours).map(|(_, asked)| *asked).max().unwrap()
+        };
+        let (ours, theirs) = (most(true), most(false));
+        let what = format!("sweep of {sets} stack sets with {operations} operations, {due} of them to be told");
+        compared.print(&what, "the SDK's same calls", "-");
+        compared.print_peak("peak memory of that sweep", "the SDK's same calls", "-");
+        table::number(
+            &format!("requests of that sweep, {ours}"),
+            &format!("the least, {theirs}"),
+            ours as f64 / theirs as f64,
+            "1",
+        );
     }
 
     /// From the start of the process to its question for an event, and to its first reply.

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
@@ -21,8 +23,12 @@ use crate::work::{self, Job};
 /// Serves until the standard input ends; tells its endpoints and its CA's certificate file on one line.
 pub(crate) fn serve(targets: usize, page_latency: Duration, ca_file: &str) {
     let aws = Aws::start_in_thread(work::scenario(targets));
-    let answers = Arc::new(record(&aws, page_latency));
+    let mut answers = record(&aws, page_latency);
     drop(aws);
+    let aws = Aws::start_in_thread(work::swept(targets));
+    record_sweep(&aws, &mut answers);
+    drop(aws);
+    let answers = Arc::new(Recorded { answers, asked: AtomicU64::new(0) });
     let tls = Arc::new(test_ca(ca_file));
     // CloudFormation and SNS are two hosts, so a client needs a connection to each.
     let addresses = [None, None, Some(Arc::clone(&tls)), Some(tls)].map(|tls| listen(Arc::clone(&answers), tls));
@@ -39,32 +45,45 @@ struct Answer {
 /// All answers, by what tells calls apart.
 type Answers = HashMap<String, Answer>;
 
-/// The next page's token, or the action and the operation.
+/// All answers, and how often one was asked for.
+struct Recorded {
+    answers: Answers,
+    asked: AtomicU64,
+}
+
+/// The next page's token, or the action and what it is about.
 fn key(form: &[u8]) -> String {
     let pair = |name: &str| {
         form.split(|&byte| byte == b'&').find_map(|pair| pair.strip_prefix(name.as_bytes())).unwrap_or_default()
     };
     let token = decoded(pair("NextToken="));
-    if token.is_empty() { decoded(&[pair("Action="), b" ", pair("OperationId=")].concat()) } else { token }
+    if token.is_empty() {
+        decoded(&[pair("Action="), b" ", pair("StackSetName="), b" ", pair("OperationId=")].concat())
+    } else {
+        token
+    }
 }
 
 /// Undoes percent-encoding, as far as tokens and ids need it.
 fn decoded(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    ["+", "/", "="]
+    ["+", "/", "=", ":"]
         .iter()
         .fold(text.into_owned(), |text, &sign| text.replace(&format!("%{:02X}", sign.as_bytes()[0]), sign))
+}
+
+fn keep(answers: &mut Answers, form: &str, exchange: &Exchange, latency: Duration) {
+    assert!(exchange.head.starts_with("HTTP/1.1 200"), "{form}: {}", exchange.head);
+    let bytes = [exchange.head.as_bytes(), &exchange.body].concat();
+    let before = answers.insert(key(form.as_bytes()), Answer { bytes, latency });
+    assert!(before.is_none(), "{form} is recorded already");
 }
 
 fn record(aws: &Aws, page_latency: Duration) -> Answers {
     let mut answers = HashMap::new();
     let url = aws.url();
     let host = url.trim_start_matches("http://");
-    let mut keep = |form: &str, exchange: &Exchange, latency: Duration| {
-        assert!(exchange.head.starts_with("HTTP/1.1 200"), "{form}: {}", exchange.head);
-        let bytes = [exchange.head.as_bytes(), &exchange.body].concat();
-        answers.insert(key(form.as_bytes()), Answer { bytes, latency });
-    };
+    let mut keep = |form: &str, exchange: &Exchange, latency| keep(&mut answers, form, exchange, latency);
     let mut cloudformation = http::Client::to(host);
     for job in Job::ALL {
         let latency = if job == Job::Slow { page_latency } else { Duration::ZERO };
@@ -81,6 +100,29 @@ fn record(aws: &Aws, page_latency: Duration) -> Answers {
     let publish = work::publish_form();
     keep(&publish, http::Client::to(host).query("sns", &publish), Duration::ZERO);
     answers
+}
+
+/// What a sweep and those who make the same calls ask for.
+fn record_sweep(aws: &Aws, answers: &mut Answers) {
+    let url = aws.url();
+    let mut cloudformation = http::Client::to(url.trim_start_matches("http://"));
+    let mut token = Some(String::new());
+    while let Some(asked) = token {
+        let form = work::stack_sets_form(&asked);
+        let exchange = cloudformation.query("cloudformation", &form);
+        token = http::next_token(&exchange.body);
+        keep(answers, &form, exchange, Duration::ZERO);
+        for stack_set in http::texts(&exchange.body, "StackSetId") {
+            let form = work::operations_form(&stack_set);
+            let exchange = cloudformation.query("cloudformation", &form);
+            keep(answers, &form, exchange, Duration::ZERO);
+            for operation in http::texts(&exchange.body, "OperationId").iter().filter(|id| id.starts_with(work::DUE)) {
+                for form in work::due_forms(&stack_set, operation) {
+                    keep(answers, &form, cloudformation.query("cloudformation", &form), Duration::ZERO);
+                }
+            }
+        }
+    }
 }
 
 /// A certificate for the loopback, signed by an authority made up for this run.
@@ -100,7 +142,7 @@ fn test_ca(ca_file: &str) -> ServerConfig {
 }
 
 /// Serves each connection on a thread of its own; gives the address.
-fn listen(answers: Arc<Answers>, tls: Option<Arc<ServerConfig>>) -> String {
+fn listen(answers: Arc<Recorded>, tls: Option<Arc<ServerConfig>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -114,7 +156,7 @@ fn listen(answers: Arc<Answers>, tls: Option<Arc<ServerConfig>>) -> String {
     address.to_string()
 }
 
-fn converse(stream: TcpStream, answers: &Answers, tls: Option<Arc<ServerConfig>>) {
+fn converse(stream: TcpStream, answers: &Recorded, tls: Option<Arc<ServerConfig>>) {
     // A client that goes away ends its connection, and that is all.
     let _ = match tls {
         None => answer_all(stream, answers),
@@ -122,11 +164,17 @@ fn converse(stream: TcpStream, answers: &Answers, tls: Option<Arc<ServerConfig>>
     };
 }
 
-fn answer_all(mut stream: impl Read + Write, answers: &Answers) -> io::Result<()> {
+fn answer_all(mut stream: impl Read + Write, recorded: &Recorded) -> io::Result<()> {
     let mut request = Exchange::default();
     while request.receive(&mut stream)? {
+        if request.head.starts_with("GET /asked ") {
+            let asked = recorded.asked.load(Relaxed).to_string();
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{asked}", asked.len())?;
+            continue;
+        }
+        recorded.asked.fetch_add(1, Relaxed);
         let key = key(&request.body);
-        let Some(answer) = answers.get(&key).or_else(|| answers.get(key.split(' ').next().unwrap_or_default())) else {
+        let Some(answer) = recorded.answers.get(&key) else {
             let said = format!("no answer was recorded for {key}");
             write!(stream, "HTTP/1.1 404 Not Found\r\ncontent-length: {}\r\n\r\n{said}", said.len())?;
             continue;

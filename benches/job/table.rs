@@ -36,6 +36,10 @@ pub(crate) fn memory(name: &str, grown: &mut [(u64, u64)], target: &str) {
     );
 }
 
+pub(crate) fn number(what: &str, against: &str, ratio: f64, target: &str) {
+    println!("| {what} | {against} | {ratio:.3} | | | | {target} |");
+}
+
 impl Compared {
     fn ratio(&self, of: impl Fn(&Taken) -> f64) -> String {
         let mut ratios: Vec<f64> =

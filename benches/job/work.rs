@@ -12,6 +12,13 @@ pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:stackset-noti
 const CORPUS: &str = include_str!("../../tests/corpus/reasons.jsonl");
 const REGIONS: [&str; 4] = ["eu-west-1", "us-east-1", "ap-southeast-2", "me-south-1"];
 
+/// Operations of each stack set that is swept.
+pub(crate) const OPERATIONS_OF_A_SET: usize = 20;
+/// One stack set in so many has an operation that is due.
+const DUE_EVERY: usize = 100;
+/// What the ids of those operations begin with.
+pub(crate) const DUE: &str = "due-";
+
 /// What an operation is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Job {
@@ -103,6 +110,46 @@ pub(crate) fn scenario(targets: usize) -> Scenario {
     Scenario::new().stack_set(Job::ALL.into_iter().fold(set, operation)).topic(TOPIC)
 }
 
+/// The stack sets that are swept, where the largest operation has `targets`.
+pub(crate) fn swept_sets(targets: usize) -> usize {
+    targets / 100
+}
+
+/// Those that the sweep is to tell of.
+pub(crate) fn due(targets: usize) -> usize {
+    swept_sets(targets).div_ceil(DUE_EVERY)
+}
+
+/// Stack sets whose operations ended long ago, but for a few.
+pub(crate) fn swept(targets: usize) -> Scenario {
+    let operation = |id: String, status: &str, ended: &str| {
+        let row = Row::new("210000000000", REGIONS[0], status);
+        let row = if status == "FAILED" { row.reason("Internal Failure") } else { row };
+        Operation::new(&id).action("UPDATE").status(status).times("2026-02-01T00:00:00Z", Some(ended)).rows(vec![row])
+    };
+    let stack_set = |n: usize| {
+        let old = |m| operation(format!("old-{n}-{m}"), "SUCCEEDED", "2026-02-01T01:00:00Z");
+        let last = match n % DUE_EVERY {
+            0 => operation(format!("{DUE}{n}"), "FAILED", "2026-03-09T10:30:00Z"),
+            _ => old(OPERATIONS_OF_A_SET),
+        };
+        let set = StackSet::self_managed(&format!("set-{n:04}"), ADMINISTRATOR, REGION);
+        (1..OPERATIONS_OF_A_SET).map(old).chain([last]).fold(set, StackSet::operation)
+    };
+    (0..swept_sets(targets)).map(stack_set).fold(Scenario::new(), Scenario::stack_set)
+}
+
+/// The event that a schedule sends.
+pub(crate) fn tick() -> Value {
+    json!({
+        "version": "0", "id": "6a8f5e48", "account": ADMINISTRATOR, "time": "2026-03-09T11:00:00Z", "region": REGION,
+        "detail-type": "Scheduled Event",
+        "source": "aws.scheduler",
+        "resources": [format!("arn:aws:scheduler:{REGION}:{ADMINISTRATOR}:schedule/default/sweep")],
+        "detail": "{}",
+    })
+}
+
 /// One row; those that failed say why in one of the corpus's texts, with ids of their own.
 fn row(job: Job, texts: &[String], at: usize) -> Row {
     let account = format!("{:012}", 210_000_000_000 + at / REGIONS.len() * 1_237);
@@ -148,11 +195,34 @@ pub(crate) fn page_form(job: Job, token: &str) -> String {
 
 /// The first page where `token` is empty.
 pub(crate) fn page_form_of(operation: &str, token: &str) -> String {
-    let token = match token {
+    let page = format!("{}&MaxResults={PAGE}{}", of_operation(operation), next(token));
+    form("ListStackSetOperationResults", &page)
+}
+
+fn next(token: &str) -> String {
+    match token {
         "" => String::new(),
         token => format!("&NextToken={}", token.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")),
-    };
-    form("ListStackSetOperationResults", &format!("{}&MaxResults={PAGE}{token}", of_operation(operation)))
+    }
+}
+
+/// A page of the stack sets; the first where `token` is empty.
+pub(crate) fn stack_sets_form(token: &str) -> String {
+    form("ListStackSets", &format!("&Status=ACTIVE&CallAs=SELF&MaxResults={PAGE}{}", next(token)))
+}
+
+/// The operations of a stack set, all on one page.
+pub(crate) fn operations_form(stack_set: &str) -> String {
+    form("ListStackSetOperations", &format!("&StackSetName={stack_set}&CallAs=SELF&MaxResults={PAGE}"))
+}
+
+/// What is asked of an operation that is due.
+pub(crate) fn due_forms(stack_set: &str, operation: &str) -> [String; 2] {
+    let named = format!("&StackSetName={stack_set}&OperationId={operation}&CallAs=SELF");
+    [
+        form("DescribeStackSetOperation", &named),
+        form("ListStackSetOperationResults", &format!("{named}&MaxResults={PAGE}")),
+    ]
 }
 
 pub(crate) fn publish_form() -> String {

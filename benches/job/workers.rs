@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_cloudformation::types::StackSetOperationResultStatus;
+use aws_sdk_cloudformation::types::{StackSetOperationResultStatus, StackSetStatus};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use futures_util::stream::{self, StreamExt};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
 use crate::{http, work};
+
+/// The function's default.
+const SWEEP_CONCURRENCY: usize = 4;
 
 /// The SDK as it comes, with the function's TLS provider.
 async fn sdk() -> SdkConfig {
@@ -45,6 +49,55 @@ pub(crate) fn paginator() {
         };
         lambda_runtime::run(service_fn(count)).await.unwrap();
     });
+}
+
+/// The calls of a sweep, as many at a time, and nothing made of their answers.
+pub(crate) fn lister() {
+    runtime().block_on(async {
+        let config = sdk().await;
+        let (reader, publisher) = (aws_sdk_cloudformation::Client::new(&config), aws_sdk_sns::Client::new(&config));
+        let sweep = async |_: LambdaEvent<Value>| {
+            let mut pages =
+                reader.list_stack_sets().status(StackSetStatus::Active).into_paginator().page_size(100).send();
+            let mut stack_sets = Vec::new();
+            while let Some(page) = pages.next().await {
+                stack_sets.extend(page?.summaries.unwrap_or_default().into_iter().filter_map(|set| set.stack_set_id));
+            }
+            let mut listed = stream::iter(stack_sets)
+                .map(|stack_set| operations(&reader, &publisher, stack_set))
+                .buffer_unordered(SWEEP_CONCURRENCY);
+            let mut operations = 0;
+            while let Some(of_one) = listed.next().await {
+                operations += of_one?;
+            }
+            Ok::<_, Error>(json!(operations))
+        };
+        lambda_runtime::run(service_fn(sweep)).await.unwrap();
+    });
+}
+
+/// Lists a stack set's operations, and reads and tells those that are due.
+async fn operations(
+    reader: &aws_sdk_cloudformation::Client,
+    publisher: &aws_sdk_sns::Client,
+    stack_set: String,
+) -> Result<usize, Error> {
+    let mut pages =
+        reader.list_stack_set_operations().stack_set_name(&stack_set).into_paginator().page_size(100).send();
+    let mut operations = Vec::new();
+    while let Some(page) = pages.next().await {
+        operations.extend(page?.summaries.unwrap_or_default().into_iter().filter_map(|listed| listed.operation_id));
+    }
+    for due in operations.iter().filter(|id| id.starts_with(work::DUE)) {
+        reader.describe_stack_set_operation().stack_set_name(&stack_set).operation_id(due).send().await?;
+        let rows = reader.list_stack_set_operation_results().stack_set_name(&stack_set).operation_id(due);
+        let mut pages = rows.into_paginator().page_size(100).send();
+        while let Some(page) = pages.next().await {
+            page?;
+        }
+        publisher.publish().topic_arn(work::TOPIC).message(due).send().await?;
+    }
+    Ok(operations.len())
 }
 
 /// The smallest function: one call of the SDK.
