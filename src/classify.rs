@@ -84,6 +84,13 @@ pub fn classify_text(text: &str) -> Cause {
     Cause { code, resource: structure.resource, named }
 }
 
+/// What a text whose code is known names: the resource that it is about, and what the next step is to name.
+pub(crate) fn named_by(code: Code, text: &str) -> (Option<Resource>, Vec<String>) {
+    let structure = Structure::of(text);
+    let named = named::named(code, &structure.words);
+    (structure.resource, named)
+}
+
 fn code_of(structure: &Structure) -> Code {
     let (words, codes) = (&structure.spoken(), &structure.codes);
     WORDS

@@ -16,7 +16,7 @@ use crate::guard::{Entry, Guard};
 use crate::ledger::{Key, Ledger};
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
 use crate::publish::Publisher;
-use crate::read::Reader;
+use crate::read::{Reader, Source};
 use crate::render;
 use crate::reply::{Action, Done, Measured, Reply};
 use crate::report::{About, Report};
@@ -25,7 +25,7 @@ use crate::report::{About, Report};
 #[derive(Debug, Clone)]
 pub struct Notifier {
     pub(crate) config: Config,
-    pub(crate) reader: Reader,
+    pub(crate) source: Source,
     pub(crate) publisher: Publisher,
     pub(crate) ledger: Option<Ledger>,
     first_pause: Duration,
@@ -54,7 +54,7 @@ impl Notifier {
     pub fn new(config: Config, aws: &SdkConfig) -> Self {
         let publisher = Publisher::new(aws, config.topic.clone());
         let ledger = config.ledger_table.clone().map(|table| Ledger::new(aws, table));
-        Self { config, reader: Reader::new(aws), publisher, ledger, first_pause: FIRST_PAUSE }
+        Self { config, source: Source::new(aws), publisher, ledger, first_pause: FIRST_PAUSE }
     }
 
     /// Waits this long before results that have not settled are read again; it doubles each time.
@@ -81,7 +81,7 @@ impl Notifier {
             Task::Ignore { why, operation } => Done::nothing(Action::Ignored, why, operation.as_ref()),
             Task::Report(request) => {
                 let by_hand = request.trigger == Trigger::ByHand;
-                let done = self.report(&self.reader.anew(), request, &home, invocation.deadline).await?;
+                let done = self.report(&self.source.reader(), request, &home, invocation.deadline).await?;
                 if done.action == Action::InProgress && !by_hand {
                     return Err(Error::InProgress(done.why));
                 }

@@ -30,12 +30,41 @@ use crate::operation::{
 /// ([MaxResults](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStackSetOperationResults.html)).
 const PAGE_SIZE: i32 = 100;
 
-/// Reads operations of stack sets.
+/// Reads operations of stack sets, for one invocation.
 #[derive(Debug, Clone)]
 pub struct Reader {
     client: Client,
     region: Option<String>,
     attempts: whole::Attempts,
+}
+
+/// What all readers of a function share; the connections, too.
+#[derive(Debug, Clone)]
+pub struct Source {
+    config: aws_sdk_cloudformation::config::Builder,
+    region: Option<String>,
+    attempts: whole::Attempts,
+}
+
+impl Source {
+    /// Over the shared settings.
+    pub fn new(config: &SdkConfig) -> Self {
+        let attempts = whole::Attempts::default();
+        let checked = aws_sdk_cloudformation::config::Builder::from(config)
+            .interceptor(whole::WholeAnswers::new(attempts.clone()))
+            .retry_classifier(aws::Refusals::<DescribeStackSetOperationError>::of())
+            .retry_classifier(aws::Refusals::<ListStackSetOperationResultsError>::of())
+            .retry_classifier(aws::Refusals::<ListStackSetOperationsError>::of())
+            .retry_classifier(aws::Refusals::<ListStackSetsError>::of());
+        Self { config: checked, region: config.region().map(ToString::to_string), attempts }
+    }
+
+    /// A reader for one invocation, as patient as if it were the first.
+    pub fn reader(&self) -> Reader {
+        let patient = self.config.clone().retry_partition(aws::patience()).build();
+        let (region, attempts) = (self.region.clone(), self.attempts.clone());
+        Reader { client: Client::from_conf(patient), region, attempts }
+    }
 }
 
 /// How much was read.
@@ -100,27 +129,6 @@ impl Action {
 }
 
 impl Reader {
-    /// A reader over the shared settings; build it once, it holds the connections.
-    pub fn new(config: &SdkConfig) -> Self {
-        let attempts = whole::Attempts::default();
-        let checked = aws_sdk_cloudformation::config::Builder::from(config)
-            .interceptor(whole::WholeAnswers::new(attempts.clone()))
-            .retry_classifier(aws::Refusals::<DescribeStackSetOperationError>::of())
-            .retry_classifier(aws::Refusals::<ListStackSetOperationResultsError>::of())
-            .retry_classifier(aws::Refusals::<ListStackSetOperationsError>::of())
-            .retry_classifier(aws::Refusals::<ListStackSetsError>::of())
-            .retry_partition(aws::patience())
-            .build();
-        let region = config.region().map(ToString::to_string);
-        Self { client: Client::from_conf(checked), region, attempts }
-    }
-
-    /// The same reader for another invocation, which is as patient as if it were the first.
-    pub fn anew(&self) -> Self {
-        let patient = self.client.config().to_builder().retry_partition(aws::patience()).build();
-        Self { client: Client::from_conf(patient), ..self.clone() }
-    }
-
     /// Attempts beyond the first of all calls so far.
     pub fn retries(&self) -> u64 {
         self.attempts.retries()

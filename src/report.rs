@@ -21,6 +21,8 @@ pub use document::{
 };
 pub use fold::Fold;
 
+use foldhash::fast::RandomState;
+
 use crate::classify::{self, Code};
 use crate::numbers::{count, number};
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
@@ -123,11 +125,9 @@ impl Fold {
             account_gate: gates,
             drift: described.drift.clone().filter(|_| described.action.as_deref() == Some("DETECT_DRIFT")),
             in_progress,
-            by_region: self.by_region.into_iter().map(|(region, tally)| RegionSummary { region, tally }).collect(),
+            by_region: by_name(self.by_region).map(|(region, tally)| RegionSummary { region, tally }).collect(),
             by_region_omitted: TalliesOmitted::default(),
-            by_organizational_unit: self
-                .by_unit
-                .into_iter()
+            by_organizational_unit: by_name(self.by_unit)
                 .map(|(organizational_unit_id, tally)| OrganizationalUnitSummary { organizational_unit_id, tally })
                 .collect(),
             by_organizational_unit_omitted: TalliesOmitted::default(),
@@ -248,7 +248,12 @@ fn text(shared: Arc<str>) -> String {
     shared.as_ref().to_owned()
 }
 
-fn causes(groups: HashMap<fold::GroupKey, GroupFold>, service_managed: bool) -> Vec<Cause> {
+/// In the order of their names, whatever the order of rows was.
+fn by_name(tallies: HashMap<Option<Arc<str>>, Tally, RandomState>) -> impl Iterator<Item = (Option<Arc<str>>, Tally)> {
+    tallies.into_iter().collect::<BTreeMap<_, _>>().into_iter()
+}
+
+fn causes(groups: HashMap<fold::GroupKey, GroupFold, RandomState>, service_managed: bool) -> Vec<Cause> {
     let mut by_code: BTreeMap<Code, Vec<Patterned>> = BTreeMap::new();
     for ((code, pattern, gate), group) in groups {
         by_code.entry(code).or_default().push(((pattern, gate), group));
@@ -272,8 +277,7 @@ fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause
         .map(|((pattern, _), mut group)| {
             group.targets.sort();
             let (sample, gate_reason) = group.sample.map(|sample| (sample.text, sample.gate)).unwrap_or_default();
-            let said = sample.as_deref().map(classify::classify_text);
-            let (resource, names) = said.map(|said| (said.resource, said.named)).unwrap_or_default();
+            let (resource, names) = sample.as_deref().map(|text| classify::named_by(code, text)).unwrap_or_default();
             named.extend(names.into_iter().filter(|name| known.insert(name.clone())));
             Group {
                 pattern: pattern.map(text),

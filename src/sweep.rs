@@ -155,7 +155,7 @@ impl Notifier {
         let round = Round {
             notifier: self,
             // One for all: what slows one request down slows all.
-            reader: self.reader.anew(),
+            reader: self.source.reader(),
             home,
             time: Time::until(deadline - kept),
             window: Window::new(tick, settings, self.ledger.is_some()),

@@ -51,17 +51,13 @@ struct Recorded {
     asked: AtomicU64,
 }
 
-/// The next page's token, or the action and what it is about.
+/// The action, what it is about, and the page's token.
 fn key(form: &[u8]) -> String {
-    let pair = |name: &str| {
+    let pair = |name: &&str| {
         form.split(|&byte| byte == b'&').find_map(|pair| pair.strip_prefix(name.as_bytes())).unwrap_or_default()
     };
-    let token = decoded(pair("NextToken="));
-    if token.is_empty() {
-        decoded(&[pair("Action="), b" ", pair("StackSetName="), b" ", pair("OperationId=")].concat())
-    } else {
-        token
-    }
+    let names = ["Action=", "StackSetName=", "OperationId=", "NextToken="];
+    decoded(&names.iter().map(pair).collect::<Vec<_>>().join(&b' '))
 }
 
 /// Undoes percent-encoding, as far as tokens and ids need it.

@@ -19,7 +19,12 @@ pub fn mask(text: &str) -> String {
 pub(crate) fn mask_into(masked: &mut String, text: &str) {
     let bytes = text.as_bytes();
     let (mut at, mut copied) = (0, 0);
-    while let Some(here) = bytes.get(at..).filter(|here| !here.is_empty()) {
+    while let Some(here @ [first, ..]) = bytes.get(at..) {
+        // Most signs are spaces and the like, and begin nothing.
+        if KINDS[usize::from(*first)] == SIGN && *first != b'-' {
+            at += 1;
+            continue;
+        }
         let word = Word::at(here);
         match Some(here).filter(|here| word.may_begin_form(here)).and_then(form_at) {
             Some(form) => {
@@ -77,7 +82,8 @@ impl Word {
     fn may_begin_form(&self, text: &[u8]) -> bool {
         let first = text.first().copied().unwrap_or_default();
         match (self.len, text.get(self.len)) {
-            (0, _) => first == b'-',
+            // A dash.
+            (0, _) => true,
             // A principal, a UUID, a Region.
             (16.., _) | (8 | 2, Some(b'-')) => true,
             // The first word of a label (request, requestid, requesttoken, host, hostid, encoded, sdk).

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::cause::Code;
 use super::rules::Rule;
 
@@ -116,7 +118,7 @@ fn ends_word(text: &str, at: usize) -> bool {
 #[derive(Default)]
 struct Words {
     all: Vec<&'static str>,
-    number: HashMap<&'static str, usize>,
+    number: HashMap<&'static str, usize, RandomState>,
 }
 
 impl Words {

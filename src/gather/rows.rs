@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use foldhash::fast::RandomState;
+
 use crate::operation::{ResultStatus, TargetResult};
 use crate::report::Fold;
 
@@ -21,7 +23,7 @@ pub(super) fn key(row: &TargetResult) -> Option<Key> {
 #[derive(Debug, Default)]
 pub(super) struct Ended {
     pub(super) fold: Fold,
-    pub(super) targets: HashSet<Key>,
+    pub(super) targets: HashSet<Key, RandomState>,
     /// Rows of a target that another row was of.
     pub(super) repeated: u64,
 }

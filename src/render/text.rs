@@ -1,6 +1,6 @@
 //! The mail: plain text, made to be read on a phone in ten seconds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use textwrap::WordSeparator;
 use textwrap::core::{Word, display_width};
@@ -219,21 +219,25 @@ fn one_group(page: &mut Page, group: &Group, one_of_many: bool) {
 fn fold_targets(page: &mut Page, targets: &[Target], count: u64) {
     const UNNAMED: &str = "(not named)";
     let targets = whole_accounts(targets, count);
-    let mut regions_of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for target in targets {
-        let account = target.account.as_deref().unwrap_or(UNNAMED);
-        regions_of.entry(account).or_default().insert(target.region.as_deref().unwrap_or(UNNAMED));
-    }
-    let mut accounts_of: BTreeMap<BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
-    for (account, regions) in regions_of {
-        accounts_of.entry(regions).or_default().push(account);
+    let mut accounts_of: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
+    let mut regions: Vec<&str> = Vec::new();
+    // They come in the order of their accounts, and of the Regions of each.
+    for of_account in targets.chunk_by(|one, two| one.account == two.account) {
+        regions.clear();
+        regions.extend(of_account.iter().map(|target| target.region.as_deref().unwrap_or(UNNAMED)));
+        regions.dedup();
+        let account = of_account.first().and_then(|target| target.account.as_deref()).unwrap_or(UNNAMED);
+        match accounts_of.get_mut(regions.as_slice()) {
+            Some(accounts) => accounts.push(account),
+            None => drop(accounts_of.insert(regions.clone(), vec![account])),
+        }
     }
     let mut sets: Vec<_> = accounts_of.into_iter().collect();
     sets.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then_with(|| a.0.cmp(&b.0)));
     let mut listed = 0;
     for (regions, accounts) in sets.iter().take(REGION_SETS_SHOWN) {
         let shown = &accounts[..accounts.len().min(ACCOUNTS_SHOWN)];
-        let mut line = format!("{}: {}", regions.iter().copied().collect::<Vec<_>>().join(", "), shown.join(" "));
+        let mut line = format!("{}: {}", regions.join(", "), shown.join(" "));
         let more = accounts.len() - shown.len();
         if more > 0 {
             line.push_str(&format!(" and {}", words::count(more as u64, "more account", "more accounts")));

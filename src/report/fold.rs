@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::document::{AccountGate, Counts, Tally, Target};
 use crate::classify::{self, Code, GateMeaning};
 use crate::operation::{GateStatus, ResultStatus, TargetResult};
@@ -58,7 +60,7 @@ impl Text {
 /// What a text says, known by its masked form: texts of one form all say the same.
 #[derive(Debug, Default)]
 struct Sayings {
-    codes: HashMap<Arc<str>, Code>,
+    codes: HashMap<Arc<str>, Code, RandomState>,
     /// Room for the next text's masked form.
     masked: String,
 }
@@ -90,16 +92,16 @@ pub(super) type GroupKey = (Code, Option<Arc<str>>, Option<Arc<str>>);
 /// Rows folded so far.
 #[derive(Debug, Default)]
 pub struct Fold {
-    names: HashSet<Arc<str>>,
+    names: HashSet<Arc<str>, RandomState>,
     sayings: Sayings,
     pub(super) counts: Counts,
-    pub(super) by_region: BTreeMap<Option<Arc<str>>, Tally>,
-    pub(super) by_unit: BTreeMap<Option<Arc<str>>, Tally>,
+    pub(super) by_region: HashMap<Option<Arc<str>>, Tally, RandomState>,
+    pub(super) by_unit: HashMap<Option<Arc<str>>, Tally, RandomState>,
     /// RUNNING and PENDING targets by Region.
     pub(super) in_progress: BTreeMap<Option<Arc<str>>, (u64, u64)>,
     pub(super) gates: AccountGate,
     pub(super) ungated: BTreeSet<Target>,
-    pub(super) groups: HashMap<GroupKey, GroupFold>,
+    pub(super) groups: HashMap<GroupKey, GroupFold, RandomState>,
     /// Accounts that some row shows to be suspended.
     pub(super) suspended: HashSet<Arc<str>>,
     /// Texts of gate answers that are not known, by their status and masked form.
