@@ -277,7 +277,7 @@ def test_other_partitions(deploy, region, partition):
 def test_iam_takes_the_policies(deploy):
     """moto refuses malformed policy documents as IAM does."""
     deploy(name="one", StackSetOwnerAccountId=MANAGEMENT)
-    deploy(name="two", path="deploy/chat.yaml", TopicArn=TOPIC, ChatGuardrail="read-only", SlackChannelId="C0")
+    deploy(name="two", path="deploy/chat.yaml", TopicArns=TOPIC, ChatGuardrail="read-only", SlackChannelId="C0")
     deploy(name="three", path="deploy/forward-events.yaml", DelegatedAdministratorAccountId=ACCOUNT)
     roles = boto3.client("iam").list_roles()["Roles"]
     assert len(roles) == 4

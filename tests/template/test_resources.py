@@ -38,7 +38,7 @@ NAMES = {
     "QueueName", "RoleName", "RuleName", "StatementId", "TableName", "TopicName",
 }
 FORWARD = {"path": "deploy/forward-events.yaml", "DelegatedAdministratorAccountId": ACCOUNT}
-CHAT = {"path": "deploy/chat.yaml", "TopicArn": TOPIC}
+CHAT = {"path": "deploy/chat.yaml", "TopicArns": TOPIC}
 
 
 @pytest.mark.parametrize("parameters, more", [
@@ -302,6 +302,13 @@ def test_chat_can_do_no_more_than_it_was_allowed(deploy, guardrail, guard, actio
         assert IAMPolicy(document).is_action_permitted(action, "*") == PermissionResult.PERMITTED
     for action in ("logs:GetLogEvents", "s3:GetObject", "cloudformation:DeleteStackSet"):
         assert IAMPolicy(document).is_action_permitted(action, "*") != PermissionResult.PERMITTED
+
+
+def test_one_channel_takes_the_topics_of_several_copies(deploy):
+    """AWS refuses a second configuration of a Slack channel in an account, so one stack has to do for all."""
+    stack = deploy(**{**CHAT, "TopicArns": f"{TOPIC},{OTHER_TOPIC}"}, **SLACK, **TEAMS)
+    for name in ("SlackChannel", "TeamsChannel"):
+        assert stack.properties(name)["SnsTopicArns"] == [TOPIC, OTHER_TOPIC]
 
 
 def test_the_notifier_has_no_type_that_some_partition_lacks():
@@ -608,6 +615,8 @@ def test_parameters_explain_themselves(path):
      ["", "rate(0 hours)", "rate(85 hours)", "rate(4 days)", "rate(1 week)", "at(2026-11-20T10:00:00)", "cron(0 8 * * *)"]),
     ("MailAddress", ["", "platform@example.com"], ["platform", "a@b", "a b@example.com", "a@b.c,d@e.f"]),
     ("TopicArn", ["", TOPIC, TOPIC.replace("aws", "aws-us-gov")], ["alerts", TOPIC + ".fifo", TOPIC.replace("sns", "sqs")]),
+    # CloudFormation puts the pattern of a list to each of its items.
+    ("TopicArns", [TOPIC], ["", "alerts", TOPIC + ".fifo"]),
     ("AlarmTopicArn", ["", TOPIC], ["alerts", TOPIC + ".fifo"]),
     ("TopicKeyArn", ["", KEY, KEY.replace(UUID, "mrk-1b2c")], [UUID, "alias/aws/sns", KEY.replace("key/", "alias/")]),
     ("SlackWorkspaceId", ["", "T0123ABCD"], ["#alerts", "t0"]),
