@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Sends the events of the dead-letter queue to the function again, and deletes those that it reported.
+"""Sends the events of the dead-letter queue to the function again, and deletes those that it dealt with.
+
+What failed again stays in the queue, and so does what the function ignored: nothing was reported of it.
 
 Needs boto3, which AWS CloudShell has: python3 redrive.py --stack-name stackset-notifier
 """
@@ -22,7 +24,7 @@ ATTEMPTS = 8
 
 
 def redrive(stack_name, client=boto3.client):
-    """How many events were reported, and how many are still in the queue because they failed again."""
+    """How many events were dealt with, and how many stay in the queue because they failed again or were ignored."""
     stack = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     queue, function = outputs["DeadLetterQueueUrl"], outputs["FunctionName"]
@@ -31,27 +33,34 @@ def redrive(stack_name, client=boto3.client):
     once = Config(read_timeout=LONGEST_RUN, retries={"total_max_attempts": 1})
     functions = client("lambda", config=once)
 
-    reported, failed = 0, set()
+    done, kept = 0, set()
     while messages := sqs.receive_message(
         QueueUrl=queue, VisibilityTimeout=VISIBILITY, WaitTimeSeconds=2
     ).get("Messages"):
         for message in messages:
-            if message["MessageId"] in failed:
+            if message["MessageId"] in kept:
                 # The run took so long that the first ones are back.
-                return reported, len(failed)
+                return done, len(kept)
             body = json.loads(message["Body"])
-            # EventBridge leaves the event itself, Lambda a record of the invocation with the event in it.
+            # EventBridge and its Scheduler leave the event itself, Lambda a record of the invocation with the event in it.
             event = body.get("requestPayload", body)
             reply, error = invoke(functions, function, event)
             if error:
-                failed.add(message["MessageId"])
+                kept.add(message["MessageId"])
                 print(f"failed again: {error}")
                 continue
+            ignored = [one["why"] for one in reply["operations"] if one["action"] == "ignored"]
+            if ignored:
+                kept.add(message["MessageId"])
+                print(f"kept: ignored: {'; '.join(ignored)}")
+                continue
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            reported += 1
-            for done in reply["operations"]:
-                print(f"{done['action']}: {done['stackSet']} {done['operationId']}")
-    return reported, len(failed)
+            done += 1
+            if "sweep" in reply:
+                print("swept")
+            for one in reply["operations"]:
+                print(f"{one['action']}: {one['stackSet']} {one['operationId']}")
+    return done, len(kept)
 
 
 def invoke(functions, function, event):
@@ -78,9 +87,9 @@ def invoke(functions, function, event):
 def main():
     parser = argparse.ArgumentParser(description="Sends the events of the dead-letter queue to the function again.")
     parser.add_argument("--stack-name", default="stackset-notifier")
-    reported, failed = redrive(parser.parse_args().stack_name)
-    print(f"{reported} done, {failed} failed again and back in the queue in {VISIBILITY // 60} minutes")
-    sys.exit(1 if failed else 0)
+    done, kept = redrive(parser.parse_args().stack_name)
+    print(f"{done} done, {kept} failed again or ignored, and back in the queue in {VISIBILITY // 60} minutes")
+    sys.exit(1 if kept else 0)
 
 
 if __name__ == "__main__":

@@ -101,3 +101,24 @@ def test_an_event_that_comes_back_during_the_run_ends_it(deploy, monkeypatch):
     """A long run outlasts the time for which failed events are hidden; it must not go round for ever."""
     done, _, _ = redriven(deploy, monkeypatch, [FAILED], visibility=0)
     assert done[0] == 0 and done[1] >= 1
+
+
+def test_an_ignored_event_is_kept_and_says_why(deploy, monkeypatch, capsys):
+    """Nothing was reported of it: an event that this copy does not take may be another's."""
+    ignored = {"action": "ignored", "stackSet": None, "operationId": None, "why": "the operation goes on"}
+    done, _, left = redriven(deploy, monkeypatch, [{"Payload": {"operations": [ignored]}}, DONE])
+    assert done == (1, 1) and left == []
+    said = capsys.readouterr().out
+    assert "kept: ignored: the operation goes on" in said and said.count("published: baseline op") == 1
+    outputs = boto3.client("cloudformation").describe_stacks(StackName="one")["Stacks"][0]["Outputs"]
+    (queue,) = [output["OutputValue"] for output in outputs if output["OutputKey"] == "DeadLetterQueueUrl"]
+    attributes = boto3.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
+
+
+def test_a_letter_of_the_schedule_is_a_sweep(deploy, monkeypatch, capsys):
+    """Its sweep may find nothing, and the letter has done its work."""
+    swept = {"Payload": {"operations": [], "sweep": {"stackSets": 3}}}
+    done, _, _ = redriven(deploy, monkeypatch, [swept, swept])
+    assert done == (2, 0)
+    assert "swept" in capsys.readouterr().out
