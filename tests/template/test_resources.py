@@ -611,8 +611,8 @@ def test_parameters_explain_themselves(path):
 @pytest.mark.parametrize("name, good, bad", [
     # Of template.yaml, or else of deploy/chat.yaml.
     ("StackSetNamePattern", ["*", "prod-*", "*-network", "a*b*c", "baseline"], ["", "**", "a**b", "a b", "a:b", "a/b"]),
-    ("SweepSchedule", ["rate(1 hour)", "rate(15 minutes)", "rate(84 hours)", "cron(0 8 ? * MON-FRI *)"],
-     ["", "rate(0 hours)", "rate(85 hours)", "rate(4 days)", "rate(1 week)", "at(2026-11-20T10:00:00)", "cron(0 8 * * *)"]),
+    ("SweepSchedule", ["rate(1 hour)", "rate(1 minute)", "rate(15 minutes)", "rate(84 hours)", "rate(1 day)", "rate(3 days)", "cron(0 8 ? * MON-FRI *)"],
+     ["", "rate(0 hours)", "rate(1 hours)", "rate(2 hour)", "rate(1 days)", "rate(1000 minutes)", "rate(85 hours)", "rate(4 days)", "rate(1 week)", "at(2026-11-20T10:00:00)", "cron(0 8 * * *)"]),
     ("MailAddress", ["", "platform@example.com"], ["platform", "a@b", "a b@example.com", "a@b.c,d@e.f"]),
     ("TopicArn", ["", TOPIC, TOPIC.replace("aws", "aws-us-gov")], ["alerts", TOPIC + ".fifo", TOPIC.replace("sns", "sqs")]),
     # CloudFormation puts the pattern of a list to each of its items.
