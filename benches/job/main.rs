@@ -299,20 +299,22 @@ impl Bench {
     /// From the start of the process to its question for an event, and to its first reply.
     async fn start(&self) {
         for (scheme, endpoints) in [("HTTP", &self.server.http), ("HTTPS", &self.server.https)] {
-            let (mut ready, mut reply) = (Compared::default(), Compared::default());
+            let (mut ready, mut reply, mut one_page) = (Compared::default(), Compared::default(), Compared::default());
             for _ in 0..self.rounds * 3 {
                 let mut both = Vec::new();
-                for work in [Work::Smallest, Work::Ours, Work::Smallest] {
+                for work in [Work::Smallest, Work::Paginator, Work::Ours, Work::Paginator, Work::Smallest] {
                     let function = Function::start(&mut self.command(work, endpoints)).await;
                     let ready = function.ready().await;
                     let (_, first) = function.invoke(&Job::OnePage.event()).await;
                     both.push((ready, first));
                 }
-                ready.rounds.push(Round { before: both[0].0, ours: both[1].0, after: both[2].0 });
-                reply.rounds.push(Round { before: both[0].1, ours: both[1].1, after: both[2].1 });
+                ready.rounds.push(Round { before: both[0].0, ours: both[2].0, after: both[4].0 });
+                reply.rounds.push(Round { before: both[0].1, ours: both[2].1, after: both[4].1 });
+                one_page.rounds.push(Round { before: both[1].1, ours: both[2].1, after: both[3].1 });
             }
             ready.print(&format!("start to ready for an event, {scheme}"), "smallest function", "1.5");
             reply.print(&format!("start to first reply, {scheme}"), "smallest function", "1.5");
+            one_page.print(&format!("start to first reply, {scheme}"), "SDK's paginator and one publish", "-");
         }
     }
 }
