@@ -9,11 +9,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_cloudformation::config::{Credentials, Region};
+use aws_sdk_cloudformation::config::{Credentials, SharedCredentialsProvider};
 use sandbox::{Aws, Published, Scenario, demo};
 use serde_json::Value;
 use stackset_notifier::aws;
-use stackset_notifier::config::Config;
+use stackset_notifier::config::{Config, Surroundings};
 use stackset_notifier::handler::{Invocation, Notifier};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -56,12 +56,13 @@ async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         move_to_now(&mut scenario, &mut event)?;
     }
     let loopback = Aws::start_in_thread(scenario);
-    let sdk = aws::loader()
-        .endpoint_url(loopback.url())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("demo", "demo", None, None, "demo"))
-        .load()
-        .await;
+    let surroundings =
+        Surroundings { region: "us-east-1".to_owned(), endpoint: Some(loopback.url()), ..Surroundings::default() };
+    let credentials = Credentials::new("demo", "demo", None, None, "demo");
+    let sdk = aws::shared(&surroundings)?
+        .into_builder()
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
     let config = Config::from_lookup(|name| Ok((name == "TOPIC_ARN").then(|| demo::TOPIC_ARN.to_owned())))?;
     let deadline = Instant::now() + Duration::from_secs(300);
     let invocation = Invocation { function_arn: demo::FUNCTION_ARN, deadline };

@@ -1,10 +1,15 @@
 //! The AWS clients' common ground: HTTPS stack, time-outs, retries, and an error's cause in words.
 
+mod http;
+
 use std::error::Error;
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_config::{BehaviorVersion, ConfigLoader};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::identity::IdentityCache;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_cloudformation::config::SharedCredentialsProvider;
 use aws_sdk_cloudformation::config::interceptors::InterceptorContext;
 use aws_sdk_cloudformation::config::retry::{
     ClassifyRetry, ClientRateLimiter, RetryAction, RetryConfig, RetryPartition, TokenBucket,
@@ -12,7 +17,10 @@ use aws_sdk_cloudformation::config::retry::{
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::RequestId;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+
+use crate::config::Surroundings;
+use crate::error::Error as OurError;
 
 /// Longest wait for one attempt's whole answer. The SDK has no such bound of its own.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,21 +32,42 @@ const MAX_ATTEMPTS: u32 = 12;
 /// Longest pause between two attempts, less up to a half of it at random.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
 
-/// Loads what all clients share from the environment: Region, credentials, endpoint.
+/// What all clients share.
 ///
-/// TLS is rustls with ring: the SDK's default provider costs tens of milliseconds more on the first
-/// call of a process, and 2 MB of binary.
-pub fn loader() -> ConfigLoader {
-    let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(https)
-        .timeout_config(
-            TimeoutConfig::builder()
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                .operation_timeout(OPERATION_TIMEOUT)
-                .build(),
-        )
+/// Lambda hands a function its credentials in the environment, so no other place is looked at: the
+/// SDK's whole chain of credential providers is one more service client and half a megabyte of binary.
+///
+/// # Errors
+/// [`Error::Config`](OurError::Config) if the certificates that the environment names cannot be read.
+pub fn shared(surroundings: &Surroundings) -> Result<SdkConfig, OurError> {
+    let time_outs = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(http::Http::new(surroundings.ca_bundle.as_deref())?)
+        .region(Region::new(surroundings.region.clone()))
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .identity_cache(IdentityCache::lazy().build())
+        .timeout_config(time_outs)
         .retry_config(retries())
+        .service_config(Endpoints(surroundings.endpoints.clone()));
+    config.set_endpoint_url(surroundings.endpoint.clone());
+    config.set_use_fips(surroundings.fips);
+    config.set_use_dual_stack(surroundings.dual_stack);
+    Ok(config.build())
+}
+
+/// Endpoints of single services, by service id.
+#[derive(Debug)]
+struct Endpoints(Vec<(&'static str, String)>);
+
+impl LoadServiceConfig for Endpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let wanted = |(service, _): &&(&str, String)| key.env() == "AWS_ENDPOINT_URL" && *service == key.service_id();
+        self.0.iter().find(wanted).map(|(_, url)| url.clone())
+    }
 }
 
 /// How often and how a call is tried again.

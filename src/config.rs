@@ -1,11 +1,15 @@
 //! Every setting, its default and its limits; the only reader of the environment.
 
+mod surroundings;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::operation::CallAs;
 use crate::report::ExpectGate;
+
+pub use surroundings::Surroundings;
 
 /// When a report is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,13 +128,7 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] that names the variable, its value and what is allowed.
     pub fn from_env() -> Result<Self, Error> {
-        Self::from_lookup(|name| match std::env::var(name) {
-            Ok(value) => Ok(Some(value)),
-            Err(std::env::VarError::NotPresent) => Ok(None),
-            Err(std::env::VarError::NotUnicode(_)) => Err(Error::Config(format!(
-                "could not read the setting {name}: its value is not UTF-8, allowed is UTF-8 text"
-            ))),
-        })
+        Self::from_lookup(variable)
     }
 
     /// Reads the settings through `lookup`, which gives a variable's value by its name.
@@ -195,6 +193,17 @@ impl Config {
             },
             ledger_table,
         })
+    }
+}
+
+/// A variable of the process environment.
+fn variable(name: &str) -> Result<Option<String>, Error> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Error::Config(format!(
+            "could not read the setting {name}: its value is not UTF-8, allowed is UTF-8 text"
+        ))),
     }
 }
 

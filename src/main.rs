@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde_json::Value;
 use stackset_notifier::aws;
-use stackset_notifier::config::{Config, Logging};
+use stackset_notifier::config::{Config, Logging, Surroundings};
 use stackset_notifier::error::Error;
 use stackset_notifier::handler::{Invocation, Notifier};
 use stackset_notifier::reply::Reply;
@@ -20,7 +20,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let function: Arc<str> = logging.function_name.as_str().into();
     log::init(logging);
     let config = Config::from_env()?;
-    let notifier = Arc::new(Notifier::new(config, &aws::loader().load().await));
+    let notifier = Arc::new(Notifier::new(config, &aws::shared(&Surroundings::from_env()?)?));
     // `run()` would add a layer whose span is lost at WARN, and the request id with it.
     let service = service_fn(move |event: LambdaEvent<Value>| {
         let (notifier, function) = (Arc::clone(&notifier), Arc::clone(&function));

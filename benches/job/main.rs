@@ -1,6 +1,6 @@
 //! The whole job beside the least that it can cost, in ratios.
 //!
-//! `cargo bench --profile release --bench job [-- <options>] [job] [wait] [memory] [sweep] [start]`
+//! `cargo run --release --package job [-- <options>] [job] [wait] [memory] [sweep] [start]`
 //!
 //! Every work is a Lambda function in a process of its own and reads from a server in another, which
 //! plays back recorded answers. The works take turns, so that a slow spell of the machine hits all of
@@ -8,7 +8,7 @@
 //!
 //! - `--smoke`: a few pages and one round: does it still work? Says nothing about speed.
 //! - `--rounds <n>`
-//! - `--binary <path>`: another build of the function than this command's own.
+//! - `--binary <path>`: another build of the function than the one that is made first, with the same profile.
 //! - `--python <path>`: a Python with boto3, for the comparison with it.
 #![allow(
     clippy::print_stdout,
@@ -33,14 +33,12 @@ use function::{Function, Taken};
 use table::{Compared, Round};
 use work::Job;
 
-/// Where the server writes its CA's certificate, and the benchmark a trust store with it.
-const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
-/// Stores of trusted certificates, as distributions have them; functions read one when they start.
+/// Stores of trusted certificates, as distributions have them; the SDK reads one when a function starts.
 const SYSTEM_STORES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
-const BOTO3_HANDLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/job/boto3_handler.py");
+const BOTO3_HANDLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/boto3_handler.py");
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["serve", targets, latency, ca_file] => {
             server::serve(targets.parse().unwrap(), Duration::from_millis(latency.parse().unwrap()), ca_file);
@@ -93,9 +91,10 @@ impl Drop for Server {
 
 impl Server {
     fn start(targets: usize, latency: Duration) -> Self {
-        let ca_file = format!("{SCRATCH}/bench-ca.pem");
+        let ca_file = ca_file();
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["serve", &targets.to_string(), &latency.as_millis().to_string(), &ca_file])
+            .args(["serve", &targets.to_string(), &latency.as_millis().to_string()])
+            .arg(&ca_file)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -121,8 +120,22 @@ impl Server {
     }
 }
 
-fn trust_store() -> String {
-    format!("{SCRATCH}/bench-trust-store.pem")
+/// Builds the function apart from the yardsticks, so that it has no more in it than when it is deployed.
+fn built() -> PathBuf {
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let build = ["build", "--quiet", "--locked", "--package", "stackset-notifier", "--profile", profile];
+    assert!(Command::new(cargo).args(build).status().unwrap().success(), "could not build the function");
+    std::env::current_exe().unwrap().with_file_name("stackset-notifier")
+}
+
+/// Where the server writes its CA's certificate.
+fn ca_file() -> PathBuf {
+    std::env::current_exe().unwrap().with_file_name("bench-ca.pem")
+}
+
+fn trust_store() -> PathBuf {
+    ca_file().with_file_name("bench-trust-store.pem")
 }
 
 impl Bench {
@@ -140,7 +153,7 @@ impl Bench {
             rounds: value("--rounds").map_or(rounds, |value| value.parse().unwrap()),
             targets,
             parts: if asked.is_empty() { parts } else { asked },
-            binary: value("--binary").unwrap_or(env!("CARGO_BIN_EXE_stackset-notifier")).into(),
+            binary: value("--binary").map_or_else(built, PathBuf::from),
             python: value("--python").map(PathBuf::from),
             server: Server::start(targets, Duration::from_millis(latency)),
         }
@@ -193,8 +206,9 @@ impl Bench {
             .env("AWS_SECRET_ACCESS_KEY", "benchmark")
             .env("AWS_ENDPOINT_URL", &endpoints[0])
             .env("AWS_ENDPOINT_URL_SNS", &endpoints[1])
+            // The SDK reads the machine's store; ours has its certificates built in, boto3 brings its own.
             .env("SSL_CERT_FILE", trust_store())
-            .env("AWS_CA_BUNDLE", trust_store())
+            .env("AWS_CA_BUNDLE", ca_file())
             .env("TOPIC_ARN", work::TOPIC)
             .env("SETTLE_TIMEOUT_SECONDS", "0");
         command

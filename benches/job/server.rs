@@ -12,10 +12,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use sandbox::Aws;
+use sandbox::{Aws, loopback_tls};
 
 use crate::http::{self, Exchange};
 use crate::work::{self, Job};
@@ -29,7 +27,9 @@ pub(crate) fn serve(targets: usize, page_latency: Duration, ca_file: &str) {
     record_sweep(&aws, &mut answers);
     drop(aws);
     let answers = Arc::new(Recorded { answers, asked: AtomicU64::new(0) });
-    let tls = Arc::new(test_ca(ca_file));
+    let (tls, authority) = loopback_tls();
+    std::fs::write(ca_file, authority).unwrap();
+    let tls = Arc::new(tls);
     // CloudFormation and SNS are two hosts, so a client needs a connection to each.
     let addresses = [None, None, Some(Arc::clone(&tls)), Some(tls)].map(|tls| listen(Arc::clone(&answers), tls));
     println!("{}", addresses.join(" "));
@@ -119,22 +119,6 @@ fn record_sweep(aws: &Aws, answers: &mut Answers) {
             }
         }
     }
-}
-
-/// A certificate for the loopback, signed by an authority made up for this run.
-fn test_ca(ca_file: &str) -> ServerConfig {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    std::fs::write(ca_file, ca.pem()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &ca).unwrap();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let chain = vec![certificate.der().clone(), ca.der().clone()];
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    builder.with_no_client_auth().with_single_cert(chain, key).unwrap()
 }
 
 /// Serves each connection on a thread of its own; gives the address.

@@ -15,3 +15,4 @@ mod samples;
 mod settle;
 mod support;
 mod sweep;
+mod tls;

@@ -1,9 +1,10 @@
 //! Publishing: when, what each kind of subscriber gets, and what an error says.
 
-use sandbox::{FailedCount, Fault, Operation, Row, Scenario};
+use sandbox::{Aws, FailedCount, Fault, Operation, Row, Scenario};
 use serde_json::{Value, json};
+use stackset_notifier::config::Surroundings;
 
-use crate::support::{OPERATION, Stage, TOPIC, account, operation, stack_set};
+use crate::support::{OPERATION, Stage, TOPIC, account, operation, stack_set, surroundings};
 
 const NO_GATE: &str =
     "Function not found: arn:aws:lambda:eu-west-1:200000000001:function:AWSCloudFormationStackSetAccountGate";
@@ -134,4 +135,17 @@ async fn what_sns_refuses_is_an_error_that_names_the_topic() {
             "{text}"
         );
     }
+}
+
+/// As `AWS_ENDPOINT_URL_SNS` asks for.
+#[tokio::test]
+async fn one_service_may_be_elsewhere() {
+    let rows = vec![Row::failed(&account(1), "eu-west-1", "Internal Failure")];
+    let aws =
+        Aws::start(Scenario::new().stack_set(stack_set().operation(operation("FAILED", rows))).topic(TOPIC)).await;
+    let sns = Aws::start(Scenario::new().topic(TOPIC)).await;
+    let url = aws.url();
+    let stage = Stage::within(aws, Surroundings { endpoints: vec![("SNS", sns.url())], ..surroundings(&url) });
+    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "published");
+    assert_eq!((stage.aws.published().len(), sns.published().len()), (0, 1));
 }

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aws_sdk_cloudformation::config::{Credentials, Region};
+use aws_sdk_cloudformation::config::{Credentials, SharedCredentialsProvider};
 use sandbox::{Aws, demo};
 use serde_json::Value;
 use stackset_notifier::aws;
-use stackset_notifier::config::Config;
+use stackset_notifier::config::{Config, Surroundings};
 use stackset_notifier::handler::{Invocation, Notifier};
 use tokio::time::Instant;
 
@@ -47,12 +47,14 @@ async fn the_demo_has_an_operation_that_the_readmes_filter_takes_and_one_that_it
 async fn reported(event: &str) -> Aws {
     let event = fs::read_to_string(root().join("events").join(event)).unwrap();
     let aws = Aws::start(demo::scenario()).await;
-    let sdk = aws::loader()
-        .endpoint_url(aws.url())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("AKIDTEST", "secret", None, None, "test"))
-        .load()
-        .await;
+    let surroundings =
+        Surroundings { region: "us-east-1".to_owned(), endpoint: Some(aws.url()), ..Surroundings::default() };
+    let credentials = Credentials::new("AKIDTEST", "secret", None, None, "test");
+    let sdk = aws::shared(&surroundings)
+        .unwrap()
+        .into_builder()
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
     let config = Config::from_lookup(|name| Ok((name == "TOPIC_ARN").then(|| demo::TOPIC_ARN.to_owned()))).unwrap();
     let event: Value = serde_json::from_str(&event).unwrap();
     let deadline = Instant::now() + Duration::from_secs(300);

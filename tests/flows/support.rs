@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
-use aws_sdk_cloudformation::config::{Credentials, Region};
+use aws_sdk_cloudformation::config::{Credentials, SharedCredentialsProvider};
 use sandbox::{Aws, Operation, Published, Row, Scenario, StackSet};
 use serde_json::{Value, json};
 use stackset_notifier::aws;
-use stackset_notifier::config::Config;
+use stackset_notifier::config::{Config, Surroundings};
 use stackset_notifier::error::Error;
 use stackset_notifier::handler::{Invocation, Notifier};
 use tokio::time::Instant;
@@ -41,17 +41,24 @@ impl Stage {
     pub(crate) async fn impatient(scenario: Scenario, settings: &[(&str, &str)], attempt: Duration) -> Self {
         let aws = Aws::start(scenario.topic(TOPIC)).await;
         let url = aws.url();
-        Self::wired(aws, &url, settings, attempt).await
+        Self::wired(aws, surroundings(&url), settings, attempt)
     }
 
     /// A stage whose function looks for AWS at another address.
     pub(crate) async fn at(url: &str, scenario: Scenario) -> Self {
-        Self::wired(Aws::start(scenario).await, url, &[], Duration::from_secs(10)).await
+        Self::wired(Aws::start(scenario).await, surroundings(url), &[], Duration::from_secs(10))
     }
 
-    async fn wired(aws: Aws, url: &str, settings: &[(&str, &str)], attempt: Duration) -> Self {
-        let sdk = aws::loader()
-            .endpoint_url(url)
+    /// A stage whose function finds AWS, which runs already, where these say.
+    pub(crate) fn within(aws: Aws, surroundings: Surroundings) -> Self {
+        Self::wired(aws, surroundings, &[], Duration::from_secs(10))
+    }
+
+    fn wired(aws: Aws, surroundings: Surroundings, settings: &[(&str, &str)], attempt: Duration) -> Self {
+        let credentials = Credentials::new("AKIDTEST", "secret", None, None, "test");
+        let sdk = aws::shared(&surroundings)
+            .unwrap()
+            .into_builder()
             // The same number of attempts as in production, without its long pauses.
             .retry_config(
                 aws::retries()
@@ -59,10 +66,8 @@ impl Stage {
                     .with_max_backoff(Duration::from_millis(20)),
             )
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt).build())
-            .region(Region::new(REGION))
-            .credentials_provider(Credentials::new("AKIDTEST", "secret", None, None, "test"))
-            .load()
-            .await;
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
         let config = Config::from_lookup(|name| {
             let set = settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
             let default = match name {
@@ -156,6 +161,11 @@ impl Stage {
     pub(crate) fn actions(&self) -> Vec<String> {
         self.aws.requests().into_iter().map(|request| request.action).collect()
     }
+}
+
+/// Those of a function that finds all of AWS at one endpoint.
+pub(crate) fn surroundings(url: &str) -> Surroundings {
+    Surroundings { region: REGION.to_owned(), endpoint: Some(url.to_owned()), ..Surroundings::default() }
 }
 
 pub(crate) fn stack_set() -> StackSet {

@@ -47,6 +47,7 @@ mod rows;
 mod runtime;
 mod scenario;
 mod sns;
+mod tls;
 mod world;
 mod xml;
 
@@ -59,5 +60,6 @@ pub use crate::{
     runtime::{Invocation, Outcome, Runtime},
     scenario::{Scenario, StackSet},
     sns::Published,
+    tls::{TlsFront, loopback_tls},
     world::Request,
 };

@@ -1,0 +1,63 @@
+//! HTTPS: whom the function trusts.
+
+use std::fs;
+use std::path::PathBuf;
+
+use sandbox::{Aws, Row, Scenario, TlsFront};
+use stackset_notifier::aws;
+use stackset_notifier::config::Surroundings;
+
+use crate::support::{Stage, TOPIC, account, operation, stack_set, surroundings};
+
+async fn fronted() -> (Aws, TlsFront) {
+    let rows = vec![Row::failed(&account(1), "eu-west-1", "Internal Failure")];
+    let aws =
+        Aws::start(Scenario::new().stack_set(stack_set().operation(operation("FAILED", rows))).topic(TOPIC)).await;
+    let front = TlsFront::before(&aws.url()).await;
+    (aws, front)
+}
+
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn a_named_authority_is_trusted_and_one_connection_serves_all_calls() {
+    let (aws, front) = fronted().await;
+    let bundle = file("authority.pem", &format!("One of ours\n{}", front.authority()));
+    let stage = Stage::within(aws, Surroundings { ca_bundle: Some(bundle), ..surroundings(&front.url()) });
+    let document = stage.report("FAILED").await;
+    assert_eq!(document["counts"]["failed"], 1);
+    assert_eq!(stage.actions(), ["DescribeStackSetOperation", "ListStackSetOperationResults", "Publish"]);
+    assert_eq!(front.connections(), 1);
+}
+
+/// Another attempt would be refused, too.
+#[tokio::test]
+async fn an_unknown_authority_is_refused_at_once() {
+    let (aws, front) = fronted().await;
+    let stage = Stage::within(aws, surroundings(&front.url()));
+    let error = stage.ended("FAILED").await.unwrap_err();
+    assert_eq!(error.kind(), "ReadError");
+    assert!(error.to_string().ends_with("invalid peer certificate: UnknownIssuer"), "{error}");
+    assert_eq!(front.connections(), 1);
+    assert_eq!(stage.actions(), [""; 0]);
+}
+
+#[test]
+fn certificates_that_cannot_be_read_are_named() {
+    let read = |bundle: PathBuf| {
+        aws::shared(&Surroundings { ca_bundle: Some(bundle), ..surroundings("https://127.0.0.1:1") })
+            .unwrap_err()
+            .to_string()
+    };
+    let missing = read(PathBuf::from("/nowhere/ca.pem"));
+    let wanted = "could not read the certificates in /nowhere/ca.pem, by AWS_CA_BUNDLE: ";
+    assert!(missing.starts_with(wanted) && missing.contains("No such file"), "{missing}");
+    let none = read(file("no-authority.pem", "# nobody yet\n"));
+    assert!(none.ends_with("no-authority.pem, by AWS_CA_BUNDLE: there are none"), "{none}");
+    let broken = read(file("broken-authority.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
+    assert!(broken.contains("broken-authority.pem, by AWS_CA_BUNDLE: "), "{broken}");
+}
