@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use rows::{Ended, Key, Open, Rows, key};
 
 use crate::error::Error;
-use crate::operation::{CallAs, Operation, OperationRef, ResultStatus, TargetResult};
+use crate::numbers::count;
+use crate::operation::{CallAs, Operation, OperationRef, OperationStatus, ResultStatus, TargetResult};
 use crate::read::{Next, Pages, Reader, Results};
 use crate::report::Fold;
 
@@ -59,37 +60,21 @@ pub async fn gather(
     described: &Operation,
     pace: Pace,
 ) -> Result<Gathered, Error> {
-    let started = Instant::now();
     let mut all = Gathering {
         reader,
         operation,
         call_as,
-        failed_expected: described.failed_expected,
+        described,
         until: pace.until,
         rows: Rows::default(),
         most: 0,
         pages: Pages::default(),
     };
-    let mut unread = all.read_all(started).await?;
-    let whole = all.pages.pages;
+    let mut unread = all.read_all().await?;
     let mut rounds = 0;
     if unread.is_none() {
-        if described.status.is_terminal() {
-            let settle_until = pace.until.min(started + pace.settle);
-            let mut pause = pace.first_pause;
-            while !all.agree() && Instant::now() + pause < settle_until {
-                tokio::time::sleep(pause).await;
-                rounds += 1;
-                let in_time = if whole <= FEW_PAGES { all.read_all_again().await? } else { all.read_open().await? };
-                if !in_time {
-                    break;
-                }
-                // What is only to be confirmed need not wait longer and longer.
-                let confirm = all.rows.open.iter().all(|open| open.missing) && !all.rows.open.is_empty();
-                pause = if confirm { pace.first_pause } else { (pause * 2).min(pace.longest_pause) };
-            }
-        }
-        unread = all.doubt();
+        unread = if described.status.is_terminal() { all.settle(pace, &mut rounds).await } else { None };
+        unread = unread.or(all.doubt());
     }
     Ok(Gathered { fold: all.rows.into_fold(), pages: all.pages, rounds, unread })
 }
@@ -99,7 +84,7 @@ struct Gathering<'a> {
     reader: &'a Reader,
     operation: &'a OperationRef,
     call_as: CallAs,
-    failed_expected: Option<u64>,
+    described: &'a Operation,
     until: Instant,
     rows: Rows,
     /// Most targets that were known at one time.
@@ -108,12 +93,55 @@ struct Gathering<'a> {
 }
 
 impl Gathering<'_> {
+    /// Reads again what has not settled, until it has or time is up.
+    ///
+    /// What was read stands whatever becomes of that: an error is told, and loses nothing.
+    async fn settle(&mut self, pace: Pace, rounds: &mut u32) -> Option<String> {
+        let whole = self.pages.pages <= FEW_PAGES;
+        let settle_until = pace.until.min(Instant::now() + pace.settle);
+        let mut pause = pace.first_pause;
+        while !self.agree() {
+            let left = settle_until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            tokio::time::sleep(pause.min(left)).await;
+            *rounds += 1;
+            let read = if whole { self.read_all_again().await } else { self.read_open().await };
+            self.rows.drop_what_ended();
+            match read {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => return Some(format!("what had not settled could not be read again: {error}")),
+            }
+            // What is only to be confirmed need not wait longer and longer.
+            let confirm = !self.rows.open.is_empty() && self.rows.open.iter().all(|open| self.has_succeeded(open));
+            pause = if confirm { pace.first_pause } else { (pause * 2).min(pace.longest_pause) };
+        }
+        None
+    }
+
+    /// Whether all failures that CloudFormation itself counts are known; that count is strongly consistent.
+    fn knows_all_failed(&self) -> bool {
+        self.described.failed_expected == Some(self.rows.failed.rows()) && self.rows.failed.repeated == 0
+    }
+
+    /// Whether a target that was open and is found nowhere now can only have succeeded.
+    ///
+    /// If it may have failed or been cancelled it is waited for: it can show itself late.
+    fn has_succeeded(&self, open: &Open) -> bool {
+        // Only what had not begun can be cancelled, and only in an operation that did not succeed.
+        let cannot_be_cancelled =
+            open.row.status == Some(ResultStatus::Running) || self.described.status == OperationStatus::Succeeded;
+        open.missing && self.knows_all_failed() && cannot_be_cancelled
+    }
+
     /// Whether the rows agree with what the operation says of itself, and with those read before.
     fn agree(&mut self) -> bool {
         let failed = self.rows.failed.rows();
         self.most = self.most.max(self.rows.targets());
         self.rows.open.is_empty()
-            && self.failed_expected.is_none_or(|expected| failed >= expected)
+            && self.described.failed_expected.is_none_or(|expected| failed >= expected)
             && self.doubt().is_none()
     }
 
@@ -125,13 +153,17 @@ impl Gathering<'_> {
         } else if targets < self.most {
             Some(format!("{} results were listed at first, {targets} are now", self.most))
         } else {
-            None
+            let missing = self.rows.open.iter().filter(|open| open.missing).count();
+            let results = count(missing as u64, "result is", "results are");
+            (missing > 0).then(|| format!("{results} no longer listed by the former status"))
         }
     }
 
     /// Reads every page. When half of the time is gone, the failed and cancelled rows are read by
-    /// status, and only then the rest. Gives what is missing, if time ran out.
-    async fn read_all(&mut self, started: Instant) -> Result<Option<String>, Error> {
+    /// status, unless they are known to be there, and only then the rest. Gives what is missing, if time
+    /// ran out.
+    async fn read_all(&mut self) -> Result<Option<String>, Error> {
+        let started = Instant::now();
         let half = started + self.until.saturating_duration_since(started) / 2;
         let mut results = self.reader.results(self.operation, self.call_as, None);
         if drain(&mut results, half, &mut self.pages, |row| self.rows.add(row)).await? {
@@ -139,6 +171,9 @@ impl Gathering<'_> {
             return Ok(None);
         }
         for status in [ResultStatus::Failed, ResultStatus::Cancelled] {
+            if status == ResultStatus::Failed && self.knows_all_failed() {
+                continue;
+            }
             let mut ended = Ended::default();
             let in_time = self.read_status(&status, |row| ended.add(row)).await?;
             let known = if status == ResultStatus::Failed { &mut self.rows.failed } else { &mut self.rows.cancelled };
@@ -187,9 +222,9 @@ impl Gathering<'_> {
     /// Reads what is open, and the failed rows unless all of them are known, by status.
     ///
     /// The order is the order in which a target goes on, so that none slips through between two
-    /// reads. A target that was open and is found nowhere two times in a row has succeeded: reading
-    /// all successes again to see it would cost up to a thousand pages. Only where rows cannot be
-    /// told from each other, everything is read again.
+    /// reads. A target that was open, is found nowhere two times in a row and can neither have failed
+    /// nor been cancelled has succeeded: reading all successes again to see it would cost up to a
+    /// thousand pages. Only where rows cannot be told from each other, everything is read again.
     async fn read_open(&mut self) -> Result<bool, Error> {
         let mut known: HashMap<Key, Open> = HashMap::new();
         for open in &self.rows.open {
@@ -215,9 +250,7 @@ impl Gathering<'_> {
                 }
             }
         }
-        // The operation's own count is strongly consistent: there will be no more.
-        let all_failed = self.failed_expected == Some(self.rows.failed.rows()) && self.rows.failed.repeated == 0;
-        if !all_failed {
+        if !self.knows_all_failed() {
             let mut failed = Ended::default();
             if !self.read_status(&ResultStatus::Failed, |row| failed.add(row)).await? {
                 return Ok(false);
@@ -231,7 +264,6 @@ impl Gathering<'_> {
         if known.iter().any(lost) {
             let mut cancelled = Ended::default();
             if !self.read_status(&ResultStatus::Cancelled, |row| cancelled.add(row)).await? {
-                self.rows.drop_what_ended();
                 return Ok(false);
             }
             self.rows.cancelled = cancelled;
@@ -244,7 +276,7 @@ impl Gathering<'_> {
         }
         for open in known.into_values() {
             let ended = key(&open.row).is_some_and(|key| self.rows.has_ended(key));
-            if open.missing && !open.stranger && !ended {
+            if self.has_succeeded(&open) && !open.stranger && !ended {
                 let row = TargetResult { status: Some(ResultStatus::Succeeded), reason: None, ..open.row };
                 self.rows.settled.add(row);
             } else {

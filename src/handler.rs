@@ -187,7 +187,7 @@ impl Notifier {
         let read = gathered.pages;
         let reading = times.started.elapsed();
         let read_by = Instant::now();
-        let retries = reader.retries() - retries_before;
+        let retries = reader.retries().saturating_sub(*retries_before);
 
         let mut report = gathered.fold.finish(&About {
             operation,

@@ -46,6 +46,12 @@ pub(super) fn init(logging: Logging) {
         *meta.level() <= most && *meta.level() <= limit
     });
     tracing_subscriber::registry().with(lines.with_filter(wanted)).init();
+    // The default hook writes lines without a timestamp, a level and a request id.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let cause = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(kind = "Panic", place, "could not go on: {cause}");
+    }));
 }
 
 /// Puts this request id on every line from now on.
@@ -194,4 +200,35 @@ fn timestamp() -> String {
 /// One line at once; a log that cannot be written must not stop the function.
 fn write(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Set where this test's own process is to panic.
+    const TO_PANIC: &str = "TEST_PANICS";
+
+    #[test]
+    fn a_panic_is_a_line_of_the_log() {
+        if std::env::var_os(TO_PANIC).is_some() {
+            init(Logging { level: "FATAL".to_owned(), format: LogFormat::Json, function_name: String::new() });
+            request("r-1");
+            panic!("no way out");
+        }
+        let own = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "log::tests::a_panic_is_a_line_of_the_log", "--nocapture"])
+            .env(TO_PANIC, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&own.stdout);
+        let line: Value =
+            said.lines().find_map(|line| line.find('{').and_then(|at| serde_json::from_str(&line[at..]).ok())).unwrap();
+        assert_eq!(line["message"], "could not go on: no way out");
+        assert_eq!((&line["level"], &line["requestId"]), (&json!("ERROR"), &json!("r-1")));
+        assert!(line["place"].as_str().unwrap().starts_with("src/log.rs:"), "{line}");
+        OffsetDateTime::parse(line["timestamp"].as_str().unwrap(), &Rfc3339).unwrap();
+    }
 }

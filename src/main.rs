@@ -19,14 +19,19 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let logging = Logging::from_env();
     let function: Arc<str> = logging.function_name.as_str().into();
     log::init(logging);
-    let config = Config::from_env()?;
-    let notifier = Arc::new(Notifier::new(config, &aws::shared(&Surroundings::from_env()?)?));
+    // Also printed as the end of the process, but only this is a line of the log.
+    let notifier = notifier().inspect_err(|error| tracing::error!(kind = error.kind(), "{error}"))?;
+    let notifier = Arc::new(notifier);
     // `run()` would add a layer whose span is lost at WARN, and the request id with it.
     let service = service_fn(move |event: LambdaEvent<Value>| {
         let (notifier, function) = (Arc::clone(&notifier), Arc::clone(&function));
         async move { invoke(&notifier, &function, event).await.map_err(diagnostic) }
     });
     Runtime::new(service).run().await
+}
+
+fn notifier() -> Result<Notifier, Error> {
+    Ok(Notifier::new(Config::from_env()?, &aws::shared(&Surroundings::from_env()?)?))
 }
 
 async fn invoke(notifier: &Notifier, function: &str, event: LambdaEvent<Value>) -> Result<Reply, Error> {

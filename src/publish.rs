@@ -1,10 +1,13 @@
 //! Message -> SNS.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::interceptors::FinalizerInterceptorContextMut;
+use aws_sdk_sns::config::timeout::TimeoutConfig;
 use aws_sdk_sns::config::{ConfigBag, Intercept, Region, RuntimeComponents};
-use aws_sdk_sns::error::BoxError;
+use aws_sdk_sns::error::{BoxError, SdkError};
 use aws_sdk_sns::operation::publish::{PublishError, PublishOutput};
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_smithy_runtime_api::client::interceptors::context::Output;
@@ -14,6 +17,10 @@ use crate::aws;
 use crate::config::Topic;
 use crate::error::Error;
 use crate::render::Message;
+
+const OUT_OF_TIME: &str = "the function's time ran out";
+/// What the SDK gets to end a call whose time is over.
+const FINISH: Duration = Duration::from_millis(200);
 
 /// Takes an answer with a status of success for one, whatever became of its body: the message is
 /// accepted then, and another attempt would send it twice.
@@ -78,11 +85,17 @@ impl Publisher {
                 .map_err(|error| failed(error.to_string()))?;
             request = request.message_attributes(attribute.name, value);
         }
-        let patience = aws_sdk_sns::Config::builder().retry_partition(aws::patience());
-        let Ok(answer) = timeout_at(until, request.customize().config_override(patience).send()).await else {
-            return Err(failed("the function's time ran out".to_owned()));
+        // The SDK's own limit, unlike one from outside, lets `Accepted` see an answer that has only begun.
+        let left = until.saturating_duration_since(Instant::now());
+        let time_outs = TimeoutConfig::builder().operation_timeout(left).build();
+        let own = aws_sdk_sns::Config::builder().retry_partition(aws::patience()).timeout_config(time_outs);
+        let Ok(answer) = timeout_at(until + FINISH, request.customize().config_override(own).send()).await else {
+            return Err(failed(OUT_OF_TIME.to_owned()));
         };
         let answer = answer.map_err(|error| {
+            if matches!(error, SdkError::TimeoutError(_)) && Instant::now() >= until {
+                return failed(OUT_OF_TIME.to_owned());
+            }
             let needed = match aws::code(&error) {
                 Some("AuthorizationError" | "AccessDenied" | "AccessDeniedException") => {
                     "; the function's role needs sns:Publish on this topic"

@@ -2,9 +2,10 @@
 //!
 //! SDK types end here.
 
+mod answers;
 mod chain;
 mod lists;
-mod whole;
+mod page;
 
 pub use lists::{Operations, StackSets};
 
@@ -35,7 +36,7 @@ const PAGE_SIZE: i32 = 100;
 pub struct Reader {
     client: Client,
     region: Option<String>,
-    attempts: whole::Attempts,
+    answers: answers::Answers,
 }
 
 /// What all readers of a function share; the connections, too.
@@ -43,27 +44,24 @@ pub struct Reader {
 pub struct Source {
     config: aws_sdk_cloudformation::config::Builder,
     region: Option<String>,
-    attempts: whole::Attempts,
 }
 
 impl Source {
     /// Over the shared settings.
     pub fn new(config: &SdkConfig) -> Self {
-        let attempts = whole::Attempts::default();
-        let checked = aws_sdk_cloudformation::config::Builder::from(config)
-            .interceptor(whole::WholeAnswers::new(attempts.clone()))
+        let shared = aws_sdk_cloudformation::config::Builder::from(config)
             .retry_classifier(aws::Refusals::<DescribeStackSetOperationError>::of())
             .retry_classifier(aws::Refusals::<ListStackSetOperationResultsError>::of())
             .retry_classifier(aws::Refusals::<ListStackSetOperationsError>::of())
             .retry_classifier(aws::Refusals::<ListStackSetsError>::of());
-        Self { config: checked, region: config.region().map(ToString::to_string), attempts }
+        Self { config: shared, region: config.region().map(ToString::to_string) }
     }
 
     /// A reader for one invocation, as patient as if it were the first.
     pub fn reader(&self) -> Reader {
-        let patient = self.config.clone().retry_partition(aws::patience()).build();
-        let (region, attempts) = (self.region.clone(), self.attempts.clone());
-        Reader { client: Client::from_conf(patient), region, attempts }
+        let answers = answers::Answers::default();
+        let own = self.config.clone().interceptor(answers.clone()).retry_partition(aws::patience()).build();
+        Reader { client: Client::from_conf(own), region: self.region.clone(), answers }
     }
 }
 
@@ -131,7 +129,7 @@ impl Action {
 impl Reader {
     /// Attempts beyond the first of all calls so far.
     pub fn retries(&self) -> u64 {
-        self.attempts.retries()
+        self.answers.retries()
     }
 
     /// Describes an operation, by `until` at the latest; the answer is strongly consistent.

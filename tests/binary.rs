@@ -225,7 +225,7 @@ async fn wrong_settings_end_the_start_with_a_sentence() {
         ),
     ] {
         let mut command = command(&runtime, &aws);
-        command.env("TOPIC_ARN", demo::TOPIC_ARN).env_remove(name);
+        command.env("TOPIC_ARN", demo::TOPIC_ARN).env("AWS_LAMBDA_LOG_FORMAT", "JSON").env_remove(name);
         if let Some(value) = value {
             command.env(name, value);
         }
@@ -233,6 +233,9 @@ async fn wrong_settings_end_the_start_with_a_sentence() {
         assert!(!output.status.success());
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("ConfigError") && said.contains(text), "{text:?} in {said:?}");
+        let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&line["level"], &line["kind"]), (&json!("ERROR"), &json!("ConfigError")));
+        assert!(line["timestamp"].is_string() && line["message"].as_str().unwrap().contains(text), "{line}");
     }
 }
 

@@ -122,7 +122,8 @@ async fn a_row_that_is_first_seen_unsettled_when_others_are_read_again_is_counte
         succeeded(1).later(1, running(1).later(4, succeeded(1))),
         running(1).visible_from(1).later(4, failed(1)),
     ] {
-        let (_, document) = uncounted(among_many(vec![known.clone(), stranger.clone()])).await;
+        let late = operation("FAILED", among_many(vec![known.clone(), stranger.clone()]));
+        let document = patient(late).await.report("FAILED").await;
         let failures = u64::from(stranger.at(usize::MAX).unwrap().status.as_deref() == Some("FAILED"));
         assert_eq!(numbers(&document), [1_500, 1_500 - failures, failures, 0, 0, 0], "{stranger:?}");
         assert!(is_complete(&document), "{stranger:?}");
@@ -143,10 +144,9 @@ async fn rows_that_are_no_longer_listed_leave_an_incomplete_report() {
         let scenario = Scenario::new()
             .stack_set(stack_set().operation(operation("FAILED", rows).failed_count(FailedCount::Absent)));
         let document = Stage::with(scenario, &[("SETTLE_TIMEOUT_SECONDS", "1")]).await.report("FAILED").await;
-        assert_eq!(
-            document["completeness"]["reason"],
-            format!("{total} results were listed at first, {} are now", total - 1)
-        );
+        let reason = document["completeness"]["reason"].as_str().unwrap();
+        let wanted = format!("{total} results were listed at first, {} are now", total - 1);
+        assert!(reason.starts_with(&wanted), "{reason}");
     }
 }
 
@@ -164,7 +164,7 @@ async fn failures_that_are_all_there_are_not_read_again_for_one_late_row() {
 /// Page 2 hangs until half of the time is gone, so the failed and cancelled rows are read by filter, and then the rest.
 #[tokio::test]
 async fn a_row_that_is_cancelled_after_the_cancelled_ones_were_read_is_not_lost() {
-    let late = |i: usize| Row::pending(&account(i), EUROPE).later(4, cancelled(i));
+    let late = |i: usize| Row::pending(&account(i), EUROPE).later(3, cancelled(i));
     let rows = (0..250).map(|i| if i == 240 { late(i) } else { succeeded(i) });
     let operation = operation("FAILED", rows.collect()).moving();
     let scenario = Scenario::new()
@@ -204,7 +204,7 @@ struct Life {
 
 fn life() -> impl Strategy<Value = Life> {
     let ends = prop_oneof![Just("SUCCEEDED"), Just("FAILED"), Just("CANCELLED")];
-    let gone = [0..=2_usize, 0..=2_usize];
+    let gone = [0..=6_usize, 0..=6_usize];
     let relapse = proptest::option::weighted(0.2, (1..4_usize, 1..=2_usize));
     let running = proptest::option::of(0..4_usize);
     let hidden = prop_oneof![3 => Just(0), 1 => 1..3_usize];
@@ -213,8 +213,6 @@ fn life() -> impl Strategy<Value = Life> {
             // Only what had not begun is cancelled.
             let running = running.filter(|_| end != "CANCELLED");
             let gone = [gone[0], running.map_or(0, |_| gone[1])];
-            // A row that does both could stay out of sight for two rounds.
-            let relapse = relapse.filter(|_| gone == [0, 0]);
             Life { named, hidden, pending, gone, running, end, relapse }
         },
     )
@@ -223,10 +221,10 @@ fn life() -> impl Strategy<Value = Life> {
 impl Life {
     /// From which reading on the row has which status, or none.
     fn course(&self) -> Vec<(usize, Option<&'static str>)> {
-        let mut course = Vec::new();
+        let mut course: Vec<(usize, Option<&'static str>)> = Vec::new();
         let mut now = 0;
         let mut last = |length: usize, status| {
-            if length > 0 {
+            if length > 0 && course.last().is_none_or(|(_, before)| *before != status) {
                 course.push((now, status));
             }
             now += length;
@@ -286,7 +284,16 @@ proptest! {
         many in any::<bool>(),
         moving in proptest::bool::weighted(0.3),
         counted in proptest::bool::weighted(0.7),
+        status in prop_oneof![Just("FAILED"), Just("SUCCEEDED")],
     ) {
+        // Only an operation that fails, or is stopped, cancels what has not begun.
+        let lives: Vec<Life> = lives
+            .into_iter()
+            .map(|life| match (status, life.end) {
+                ("SUCCEEDED", "CANCELLED") => Life { end: "SUCCEEDED", ..life },
+                _ => life,
+            })
+            .collect();
         let rest = if many { ELEVEN_PAGES - lives.len() } else { 0 };
         let rows: Vec<Row> = lives
             .iter()
@@ -296,7 +303,7 @@ proptest! {
             .collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (document, first_pages) = runtime.block_on(async {
-            let mut late = operation("FAILED", rows);
+            let mut late = operation(status, rows);
             late.moving = moving;
             late.failed_count = if counted { FailedCount::FromRows } else { FailedCount::Absent };
             let settings = [("SETTLE_TIMEOUT_SECONDS", "1"), ("NOTIFY_ON", "always")];

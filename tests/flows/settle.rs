@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandbox::{FailedCount, Operation, Request, Row, Rows, Scenario};
+use sandbox::{FailedCount, Fault, FaultKind, Operation, Request, Row, Rows, Scenario};
 use serde_json::Value;
 
 use crate::support::{OPERATION, Stage, account, operation, stack_set};
@@ -39,12 +39,84 @@ pub(crate) fn numbers(document: &Value) -> [u64; 6] {
 #[tokio::test]
 async fn a_late_success_is_waited_for_without_reading_everything_again() {
     let late = Row::pending(&account(0), "eu-west-1").later(1, Row::succeeded(&account(0), "eu-west-1"));
-    let stage = patient(operation("FAILED", among_many(vec![late]))).await;
-    let document = stage.report("FAILED").await;
+    let scenario = Scenario::new().stack_set(stack_set().operation(operation("SUCCEEDED", among_many(vec![late]))));
+    let stage = Stage::with(scenario, &[("SETTLE_TIMEOUT_SECONDS", "60"), ("NOTIFY_ON", "always")]).await;
+    let document = stage.report("SUCCEEDED").await;
     assert_eq!(numbers(&document), [1_500, 1_500, 0, 0, 0, 0]);
     assert_eq!(document["completeness"]["complete"], true);
     // Found nowhere, and once more to be sure; the failed rows are all there by the operation's own count.
     assert_eq!(read_again(&stage), ["PENDING", "RUNNING", "CANCELLED", "PENDING", "RUNNING", "CANCELLED"]);
+}
+
+/// It may still turn out to have been cancelled, or to have failed where nobody counts.
+#[tokio::test]
+async fn a_row_that_vanishes_is_no_success_where_it_may_be_none() {
+    let pending = Row::pending(&account(0), "eu-west-1").later(1, Row::succeeded(&account(0), "eu-west-1"));
+    let running = Row::running(&account(0), "eu-west-1").later(1, Row::succeeded(&account(0), "eu-west-1"));
+    for (row, count) in [(pending, FailedCount::FromRows), (running, FailedCount::Absent)] {
+        let status = row.status.clone().unwrap().to_lowercase();
+        let scenario = Scenario::new()
+            .stack_set(stack_set().operation(operation("FAILED", among_many(vec![row])).failed_count(count)));
+        let stage = Stage::with(scenario, &[("SETTLE_TIMEOUT_SECONDS", "1")]).await;
+        let document = stage.report("FAILED").await;
+        assert_eq!((&document["counts"]["succeeded"], &document["counts"][&status]), (&1_499.into(), &1.into()));
+        let reason = document["completeness"]["reason"].as_str().unwrap();
+        assert!(reason.starts_with("1 result is no longer listed by the former status; "), "{reason}");
+        assert!(read_again(&stage).iter().all(|filter| filter != "everything"));
+    }
+}
+
+/// 15 pages take longer than the time for settling, which begins when they are read.
+#[tokio::test]
+async fn the_time_for_settling_begins_when_everything_was_read() {
+    let failed = Row::failed(&account(0), "eu-west-1", "Rate exceeded");
+    let late = Row::running(&account(0), "eu-west-1").later(2, failed);
+    let scenario = Scenario::new()
+        .stack_set(stack_set().operation(operation("FAILED", among_many(vec![late]))))
+        .latency(Duration::from_millis(80));
+    let document = Stage::with(scenario, &[("SETTLE_TIMEOUT_SECONDS", "1")]).await.report("FAILED").await;
+    assert_eq!(numbers(&document), [1_500, 1_499, 1, 0, 0, 0]);
+    assert_eq!(document["completeness"]["complete"], true, "{}", document["completeness"]);
+}
+
+/// Whether it passes or lasts, it costs none of what was read.
+#[tokio::test]
+async fn an_error_while_settling_loses_nothing() {
+    for (kind, lasts) in [
+        (FaultKind::Throttling, true),
+        (FaultKind::InternalFailure, true),
+        (FaultKind::CutXml, true),
+        (FaultKind::EmptyToken, true),
+        (FaultKind::Throttling, false),
+        (FaultKind::InternalFailure, false),
+        (FaultKind::RenamedTag, false),
+        (FaultKind::Reset, false),
+    ] {
+        // More than a page of each list that is read again.
+        let late = |i: usize| {
+            Row::running(&account(i), "eu-west-1").later(2, Row::failed(&account(i), "eu-west-1", "Rate exceeded"))
+        };
+        let rows = among_many((0..150).map(late).collect());
+        for list in ["RUNNING", "FAILED"] {
+            let fault = Fault::on(RESULTS, kind.clone()).with_param("Filters.member.1.Values", list);
+            let fault = if lasts { fault } else { fault.once() };
+            let scenario =
+                Scenario::new().stack_set(stack_set().operation(operation("FAILED", rows.clone()))).fault(fault);
+            let document = Stage::with(scenario, &[("SETTLE_TIMEOUT_SECONDS", "60")]).await.report("FAILED").await;
+            let cell = format!("{kind:?} of {list}, lasts {lasts}");
+            assert_eq!(document["counts"]["total"], 1_500, "{cell}");
+            assert_eq!(document["counts"]["succeeded"], 1_350, "{cell}");
+            let reason = document["completeness"]["reason"].as_str().unwrap_or_default();
+            if lasts {
+                assert!(
+                    reason.starts_with("what had not settled could not be read again: could not list"),
+                    "{cell}: {reason}"
+                );
+            } else {
+                assert_eq!((&document["counts"]["failed"], reason), (&150.into(), ""), "{cell}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

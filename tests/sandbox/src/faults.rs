@@ -59,6 +59,8 @@ pub enum FaultKind {
     LostAnswer,
     /// The call is carried out and half of the promised body is sent.
     ResetMidBody,
+    /// The call is carried out and half of the promised body is sent, and then nothing more until the server stops.
+    Stall,
     /// No answer, until the server stops; the call is not carried out.
     Hang,
     /// The call is carried out, but there is no answer until the server stops.
@@ -69,6 +71,8 @@ pub enum FaultKind {
     CutXml,
     /// HTTP 200 with a tag that closes what was never opened, halfway through the rows.
     MalformedXml,
+    /// HTTP 200 with an element that is closed under another name, halfway through the rows.
+    RenamedTag,
     /// A proxy's HTML page with a 502; the call is not carried out.
     NotXml,
     /// The page hands out the token that leads to itself: the one that it was asked with, if there was one.
@@ -217,9 +221,19 @@ pub(crate) fn malform(mut body: String) -> String {
     body
 }
 
+/// The body with another name in the first closing tag after that place.
+pub(crate) fn rename(mut body: String) -> String {
+    let at = spoil_at(&body);
+    if let Some(tag) = body[at..].find("</").map(|tag| at + tag) {
+        let end = body[tag..].find('>').map_or(body.len(), |end| tag + end);
+        body.replace_range(tag..end, "</Mangled");
+    }
+    body
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{cut, malform};
+    use super::{cut, malform, rename};
 
     #[test]
     fn a_cut_falls_into_the_middle_row() {
@@ -227,6 +241,7 @@ mod tests {
                     <member><Account>222222222222</Account></member></R>";
         assert_eq!(cut(body.to_owned()), "<R><member><Account>111111111111</Account></member><member><Account>2222");
         assert!(malform(body.to_owned()).contains("<Account>2222</Mangled>22222222</Account>"));
+        assert!(rename(body.to_owned()).ends_with("<member><Account>222222222222</Mangled></member></R>"));
         assert_eq!(cut("<R>é</R>".to_owned()), "<R>");
     }
 }

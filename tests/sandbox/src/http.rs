@@ -53,13 +53,13 @@ impl Reply {
     }
 
     /// Promises the whole body and breaks off in its middle.
-    pub(crate) fn half(status: u16, body: String, request_id: String) -> Self {
+    pub(crate) fn half(status: u16, body: String, request_id: String, then: Break) -> Self {
         let promised = body.len().to_string();
         let mut half = Bytes::from(body);
         half.truncate(half.len() / 2);
         let mut reply = Self::xml(status, String::new(), request_id).header(CONTENT_LENGTH, &promised);
         if let Self::Answer(response) = &mut reply {
-            *response.body_mut() = Payload { data: Some(half), breaks: true, flushed: false };
+            *response.body_mut() = Payload { data: Some(half), breaks: Some(then), flushed: false };
         }
         reply
     }
@@ -97,17 +97,26 @@ impl Reply {
     }
 }
 
+/// How a body breaks off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Break {
+    /// With the connection.
+    Reset,
+    /// By saying no more.
+    Silence,
+}
+
 /// A body in one piece, which may break off after it.
 #[derive(Debug)]
 pub(crate) struct Payload {
     data: Option<Bytes>,
-    breaks: bool,
+    breaks: Option<Break>,
     flushed: bool,
 }
 
 impl Payload {
     fn whole(data: Bytes) -> Self {
-        Self { data: Some(data).filter(|data| !data.is_empty()), breaks: false, flushed: false }
+        Self { data: Some(data).filter(|data| !data.is_empty()), breaks: None, flushed: false }
     }
 }
 
@@ -119,24 +128,27 @@ impl Body for Payload {
         if let Some(data) = self.data.take() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
-        if !self.breaks {
+        let Some(then) = self.breaks else {
             return Poll::Ready(None);
-        }
+        };
         if !self.flushed {
             // hyper flushes only when the body has it wait; otherwise the half would be lost with the connection.
             self.flushed = true;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
+        if then == Break::Silence {
+            return Poll::Pending;
+        }
         Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into())))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none() && !self.breaks
+        self.data.is_none() && self.breaks.is_none()
     }
 
     fn size_hint(&self) -> hyper::body::SizeHint {
-        if self.breaks {
+        if self.breaks.is_some() {
             return hyper::body::SizeHint::default();
         }
         hyper::body::SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64))

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     calls, cloudformation, dynamodb,
     faults::{self, FaultKind, Fired},
-    http::Reply,
+    http::{Break, Reply},
     ids,
     pages::{Rendered, Tokens, Turn},
     query::{self, Call, Refusal},
@@ -164,7 +164,9 @@ impl World {
         match fault {
             Some(FaultKind::LostAnswer) => Reply::Close,
             Some(FaultKind::Silence) => Reply::Never,
-            Some(FaultKind::ResetMidBody) => Reply::half(status, body, request_id),
+            Some(FaultKind::ResetMidBody) => Reply::half(status, body, request_id, Break::Reset),
+            Some(FaultKind::Stall) => Reply::half(status, body, request_id, Break::Silence),
+            Some(FaultKind::RenamedTag) => Reply::xml(status, faults::rename(body), request_id),
             Some(FaultKind::CutXml) => Reply::xml(status, faults::cut(body), request_id),
             Some(FaultKind::MalformedXml) => Reply::xml(status, faults::malform(body), request_id),
             _ => Reply::xml(status, body, request_id),

@@ -77,8 +77,12 @@ fn connections_break_where_they_should() {
 
 #[test]
 fn bodies_are_spoiled_but_whole() {
-    let aws =
-        aws([list(FaultKind::CutXml).call(1), list(FaultKind::MalformedXml).call(2), list(FaultKind::NotXml).call(3)]);
+    let aws = aws([
+        list(FaultKind::CutXml).call(1),
+        list(FaultKind::MalformedXml).call(2),
+        list(FaultKind::NotXml).call(3),
+        list(FaultKind::RenamedTag).call(4),
+    ]);
     let cut = page(&aws, None).unwrap();
     assert_eq!(cut.status, 200);
     assert_eq!(cut.header("content-length"), Some(&*cut.body.len().to_string()));
@@ -90,6 +94,8 @@ fn bodies_are_spoiled_but_whole() {
     let proxy = page(&aws, None).unwrap();
     assert_eq!(proxy.status, 502);
     assert!(proxy.body.starts_with("<html>"));
+    let renamed = page(&aws, None).unwrap();
+    assert!(renamed.body.contains("<Account>000000000050</Mangled>"), "{renamed:?}");
 }
 
 #[test]
