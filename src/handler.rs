@@ -167,7 +167,7 @@ impl Notifier {
         if seen.is_loud {
             let message = render::message(&seen.report)?;
             rendered = Instant::now();
-            seen.done.message_id = self.publisher.publish(&message, times.publishing_ends).await?;
+            seen.done.message_id = self.publisher.publish(message, times.publishing_ends).await?;
             seen.done.action = Action::Published;
         }
         seen.log(rendered);

@@ -68,19 +68,19 @@ impl Publisher {
     ///
     /// # Errors
     /// [`Error::Publish`] that names the topic and AWS's code, message and request id.
-    pub async fn publish(&self, message: &Message, until: Instant) -> Result<Option<String>, Error> {
+    pub async fn publish(&self, message: Message, until: Instant) -> Result<Option<String>, Error> {
         let failed = |cause: String| Error::Publish(format!("could not publish to topic {}: {cause}", self.topic.arn));
         let mut request = self
             .client
             .publish()
             .topic_arn(&self.topic.arn)
-            .subject(&message.subject)
+            .subject(message.subject)
             .message_structure("json")
-            .message(&message.body);
-        for attribute in &message.attributes {
+            .message(message.body);
+        for attribute in message.attributes {
             let value = MessageAttributeValue::builder()
                 .data_type(attribute.data_type)
-                .string_value(&attribute.value)
+                .string_value(attribute.value)
                 .build()
                 .map_err(|error| failed(error.to_string()))?;
             request = request.message_attributes(attribute.name, value);

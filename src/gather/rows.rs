@@ -97,9 +97,9 @@ impl Rows {
 
     pub(super) fn into_fold(self) -> Fold {
         let mut fold = self.settled;
+        self.open.into_iter().for_each(|open| fold.add(open.row));
         fold.merge(self.failed.fold);
         fold.merge(self.cancelled.fold);
-        self.open.into_iter().for_each(|open| fold.add(open.row));
         fold
     }
 }

@@ -185,7 +185,7 @@ impl Fold {
 
     /// Takes in what another fold has; the two must not hold the same rows.
     pub fn merge(&mut self, other: Self) {
-        self.names.extend(other.names);
+        // Its names only spare memory while rows come, and are not worth the room for both.
         self.counts.merge(other.counts);
         for (region, tally) in other.by_region {
             *self.by_region.entry(region).or_default() += tally;

@@ -116,7 +116,7 @@ fn both(
 
 /// The operation's own preferences, with its Region order cut to these Regions: without them the
 /// CLI would go back to a failure tolerance of zero.
-fn preferences<'a>(scope: &Scope<'_>, regions: Option<&BTreeSet<&str>>) -> Vec<Cow<'a, str>> {
+fn preferences<'a>(scope: &Scope<'_>, regions: Option<&[&str]>) -> Vec<Cow<'a, str>> {
     let told = &scope.described.preferences;
     let order: Vec<&str> = told
         .region_order
@@ -234,6 +234,10 @@ fn left_out(n: u64, which: &str) -> String {
 /// An account and its organizational unit.
 type Account<'a> = (&'a str, Option<&'a str>);
 
+fn account_of(target: &Target) -> (Option<&str>, Option<&str>) {
+    (target.account.as_deref(), target.organizational_unit_id.as_deref())
+}
+
 fn per_region_set(
     scope: &Scope<'_>,
     verb: &str,
@@ -241,36 +245,38 @@ fn per_region_set(
     again: &[&Target],
     unitless: &mut u64,
 ) -> Vec<String> {
-    let mut regions_of: BTreeMap<Account<'_>, BTreeSet<&str>> = BTreeMap::new();
-    for target in again {
-        if let (Some(account), Some(region)) = (&target.account, &target.region) {
-            let unit = target.organizational_unit_id.as_deref();
-            regions_of.entry((account, unit)).or_default().insert(region);
-        }
-    }
-    let mut accounts_of: BTreeMap<BTreeSet<&str>, Vec<Account<'_>>> = BTreeMap::new();
-    for ((account, unit), regions) in regions_of {
+    // Sorted and cut, not collected into sets: those would take more memory than the report itself.
+    let mut again = again.to_vec();
+    again.sort_by(|a, b| account_of(a).cmp(&account_of(b)).then_with(|| a.region.cmp(&b.region)));
+    let mut accounts_of: BTreeMap<Vec<&str>, Vec<Account<'_>>> = BTreeMap::new();
+    let mut regions: Vec<&str> = Vec::new();
+    for targets in again.chunk_by(|a, b| account_of(a) == account_of(b)) {
+        let Some((Some(account), unit)) = targets.first().map(|target| account_of(target)) else {
+            continue;
+        };
+        regions.clear();
+        regions.extend(targets.iter().filter_map(|target| target.region.as_deref()));
+        regions.dedup();
         if scope.service_managed && unit.is_none() {
             *unitless += regions.len() as u64;
             continue;
         }
-        accounts_of.entry(regions).or_default().push((account, unit));
+        match accounts_of.get_mut(regions.as_slice()) {
+            Some(accounts) => accounts.push((account, unit)),
+            None => drop(accounts_of.insert(regions.clone(), vec![(account, unit)])),
+        }
     }
-    let mut parts: Vec<(&BTreeSet<&str>, &[Account<'_>])> = accounts_of
+    let mut parts: Vec<(&[&str], &[Account<'_>])> = accounts_of
         .iter()
-        .flat_map(|(regions, accounts)| accounts.chunks(ACCOUNTS_PER_COMMAND).map(move |chunk| (regions, chunk)))
+        .flat_map(|(regions, accounts)| {
+            accounts.chunks(ACCOUNTS_PER_COMMAND).map(move |chunk| (regions.as_slice(), chunk))
+        })
         .collect();
     parts.sort_by_key(|(regions, accounts)| Reverse(regions.len() * accounts.len()));
     parts.into_iter().map(|(regions, accounts)| part(scope, verb, flag, regions, accounts)).collect()
 }
 
-fn part(
-    scope: &Scope<'_>,
-    verb: &str,
-    flag: Option<&str>,
-    regions: &BTreeSet<&str>,
-    accounts: &[Account<'_>],
-) -> String {
+fn part(scope: &Scope<'_>, verb: &str, flag: Option<&str>, regions: &[&str], accounts: &[Account<'_>]) -> String {
     // An account may be there twice, once in each of two organizational units.
     let names: BTreeSet<&str> = accounts.iter().map(|(account, _)| *account).collect();
     let names: Vec<&str> = names.into_iter().collect();

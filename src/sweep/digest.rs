@@ -132,7 +132,7 @@ impl Round<'_> {
         let message = render::digest::message(digest)?;
         let left = deadline.saturating_duration_since(Instant::now());
         let publishing =
-            pin!(self.notifier.publisher.publish(&message, deadline - (RECORDS + LAST_WORDS).min(left / 4)));
+            pin!(self.notifier.publisher.publish(message, deadline - (RECORDS + LAST_WORDS).min(left / 4)));
         let holding = pin!(join_all(mine.iter().map(|(_, guard)| guard.during(pending::<Infallible>()))));
         match select(publishing, holding).await {
             Either::Left((published, _)) => published,
