@@ -58,10 +58,13 @@ fn variables(template: &Yaml) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
+/// The configuration; one that cannot sweep is none here.
 fn read(settings: &[(&str, &str)]) -> Result<Config, Error> {
-    Config::from_lookup(|name| {
+    let config = Config::from_lookup(|name| {
         Ok(settings.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
-    })
+    })?;
+    config.sweep.as_ref().map_err(Clone::clone)?;
+    Ok(config)
 }
 
 /// A configuration as text: two are the same when they read the same.
