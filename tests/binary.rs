@@ -400,6 +400,37 @@ async fn errors_are_logged_with_the_request_id_at_every_level() {
     assert!(text.starts_with("ERROR ") && text.contains("could not read the field detail.stack-set-arn"), "{text}");
 }
 
+/// The metrics of a log, as CloudWatch finds them: lines that are JSON, whatever the others are.
+fn metrics_of(log: &str) -> Vec<Value> {
+    let records = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    records.filter(|line| line["_aws"].is_object()).collect()
+}
+
+#[tokio::test]
+async fn metrics_are_json_also_where_lambda_has_no_json_logs() {
+    // In AWS GovCloud (US) Lambda takes the format Text only, and sets no level.
+    for (name, numbers) in [
+        ("operation-failed.json", json!({"ReportsPublished": 1, "TargetsFailed": 179, "IncompleteReports": 0})),
+        ("scheduled-by-rule.json", json!({"SweepStackSets": 1, "SweepOperations": 5, "SweepsUnfinished": 0})),
+    ] {
+        let settings = [("AWS_LAMBDA_LOG_FORMAT", "Text")];
+        let log = log_with(demo::scenario(), &settings, &format!("text-{name}.log"), &event(name)).await;
+        assert!(log.lines().any(|line| line.starts_with(" INFO ") && line.contains("operation reported")), "{log}");
+        let metrics = metrics_of(&log);
+        let has = |line: &Value| numbers.as_object().unwrap().iter().all(|(name, number)| line[name] == *number);
+        assert_eq!(metrics.iter().filter(|line| has(line)).count(), 1, "{name}: {metrics:?}");
+        for line in &metrics {
+            let directive = &line["_aws"]["CloudWatchMetrics"][0];
+            assert_eq!(
+                (&directive["Dimensions"], &line["FunctionName"]),
+                (&json!([["FunctionName"]]), &json!("stackset-notifier"))
+            );
+            let named = directive["Metrics"].as_array().unwrap();
+            assert!(named.iter().all(|metric| line[metric["Name"].as_str().unwrap()].is_u64()), "{line}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_report_leaves_its_metrics_in_the_log() {
     let log = lines(&log_of("INFO", "JSON", &event("operation-failed.json")).await);

@@ -317,6 +317,24 @@ def test_the_notifier_has_no_type_that_some_partition_lacks():
     assert not [kind for kind in kinds if kind.startswith("AWS::Chatbot::")]
 
 
+@pytest.mark.parametrize("region, format, traces", [
+    ("eu-central-1", "JSON", True), ("cn-north-1", "JSON", False), ("us-gov-west-1", "Text", True),
+])
+def test_other_partitions(deploy, region, format, traces):
+    """AWS documents that GovCloud lacks Lambda's JSON logs, and China its integration with X-Ray."""
+    for number, (asked, level) in enumerate([("Active", "DEBUG"), ("PassThrough", "INFO")]):
+        stack = deploy(name=f"s{number}", region=region, Tracing=asked, LogLevel=level)
+        function = stack.properties("Function")
+        # Lambda takes levels with the format JSON only.
+        levels = {"ApplicationLogLevel": level, "SystemLogLevel": "INFO"} if format == "JSON" else {}
+        assert function["LoggingConfig"] == {"LogFormat": format, "LogGroup": stack.ref("LogGroup"), **levels}
+        mode = asked if traces else "PassThrough"
+        assert function["TracingConfig"] == {"Mode": mode}
+        (policy,) = stack.properties("FunctionRole")["Policies"]
+        said = {one["Sid"] for one in statements(policy["PolicyDocument"])}
+        assert ("WriteTraces" in said) == (mode == "Active")
+
+
 @pytest.mark.parametrize("name", ["forwarder", "f" * 60, "StackSet-" + "f" * 50 + "-" + UUID])
 def test_the_forwarding_role_trusts_its_rule_whatever_the_stack_is_called(deploy, name):
     """The rule's name is generated: a rule's has at most 64 characters, so a long stack name is cut."""
