@@ -74,8 +74,10 @@ pub struct Config {
     /// DynamoDB table of what was told already (`LEDGER_TABLE`); without one, an event that comes
     /// twice is told twice.
     pub ledger_table: Option<String>,
-    /// How the schedule's sweep goes.
-    pub sweep: Sweep,
+    /// How the schedule's sweep goes, or what is wrong with its settings.
+    ///
+    /// Many of them have to fit each other. One that does not is no reason to leave events untold.
+    pub sweep: Result<Sweep, Error>,
 }
 
 /// How log lines are written.
@@ -134,14 +136,14 @@ impl Config {
     /// Reads the settings through `lookup`, which gives a variable's value by its name.
     ///
     /// # Errors
-    /// Those of `lookup`, and [`Error::Config`] as for [`Config::from_env`].
+    /// Those of `lookup`, and [`Error::Config`] as for [`Config::from_env`]. Those of the sweep's own settings are kept
+    /// in [`Config::sweep`].
     pub fn from_lookup(lookup: impl Fn(&str) -> Result<Option<String>, Error>) -> Result<Self, Error> {
         let setting = |name: &'static str| -> Result<Option<String>, Error> {
             // A template parameter left empty arrives as an empty variable: the same as unset.
             Ok(lookup(name)?.filter(|value| !value.is_empty()))
         };
         let ledger_table = setting("LEDGER_TABLE")?.map(table).transpose()?;
-        let (interval, lookback) = times(setting("SWEEP_SCHEDULE")?, setting("SWEEP_LOOKBACK_HOURS")?, &ledger_table)?;
         Ok(Self {
             topic: topic(setting("TOPIC_ARN")?)?,
             call_as: choice(
@@ -170,28 +172,36 @@ impl Config {
                 0..=600,
                 "seconds",
             )?),
-            sweep: Sweep {
-                mode: choice(
-                    "SWEEP_MODE",
-                    setting("SWEEP_MODE")?,
-                    &[("each", SweepMode::Each), ("digest", SweepMode::Digest)],
-                )?,
-                interval,
-                lookback,
-                stuck_after: Some(hours("STUCK_AFTER_HOURS", setting("STUCK_AFTER_HOURS")?, 6, 0..=168)?)
-                    .filter(|time| !time.is_zero()),
-                concurrency: usize::try_from(number(
-                    "SWEEP_CONCURRENCY",
-                    setting("SWEEP_CONCURRENCY")?,
-                    4,
-                    1..=16,
-                    "numbers",
-                )?)
-                .unwrap_or(1),
-                owner: owner(setting("STACK_SET_OWNER_ACCOUNT_ID")?)?,
-                names: names(setting("STACK_SET_NAME_PATTERN")?)?,
-            },
+            sweep: Sweep::read(setting, ledger_table.is_some()),
             ledger_table,
+        })
+    }
+}
+
+impl Sweep {
+    /// Reads the settings of the sweep; `recorded` says whether there is a ledger.
+    fn read(setting: impl Fn(&'static str) -> Result<Option<String>, Error>, recorded: bool) -> Result<Self, Error> {
+        let (interval, lookback) = times(setting("SWEEP_SCHEDULE")?, setting("SWEEP_LOOKBACK_HOURS")?, recorded)?;
+        Ok(Self {
+            mode: choice(
+                "SWEEP_MODE",
+                setting("SWEEP_MODE")?,
+                &[("each", SweepMode::Each), ("digest", SweepMode::Digest)],
+            )?,
+            interval,
+            lookback,
+            stuck_after: Some(hours("STUCK_AFTER_HOURS", setting("STUCK_AFTER_HOURS")?, 6, 0..=168)?)
+                .filter(|time| !time.is_zero()),
+            concurrency: usize::try_from(number(
+                "SWEEP_CONCURRENCY",
+                setting("SWEEP_CONCURRENCY")?,
+                4,
+                1..=16,
+                "numbers",
+            )?)
+            .unwrap_or(1),
+            owner: owner(setting("STACK_SET_OWNER_ACCOUNT_ID")?)?,
+            names: names(setting("STACK_SET_NAME_PATTERN")?)?,
         })
     }
 }
@@ -265,13 +275,13 @@ fn hours(name: &str, value: Option<String>, default: u64, allowed: RangeInclusiv
 fn times(
     schedule: Option<String>,
     lookback: Option<String>,
-    table: &Option<String>,
+    recorded: bool,
 ) -> Result<(Option<Duration>, Duration), Error> {
     let schedule = schedule.unwrap_or_else(|| "rate(1 hour)".to_owned());
     let lookback = hours("SWEEP_LOOKBACK_HOURS", lookback, 24, 1..=168)?;
     let wrong = |why: String| Err(Error::Config(why));
     match interval(&schedule)? {
-        None if table.is_none() => wrong(format!(
+        None if !recorded => wrong(format!(
             "could not read the setting SWEEP_SCHEDULE: it is {schedule:?}, which does not tell when the last sweep was; \
              without LEDGER_TABLE allowed is rate(<number> <minutes, hours or days>)"
         )),
@@ -360,6 +370,16 @@ mod tests {
         Config::from_lookup(|name| Ok(vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())))
     }
 
+    /// Settings without which events are told all the same.
+    const OF_THE_SWEEP: [&str; 7] = [
+        "SWEEP_SCHEDULE",
+        "SWEEP_MODE",
+        "SWEEP_LOOKBACK_HOURS",
+        "STUCK_AFTER_HOURS",
+        "SWEEP_CONCURRENCY",
+        "STACK_SET_OWNER_ACCOUNT_ID",
+        "STACK_SET_NAME_PATTERN",
+    ];
     const TOPIC: (&str, &str) = ("TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:111111111111:alerts");
 
     #[test]
@@ -372,10 +392,11 @@ mod tests {
         assert_eq!(config.settle_timeout, Duration::from_secs(60));
         assert_eq!(config.ledger_table, None);
         let hour = Duration::from_secs(3_600);
-        assert_eq!((config.sweep.mode, config.sweep.interval), (SweepMode::Each, Some(hour)));
-        assert_eq!((config.sweep.lookback, config.sweep.stuck_after), (24 * hour, Some(6 * hour)));
-        assert_eq!((config.sweep.concurrency, config.sweep.owner), (4, None));
-        assert_eq!(config.sweep.names, "*");
+        let sweep = config.sweep.unwrap();
+        assert_eq!((sweep.mode, sweep.interval), (SweepMode::Each, Some(hour)));
+        assert_eq!((sweep.lookback, sweep.stuck_after), (24 * hour, Some(6 * hour)));
+        assert_eq!((sweep.concurrency, sweep.owner), (4, None));
+        assert_eq!(sweep.names, "*");
     }
 
     #[test]
@@ -394,7 +415,7 @@ mod tests {
     #[test]
     fn settings_of_the_sweep() {
         let table = ("LEDGER_TABLE", "told");
-        let sweep = |name: &str, value: &str| read(&[TOPIC, table, (name, value)]).unwrap().sweep;
+        let sweep = |name: &str, value: &str| read(&[TOPIC, table, (name, value)]).unwrap().sweep.unwrap();
         assert_eq!(sweep("SWEEP_MODE", "digest").mode, SweepMode::Digest);
         assert_eq!(sweep("STUCK_AFTER_HOURS", "0").stuck_after, None);
         assert_eq!(sweep("SWEEP_CONCURRENCY", "16").concurrency, 16);
@@ -413,8 +434,8 @@ mod tests {
 
     #[test]
     fn the_look_back_is_at_least_two_intervals() {
-        fn both(schedule: &str, lookback: &str) -> Result<Config, Error> {
-            read(&[TOPIC, ("SWEEP_SCHEDULE", schedule), ("SWEEP_LOOKBACK_HOURS", lookback)])
+        fn both(schedule: &str, lookback: &str) -> Result<Sweep, Error> {
+            read(&[TOPIC, ("SWEEP_SCHEDULE", schedule), ("SWEEP_LOOKBACK_HOURS", lookback)]).unwrap().sweep
         }
         for (schedule, least) in [("rate(30 minutes)", "1"), ("rate(31 minutes)", "2"), ("rate(3 days)", "144")] {
             assert!(both(schedule, least).is_ok(), "{schedule}");
@@ -434,7 +455,7 @@ mod tests {
         // Of a cron expression nobody knows.
         let cron =
             [TOPIC, ("SWEEP_SCHEDULE", "cron(0 8 * * ? *)"), ("SWEEP_LOOKBACK_HOURS", "1"), ("LEDGER_TABLE", "told")];
-        assert!(read(&cron).is_ok());
+        assert!(read(&cron).unwrap().sweep.is_ok());
     }
 
     #[test]
@@ -541,7 +562,12 @@ mod tests {
                  3 to 255 letters, digits, underscores, hyphens and dots",
             ),
         ] {
-            let error = read(&vars).unwrap_err();
+            let of_the_sweep = OF_THE_SWEEP.iter().any(|name| vars.iter().any(|(key, _)| key == name));
+            let error = match read(&vars) {
+                Ok(config) if of_the_sweep => config.sweep.unwrap_err(),
+                Err(error) if !of_the_sweep => error,
+                other => panic!("events are told whatever is wrong with the sweep, and only then: {other:?}"),
+            };
             assert_eq!(error.to_string(), text);
             assert_eq!(error.kind(), "ConfigError");
         }

@@ -6,8 +6,9 @@ use std::fmt;
 ///
 /// Lambda shows [`Error::kind`] as `errorType` and the [`Display`](fmt::Display) text as
 /// `errorMessage`. Both hold no secret and no event body.
+#[derive(Clone)]
 pub enum Error {
-    /// A setting is missing or wrong; the function cannot start.
+    /// A setting is missing or wrong. The function cannot start, or, with one of the sweep, cannot sweep.
     Config(String),
     /// A terminal operation event or a manual request does not name what to report.
     Event(String),

@@ -74,7 +74,7 @@ impl Notifier {
     /// # Errors
     /// [`Error`] of the step that failed; nothing has been published then. An event whose operation
     /// another invocation is about to tell is [`Error::InProgress`]: Lambda tries it again, and so
-    /// nothing is lost if the other one fails.
+    /// nothing is lost if the other one fails. A sweep whose settings are wrong is [`Error::Config`].
     pub async fn handle(&self, payload: &Value, invocation: &Invocation<'_>) -> Result<Reply, Error> {
         let home = Home::from_function_arn(invocation.function_arn);
         let done = match event::parse(payload, &home)? {
@@ -199,7 +199,8 @@ impl Notifier {
         });
         report.attempt = attempt;
         if let (Trigger::Stuck { .. }, Some(progress)) = (trigger, &mut report.in_progress) {
-            progress.stuck_after_hours = self.config.sweep.stuck_after.map(|after| after.as_secs() / 3_600);
+            let stuck_after = self.config.sweep.as_ref().ok().and_then(|sweep| sweep.stuck_after);
+            progress.stuck_after_hours = stuck_after.map(|after| after.as_secs() / 3_600);
         }
         let problems = report.problems();
         let mut done = Done::about(operation, &report, read.pages);

@@ -31,7 +31,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 fn notifier() -> Result<Notifier, Error> {
-    Ok(Notifier::new(Config::from_env()?, &aws::shared(&Surroundings::from_env()?)?))
+    let config = Config::from_env()?;
+    if let Err(error) = &config.sweep {
+        tracing::warn!(kind = error.kind(), "{error}; events are reported, sweeps are not made");
+    }
+    Ok(Notifier::new(config, &aws::shared(&Surroundings::from_env()?)?))
 }
 
 async fn invoke(notifier: &Notifier, function: &str, event: LambdaEvent<Value>) -> Result<Reply, Error> {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::time::{Duration, Instant};
 use tracing::{info, warn};
 
-use crate::config::SweepMode;
+use crate::config::{self, SweepMode};
 use crate::error::Error;
 use crate::event::{Home, Request};
 use crate::handler::{self, Notifier, PUBLISH_RESERVE, Seen};
@@ -140,12 +140,13 @@ impl Notifier {
     /// throttling of one slows all of them down.
     ///
     /// # Errors
-    /// [`Error::Read`] if nothing could be read at all: no list of stack sets, or none of the stack
-    /// sets on it. [`Error::Publish`] or [`Error::Render`] if there was something to publish and none of
-    /// it could be. Any other failure is in the reply, and the sweep goes on.
+    /// [`Error::Config`] if the sweep's settings are wrong. [`Error::Read`] if nothing could be read at
+    /// all: no list of stack sets, or none of the stack sets on it. [`Error::Publish`] or
+    /// [`Error::Render`] if there was something to publish and none of it could be. Any other failure is
+    /// in the reply, and the sweep goes on.
     pub(crate) async fn sweep(&self, tick: i64, home: &Home, deadline: Instant) -> Result<Reply, Error> {
         let started = Instant::now();
-        let settings = &self.config.sweep;
+        let settings = self.config.sweep.as_ref().map_err(Clone::clone)?;
         let kept = match settings.mode {
             SweepMode::Each => Duration::ZERO,
             SweepMode::Digest => {
@@ -154,6 +155,7 @@ impl Notifier {
         };
         let round = Round {
             notifier: self,
+            settings,
             // One for all: what slows one request down slows all.
             reader: self.source.reader(),
             home,
@@ -169,8 +171,7 @@ impl Notifier {
         let first = round.window.start(ring.len());
         ring.rotate_left(first);
         let first = ring.first().map(|stop| stop.stack_set.api_name());
-        let mut outcomes =
-            stream::iter(ring).map(|stop| round.stop(stop)).buffer_unordered(self.config.sweep.concurrency);
+        let mut outcomes = stream::iter(ring).map(|stop| round.stop(stop)).buffer_unordered(settings.concurrency);
         let mut pages = 0;
         while let Some(outcome) = outcomes.next().await {
             pages += outcome.pages;
@@ -219,6 +220,7 @@ impl Notifier {
 /// One sweep under way.
 struct Round<'a> {
     notifier: &'a Notifier,
+    settings: &'a config::Sweep,
     reader: Reader,
     home: &'a Home,
     time: Time,
@@ -302,7 +304,7 @@ impl Round<'_> {
 
     /// From now on nobody knows what was told.
     fn doubt(&self, error: &Error) {
-        let told = match self.notifier.config.sweep.interval {
+        let told = match self.settings.interval {
             Some(_) => "only what has become due since the last tick is told",
             None => "nothing more is told: a cron expression does not say when the last tick was",
         };
@@ -322,7 +324,7 @@ impl Round<'_> {
             return;
         }
         let OperationRef { stack_set, operation_id } = request.operation.clone();
-        let told = match self.notifier.config.sweep.mode {
+        let told = match self.settings.mode {
             SweepMode::Each => {
                 let done = self.notifier.report(&self.reader, request, self.home, self.time.share()).await;
                 done.map(|done| {

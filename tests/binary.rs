@@ -250,6 +250,16 @@ async fn log_of(level: &str, format: &str, event: &Value) -> String {
 
 /// The log of one invocation with these settings; it stays in a file of this name.
 async fn log_with(scenario: Scenario, settings: &[(&str, &str)], name: &str, event: &Value) -> String {
+    session(scenario, settings, name, &[event]).await.1
+}
+
+/// What becomes of these events, one after the other, and the log.
+async fn session(
+    scenario: Scenario,
+    settings: &[(&str, &str)],
+    name: &str,
+    events: &[&Value],
+) -> (Vec<Outcome>, String) {
     let aws = Aws::start(scenario).await;
     let runtime = Runtime::start().await;
     // A file, not a pipe: nobody reads while the function runs, and a full pipe would stop it.
@@ -261,9 +271,34 @@ async fn log_with(scenario: Scenario, settings: &[(&str, &str)], name: &str, eve
         .spawn()
         .unwrap();
     let function = Function(child);
-    invoke(&runtime, event).await;
+    let mut outcomes = Vec::new();
+    for event in events {
+        outcomes.push(invoke(&runtime, event).await);
+    }
     drop(function);
-    fs::read_to_string(path).unwrap()
+    (outcomes, fs::read_to_string(path).unwrap())
+}
+
+#[tokio::test]
+async fn wrong_settings_of_the_sweep_end_no_start() {
+    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("SWEEP_SCHEDULE", "rate(1 day)")];
+    let text = "could not read the setting SWEEP_LOOKBACK_HOURS: it is 24, allowed is no less than twice the interval of \
+        SWEEP_SCHEDULE, rate(1 day): 48 hours";
+    let (tick, failed) = (event("scheduled-by-scheduler.json"), event("operation-failed.json"));
+    let (outcomes, log) = session(demo::scenario(), &settings, "wrong-sweep.log", &[&tick, &failed, &tick]).await;
+    let [Outcome::Error { error_type, error_message, .. }, Outcome::Response(reply), Outcome::Error { .. }] =
+        &outcomes[..]
+    else {
+        panic!("{outcomes:?}");
+    };
+    assert_eq!((error_type.as_str(), error_message.as_str()), ("ConfigError", text));
+    assert_eq!(reply["operations"][0]["action"], "published");
+    let log = lines(&log);
+    // Before any invocation, so that it is there also where the schedule does not run.
+    let warned = json!([log[0]["level"], log[0]["kind"], log[0]["message"]]);
+    assert_eq!(warned, json!(["WARN", "ConfigError", format!("{text}; events are reported, sweeps are not made")]));
+    assert_eq!(log.iter().filter(|line| line["level"] == "WARN").count(), 1);
+    assert_eq!(log.iter().filter(|line| line["level"] == "ERROR").count(), 2);
 }
 
 fn lines(log: &str) -> Vec<Value> {
@@ -363,6 +398,37 @@ async fn errors_are_logged_with_the_request_id_at_every_level() {
     }
     let text = log_of("INFO", "Text", &nameless).await;
     assert!(text.starts_with("ERROR ") && text.contains("could not read the field detail.stack-set-arn"), "{text}");
+}
+
+/// The metrics of a log, as CloudWatch finds them: lines that are JSON, whatever the others are.
+fn metrics_of(log: &str) -> Vec<Value> {
+    let records = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    records.filter(|line| line["_aws"].is_object()).collect()
+}
+
+#[tokio::test]
+async fn metrics_are_json_also_where_lambda_has_no_json_logs() {
+    // In AWS GovCloud (US) Lambda takes the format Text only, and sets no level.
+    for (name, numbers) in [
+        ("operation-failed.json", json!({"ReportsPublished": 1, "TargetsFailed": 179, "IncompleteReports": 0})),
+        ("scheduled-by-rule.json", json!({"SweepStackSets": 1, "SweepOperations": 5, "SweepsUnfinished": 0})),
+    ] {
+        let settings = [("AWS_LAMBDA_LOG_FORMAT", "Text")];
+        let log = log_with(demo::scenario(), &settings, &format!("text-{name}.log"), &event(name)).await;
+        assert!(log.lines().any(|line| line.starts_with(" INFO ") && line.contains("operation reported")), "{log}");
+        let metrics = metrics_of(&log);
+        let has = |line: &Value| numbers.as_object().unwrap().iter().all(|(name, number)| line[name] == *number);
+        assert_eq!(metrics.iter().filter(|line| has(line)).count(), 1, "{name}: {metrics:?}");
+        for line in &metrics {
+            let directive = &line["_aws"]["CloudWatchMetrics"][0];
+            assert_eq!(
+                (&directive["Dimensions"], &line["FunctionName"]),
+                (&json!([["FunctionName"]]), &json!("stackset-notifier"))
+            );
+            let named = directive["Metrics"].as_array().unwrap();
+            assert!(named.iter().all(|metric| line[metric["Name"].as_str().unwrap()].is_u64()), "{line}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ const TOPIC: (&str, &str) = ("TOPIC_ARN", "arn:aws:sns:eu-central-1:111111111111
 const WIRED: &[&str] = &["TOPIC_ARN", "LEDGER_TABLE"];
 /// Set from parameters with a pattern, each of which has a test below.
 const PATTERNS: &[&str] = &["STACK_SET_NAME_PATTERN", "STACK_SET_OWNER_ACCOUNT_ID", "SWEEP_SCHEDULE"];
+/// Set from parameters with a pattern of whole numbers.
+const NUMBERS: &[&str] = &["SETTLE_TIMEOUT_SECONDS", "SWEEP_LOOKBACK_HOURS", "STUCK_AFTER_HOURS", "SWEEP_CONCURRENCY"];
 
 fn text() -> String {
     fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("template.yaml")).unwrap()
@@ -58,10 +60,13 @@ fn variables(template: &Yaml) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
+/// The configuration; one that cannot sweep is none here.
 fn read(settings: &[(&str, &str)]) -> Result<Config, Error> {
-    Config::from_lookup(|name| {
+    let config = Config::from_lookup(|name| {
         Ok(settings.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
-    })
+    })?;
+    config.sweep.as_ref().map_err(Clone::clone)?;
+    Ok(config)
 }
 
 /// A configuration as text: two are the same when they read the same.
@@ -109,19 +114,28 @@ fn defaults_and_allowed_values_are_those_of_the_code() {
             // The refusal names all words that the code knows.
             let error = with("no such word").unwrap_err().to_string();
             assert!(error.ends_with(&format!(", allowed are {}", values.join(", "))), "{parameter}: {error}");
-        } else if own("AllowedPattern").is_some() {
-            assert!(PATTERNS.contains(&name.as_str()), "{parameter} is expected something of");
-        } else {
-            let limit = |key: &str| -> i64 { own(key).unwrap().parse().unwrap() };
-            assert_eq!(own("Type").unwrap(), "Number", "{parameter} has neither words nor limits");
-            for (value, allowed) in [
-                (limit("MinValue"), true),
-                (limit("MaxValue"), true),
-                (limit("MinValue") - 1, false),
-                (limit("MaxValue") + 1, false),
-            ] {
-                assert_eq!(with(&value.to_string()).is_ok(), allowed, "{parameter} {value}");
+        } else if NUMBERS.contains(&name.as_str()) {
+            // A Number would take 1.5 and 24.0, which the code refuses.
+            assert_eq!(own("Type").unwrap(), "String", "{parameter}");
+            let schema = json!({"pattern": own("AllowedPattern").unwrap()});
+            let taken = |value: &str| jsonschema::is_valid(&schema, &json!(value));
+            let mut numbers = Vec::new();
+            for number in 0..=1_000 {
+                let value = number.to_string();
+                assert_eq!(taken(&value), with(&value).is_ok(), "{parameter} {value}");
+                numbers.extend(taken(&value).then_some(number));
             }
+            for value in
+                ["", " ", "1.5", "24.0", "1.", ".5", "-1", "+1", "1e1", "01", "1 ", " 1", "1\n", "1,000", "one", "١"]
+            {
+                assert!(!taken(value), "{parameter} {value:?}");
+            }
+            let (least, most) = (numbers.first().unwrap(), numbers.last().unwrap());
+            let said = format!("must be a whole number from {least} to {most}");
+            assert_eq!(own("ConstraintDescription").unwrap(), said, "{parameter}");
+        } else {
+            assert!(own("AllowedPattern").is_some(), "{parameter} has neither words nor a pattern");
+            assert!(PATTERNS.contains(&name.as_str()), "{parameter} is expected something of");
         }
     }
 }

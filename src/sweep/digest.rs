@@ -52,7 +52,7 @@ impl Round<'_> {
         swept: &mut Swept,
         deadline: Instant,
     ) -> Vec<Done> {
-        let at_once = self.notifier.config.sweep.concurrency;
+        let at_once = self.settings.concurrency;
         let refused = OnceLock::new();
         let entries: Vec<(Seen, Entry<'_>)> = stream::iter(found)
             .map(|seen| self.claim(seen, deadline, &refused))

@@ -148,7 +148,7 @@ mod tests {
         let lookback = ("SWEEP_LOOKBACK_HOURS", "168");
         let all = [more, &[topic, table, lookback]].concat();
         let value = |name: &str| all.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Config::from_lookup(|name| Ok(value(name))).unwrap().sweep
+        Config::from_lookup(|name| Ok(value(name))).unwrap().sweep.unwrap()
     }
 
     fn window(recorded: bool, more: &[(&str, &str)]) -> Window {

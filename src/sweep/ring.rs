@@ -64,7 +64,7 @@ impl Round<'_> {
             let late = || Error::Read("could not list the stack sets: the function's time ran out".to_owned());
             return Err(failed.unwrap_or_else(late));
         }
-        stops.retain(|stop| plan::fits(&self.notifier.config.sweep.names, &stop.stack_set.name));
+        stops.retain(|stop| plan::fits(&self.settings.names, &stop.stack_set.name));
         // What both capacities see is looked at once.
         stops.sort_by_key(|stop| stop.stack_set.api_name());
         stops.dedup_by(|second, first| second.stack_set.api_name() == first.stack_set.api_name());
@@ -73,9 +73,8 @@ impl Round<'_> {
 
     /// `auto` is the owner's capacity, and the delegated administrator's too where it is known for whom.
     fn capacities(&self) -> Vec<CallAs> {
-        let config = &self.notifier.config;
-        let foreign = config.sweep.owner.as_ref().is_some_and(|owner| *owner != self.home.account);
-        match config.call_as {
+        let foreign = self.settings.owner.as_ref().is_some_and(|owner| *owner != self.home.account);
+        match self.notifier.config.call_as {
             CallAsSetting::Fixed(fixed) => vec![fixed],
             CallAsSetting::Auto if foreign => vec![CallAs::Myself, CallAs::DelegatedAdmin],
             CallAsSetting::Auto => vec![CallAs::Myself],
@@ -91,7 +90,7 @@ impl Round<'_> {
             region: self.home.region.clone(),
             account: match call_as {
                 CallAs::Myself => Some(self.home.account.clone()).filter(|account| !account.is_empty()),
-                CallAs::DelegatedAdmin => self.notifier.config.sweep.owner.clone(),
+                CallAs::DelegatedAdmin => self.settings.owner.clone(),
             },
         }
     }

@@ -369,6 +369,8 @@ proptest! {
                 panic!("there is a page");
             };
             let call = aws_sdk_cloudformation::Client::new(&stage.sdk).list_stack_set_operation_results();
+            // As our own call: the permissions of the template are compared with all calls of these tests.
+            let call = call.call_as(aws_sdk_cloudformation::types::CallAs::SelfValue);
             let page = call.stack_set_name(set.id()).operation_id(OPERATION).send().await.unwrap();
             (ours, page.summaries.unwrap_or_default())
         });

@@ -67,6 +67,37 @@ fn numbers(reply: &Value) -> Value {
 }
 
 #[tokio::test]
+async fn settings_that_do_not_fit_stop_the_sweep_and_nothing_else() {
+    let operation = failed("op-1", "2026-11-20T09:30:00Z");
+    for (name, value, text) in [
+        (
+            "SWEEP_SCHEDULE",
+            "rate(1 day)",
+            "could not read the setting SWEEP_LOOKBACK_HOURS: it is 24, allowed is no less",
+        ),
+        (
+            "SWEEP_SCHEDULE",
+            "cron(0 8 * * ? *)",
+            "could not read the setting SWEEP_SCHEDULE: it is \"cron(0 8 * * ? *)\"",
+        ),
+        ("SWEEP_CONCURRENCY", "1.5", "could not read the setting SWEEP_CONCURRENCY: it is \"1.5\""),
+        ("STACK_SET_NAME_PATTERN", "a_b", "could not read the setting STACK_SET_NAME_PATTERN: it is \"a_b\""),
+    ] {
+        let scenario = Scenario::new().stack_set(set("baseline").operation(operation.clone()));
+        let stage = Stage::with(scenario, &[(name, value)]).await;
+        for _ in 0..2 {
+            let error = stage.reply(&tick(TICK)).await.unwrap_err();
+            assert_eq!(error.kind(), "ConfigError");
+            assert!(error.to_string().starts_with(text), "{error}");
+        }
+        assert!(stage.aws.requests().is_empty(), "nothing is read that cannot be told");
+        assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "published", "{name}");
+        let by_hand = json!({"stackSetName": "baseline", "operationId": "op-1"});
+        assert_eq!(stage.invoke(&by_hand).await.unwrap()["action"], "published", "{name}");
+    }
+}
+
+#[tokio::test]
 async fn what_ended_since_the_last_tick_is_reported_as_if_its_event_had_come() {
     let scenario = Scenario::new()
         .stack_set(

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
@@ -35,7 +36,7 @@ LEDGER = {"LedgerTable", "UnguardedReportsAlarm"}
 # Properties that fix a resource's name.
 NAMES = {
     "AliasName", "AlarmName", "ConfigurationName", "FunctionName", "GroupName", "LogGroupName", "ManagedPolicyName",
-    "QueueName", "RoleName", "RuleName", "StatementId", "TableName", "TopicName",
+    "Name", "QueueName", "RoleName", "RuleName", "StatementId", "TableName", "TopicName",
 }
 FORWARD = {"path": "deploy/forward-events.yaml", "DelegatedAdministratorAccountId": ACCOUNT}
 CHAT = {"path": "deploy/chat.yaml", "TopicArns": TOPIC}
@@ -88,8 +89,14 @@ def test_parameters_that_need_each_other(deploy):
 def test_several_copies_do_not_collide(deploy):
     """In one account and Region, beside each other and beside the forwarding template."""
     every = {"StackSetOwnerAccountId": MANAGEMENT}
+    # A channel can have one configuration in an account, so each copy of the chat has channels of its own.
+    others = {"SlackWorkspaceId": SLACK["SlackWorkspaceId"], "SlackChannelId": "C0456EFGH",
+              **TEAMS, "TeamsChannelId": "19%3ac7f0a%40thread.tacv2"}
     stacks = [deploy(name="one", **every), deploy(name="two", **every), deploy(name="three", **FORWARD),
-              deploy(name="four", **CHAT, **SLACK, **TEAMS), deploy(name="five", **CHAT, **SLACK, **TEAMS)]
+              deploy(name="four", **CHAT, **SLACK, **TEAMS), deploy(name="five", **CHAT, **others)]
+    channels = [stack.properties(name)[key] for stack in stacks[3:]
+                for name, key in (("SlackChannel", "SlackChannelId"), ("TeamsChannel", "TeamsChannelId"))]
+    assert len(channels) == len(set(channels)) == 4
     names = []
     for stack in stacks:
         for name, resource in stack.resources.items():
@@ -317,6 +324,24 @@ def test_the_notifier_has_no_type_that_some_partition_lacks():
     assert not [kind for kind in kinds if kind.startswith("AWS::Chatbot::")]
 
 
+@pytest.mark.parametrize("region, format, traces", [
+    ("eu-central-1", "JSON", True), ("cn-north-1", "JSON", False), ("us-gov-west-1", "Text", True),
+])
+def test_other_partitions(deploy, region, format, traces):
+    """AWS documents that GovCloud lacks Lambda's JSON logs, and China its integration with X-Ray."""
+    for number, (asked, level) in enumerate([("Active", "DEBUG"), ("PassThrough", "INFO")]):
+        stack = deploy(name=f"s{number}", region=region, Tracing=asked, LogLevel=level)
+        function = stack.properties("Function")
+        # Lambda takes levels with the format JSON only.
+        levels = {"ApplicationLogLevel": level, "SystemLogLevel": "INFO"} if format == "JSON" else {}
+        assert function["LoggingConfig"] == {"LogFormat": format, "LogGroup": stack.ref("LogGroup"), **levels}
+        mode = asked if traces else "PassThrough"
+        assert function["TracingConfig"] == {"Mode": mode}
+        (policy,) = stack.properties("FunctionRole")["Policies"]
+        said = {one["Sid"] for one in statements(policy["PolicyDocument"])}
+        assert ("WriteTraces" in said) == (mode == "Active")
+
+
 @pytest.mark.parametrize("name", ["forwarder", "f" * 60, "StackSet-" + "f" * 50 + "-" + UUID])
 def test_the_forwarding_role_trusts_its_rule_whatever_the_stack_is_called(deploy, name):
     """The rule's name is generated: a rule's has at most 64 characters, so a long stack name is cut."""
@@ -411,8 +436,16 @@ def test_alarms(deploy):
     # AWS does not say that FILL makes numbers of a metric that never had one.
     assert [name for name, alarm in alarms.items() if "FILL" in json.dumps(alarm)] == []
 
-    forwarder = deploy(name="three", AlarmTopicArn=OTHER_TOPIC, **FORWARD).properties("DeadLettersAlarm")
-    assert terms(forwarder) == terms(alarms["DeadLettersAlarm"]) and forwarder["AlarmActions"] == [OTHER_TOPIC]
+    # The forwarder's are the same, with a topic of the management account's, and without a topic there are none.
+    forwarder = deploy(name="three", AlarmTopicArn=OTHER_TOPIC, **FORWARD)
+    theirs = {name: alarm["Properties"] for name, alarm in forwarder.of_type("AWS::CloudWatch::Alarm").items()}
+    assert {name: (terms(alarm), alarm["MetricName"], alarm["TreatMissingData"]) for name, alarm in theirs.items()} == {
+        name: (terms(alarms[name]), alarms[name]["MetricName"], "notBreaching")
+        for name in ("DeadLettersAlarm", "LostByRuleAlarm")}
+    assert [alarm["AlarmActions"] for alarm in theirs.values()] == [[OTHER_TOPIC]] * 2
+    assert theirs["LostByRuleAlarm"]["Namespace"] == "AWS/Events"
+    assert theirs["LostByRuleAlarm"]["Dimensions"] == [{"Name": "RuleName", "Value": forwarder.ref("OperationEnded")}]
+    assert not deploy(name="four", **FORWARD).of_type("AWS::CloudWatch::Alarm")
     other = deploy(name="two", AlarmTopicArn=OTHER_TOPIC)
     for alarm in other.of_type("AWS::CloudWatch::Alarm").values():
         assert alarm["Properties"]["AlarmActions"] == [OTHER_TOPIC]
@@ -557,7 +590,17 @@ def test_tags_reach_what_sam_makes(deploy):
     function = template()["Resources"]["Function"]["Properties"]
     assert function["PropagateTags"] is True and function["Tags"] == {"Application": "stackset-notifier"}
     ours = {"Key": "Application", "Value": "stackset-notifier"}
-    assert ours in deploy().properties("Function")["Tags"]
+    stack = deploy()
+    assert ours in stack.properties("Function")["Tags"]
+    made = {name: stack.resources[name] for name in stack.resources.keys() - template()["Resources"].keys()}
+    takes = {name for name, resource in made.items() if "Tags" in PROVIDER_SCHEMA_MANAGER.get_resource_schema(
+        "us-east-1", resource["Type"]).schema["properties"]}
+    untagged = {name for name in takes if ours not in made[name]["Properties"].get("Tags", [])}
+    assert made.keys() - takes == {"FunctionEventInvokeConfig", "FunctionOperationEndedPermission", "FunctionSweep"}
+    # SAM knows no tags of rules. The rule has the same tag all the same: as that of the stack, by samconfig.toml.
+    assert untagged == {"FunctionOperationEnded"}
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    assert config["default"]["deploy"]["parameters"]["tags"] == 'Application="stackset-notifier"'
 
 
 def test_tags_of_a_stack_reach_what_takes_tags(deploy):

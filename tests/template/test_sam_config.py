@@ -136,6 +136,17 @@ def test_an_x86_64_copy_stays_one_when_it_is_updated(sam):
     assert "--arm64" not in build_calls(folder, run, *OWN)
 
 
+def test_a_tag_more_is_one_line_changed():
+    """A second line of that name is an error of TOML, and tags on the command line replace those of the file."""
+    (line,) = re.findall(r"`(tags = [^`]+)`", (ROOT / "docs/deploy.md").read_text())
+    source = (ROOT / "samconfig.toml").read_text()
+    (old,) = re.findall(r"^tags = .+$", source, re.MULTILINE)
+    tags = tomllib.loads(source.replace(old, line))["default"]["deploy"]["parameters"]["tags"]
+    assert tags == 'Application="stackset-notifier" Team="platform"'
+    with pytest.raises(tomllib.TOMLDecodeError):
+        tomllib.loads(source.replace(old, f"{old}\n{line}"))
+
+
 @pytest.mark.parametrize("name", ["samconfig.local.toml", "samconfig.network-team.toml"])
 def test_git_ignores_the_answers_of_every_copy(name):
     def ignored(file):
