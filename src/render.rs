@@ -9,6 +9,8 @@ mod subject;
 mod text;
 mod words;
 
+use std::io;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -56,12 +58,15 @@ impl Message {
 pub fn message(report: &Report) -> Result<Message, Error> {
     let mut people = People::of(report)?;
     let mut shorter = budget::shorter_ones(report);
-    while people.size()? > MESSAGE_LIMIT / 2
+    while people.size > MESSAGE_LIMIT / 2
         && let Some(report) = shorter.next()
     {
         people = People::of(&report)?;
     }
-    budget::largest_that_fits(report, MESSAGE_LIMIT, |document| people.with(document))
+    let document = budget::largest_that_fits(report, MESSAGE_LIMIT, |document| people.size_with(document))?;
+    let message = people.around(&to_json(report, &document)?)?;
+    debug_assert_eq!(message.size(), people.size_with(&document)?, "what was counted is what is sent");
+    Ok(message)
 }
 
 /// The parts that people read. They have limits of their own, so they tell of the whole report
@@ -72,29 +77,32 @@ struct People {
     chat: String,
     sms: String,
     attributes: Vec<Attribute>,
+    /// Bytes in a message, without the document.
+    size: usize,
 }
 
 impl People {
     fn of(report: &Report) -> Result<Self, Error> {
-        Ok(Self {
+        let mut people = Self {
             subject: subject::subject(report),
             text: text::text(report),
             chat: to_json(report, &chat::notification(report))?,
             sms: subject::sms(report),
             attributes: attributes(report),
-        })
+            size: 0,
+        };
+        people.size = people.around("")?.size();
+        Ok(people)
     }
 
-    /// Bytes in a message, without the document.
-    fn size(&self) -> Result<usize, Error> {
-        Ok(self.around("")?.size())
+    /// Bytes of the message with this document, which is not put together for that.
+    fn size_with(&self, document: &Report) -> Result<usize, Error> {
+        let mut escaped = Escaped(0);
+        serde_json::to_writer(&mut escaped, document).map_err(unwritten)?;
+        Ok(self.size + 3 * escaped.0)
     }
 
     /// The message with a document that may be shorter than what people read.
-    fn with(&self, document: &Report) -> Result<Message, Error> {
-        self.around(&to_json(document, document)?)
-    }
-
     fn around(&self, document: &str) -> Result<Message, Error> {
         let bodies = Bodies {
             default: &self.text,
@@ -111,6 +119,21 @@ impl People {
         serde_json::to_writer(&mut body, &bodies).map_err(unwritten)?;
         let body = String::from_utf8(body).map_err(unwritten)?;
         Ok(Message { subject: self.subject.clone(), body, attributes: self.attributes.clone() })
+    }
+}
+
+/// Counts the bytes that JSON takes as a string within JSON, where quotes and backslashes are escaped;
+/// there are no control characters in it.
+struct Escaped(usize);
+
+impl io::Write for Escaped {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        self.0 += json.len() + json.iter().filter(|&&byte| byte == b'"' || byte == b'\\').count();
+        Ok(json.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -4,11 +4,12 @@
 //! are cut; then the smallest groups and organizational units become a counted remainder. Counts
 //! never change.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Message, words};
+use super::words;
 use crate::error::Error;
 use crate::report::{
     AccountGate, Cause, Collateral, Counts, Group, GroupsOmitted, InProgress, OperationSummary, OtherReason, Reason,
@@ -60,30 +61,25 @@ fn shorter(from: usize, to: usize) -> impl Iterator<Item = usize> {
 /// limit holds need not be tried.
 const TARGET_BYTES: usize = 3 * 60;
 
-/// The message with as much of the report as fits `limit` bytes.
+/// As much of the report as fits `limit` bytes, by the size that a message with it has.
 pub(super) fn largest_that_fits(
     report: &Report,
     limit: usize,
-    assemble: impl Fn(&Report) -> Result<Message, Error>,
-) -> Result<Message, Error> {
+    size: impl Fn(&Report) -> Result<usize, Error>,
+) -> Result<Cow<'_, Report>, Error> {
     let most_targets = limit / TARGET_BYTES;
     let groups: usize = report.causes.iter().map(|cause| cause.groups.len()).sum();
-    if targets_in(report) <= most_targets && groups <= GROUPS {
-        let whole = assemble(report)?;
-        if whole.size() <= limit {
-            return Ok(whole);
-        }
+    if targets_in(report) <= most_targets && groups <= GROUPS && size(report)? <= limit {
+        return Ok(Cow::Borrowed(report));
     }
     // The roomiest shape that fits with a target in each list, or the tightest without any.
     let mut shapes = Shape::all();
     let frame = framed(report, TIGHTEST);
-    let message = assemble(&with_targets(&frame, 0))?;
-    let mut roomiest = Found { targets: 0, frame, message };
-    if roomiest.message.size() > limit {
+    let mut roomiest = Found { targets: 0, size: size(&with_targets(&frame, 0))?, frame };
+    if roomiest.size > limit {
         return Err(Error::Render(format!(
             "could not fit the report of operation {} into a message: {} bytes, SNS takes {limit}",
-            report.operation.id,
-            roomiest.message.size()
+            report.operation.id, roomiest.size
         )));
     }
     // Most often nothing but targets must go: the roomiest is tried first.
@@ -91,40 +87,41 @@ pub(super) fn largest_that_fits(
     while !shapes.is_empty() {
         let frame = framed(report, shapes[middle]);
         let targets = lists_in(&frame);
-        let message = assemble(&with_targets(&frame, targets))?;
-        if message.size() <= limit {
-            roomiest = Found { targets, frame, message };
+        let size = size(&with_targets(&frame, targets))?;
+        if size <= limit {
+            roomiest = Found { targets, size, frame };
             shapes.truncate(middle);
         } else {
             shapes.drain(..=middle);
         }
         middle = shapes.len() / 2;
     }
-    let Found { targets: mut fits, frame, message: mut best } = roomiest;
+    let Found { targets: mut fits, size: mut best, frame } = roomiest;
     let mut too_many = most_targets.min(targets_in(&frame)) + 1;
     // Targets take about the same room each, so the size of one try tells where to try next.
     let mut each = TARGET_BYTES + TARGET_BYTES / 2;
     while too_many > fits + 1 {
-        let guess = fits + (limit - best.size()) / each;
+        let guess = fits + (limit - best) / each;
         let tried_with = guess.clamp(fits + 1, too_many - 1);
-        let tried = assemble(&with_targets(&frame, tried_with))?;
-        if let Some(more) = tried.size().checked_sub(best.size()).filter(|more| *more > 0) {
+        let tried = size(&with_targets(&frame, tried_with))?;
+        if let Some(more) = tried.checked_sub(best).filter(|more| *more > 0) {
             each = more.div_ceil(tried_with - fits);
         }
-        if tried.size() <= limit {
+        if tried <= limit {
             (fits, best) = (tried_with, tried);
         } else {
             too_many = tried_with;
         }
     }
-    Ok(best)
+    Ok(Cow::Owned(with_targets(&frame, fits)))
 }
 
 /// A shortened report that fits, with so many targets.
 struct Found {
     targets: usize,
+    /// Of the message with it.
+    size: usize,
     frame: Report,
-    message: Message,
 }
 
 /// The report in one shape after the other; without a target only in the tightest.
