@@ -166,6 +166,8 @@ impl Notifier {
         let mut rendered = Instant::now();
         if seen.is_loud {
             let message = render::message(&seen.report)?;
+            // They are in the message, which takes several times its own room while it is sent.
+            seen.report.forget_targets();
             rendered = Instant::now();
             seen.done.message_id = self.publisher.publish(message, times.publishing_ends).await?;
             seen.done.action = Action::Published;

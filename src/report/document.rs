@@ -64,6 +64,14 @@ pub struct Report {
 }
 
 impl Report {
+    /// Forgets all targets and commands, which are most of it; the numbers stay.
+    pub(crate) fn forget_targets(&mut self) {
+        self.causes = Vec::new();
+        self.collateral.targets = Arc::default();
+        self.account_gate.ungated.targets = Arc::default();
+        self.retry.commands = Vec::new();
+    }
+
     /// What needs a person's eye, one phrase each; empty when all is well.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();

@@ -11,7 +11,7 @@ use crate::operation::{GateStatus, ResultStatus, TargetResult};
 
 /// Ungated targets that are kept by name; more are only counted. No message can list more, and an
 /// organization without gates would otherwise make memory grow with every success.
-const UNGATED_KEPT: usize = 4096;
+const UNGATED_KEPT: usize = 1_500;
 
 /// The text of the first target in order, so that the order of arrival does not matter.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
