@@ -33,6 +33,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
 /// other side hang up, and a message sent into that silence may have to be sent twice.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// A page of results is about 45 KB; a buffer that grows by itself becomes several times as large.
+const READ_BUFFER: usize = 64 * 1024;
+
 /// Connections that all AWS clients of a process share.
 #[derive(Debug)]
 pub(super) struct Http(SharedHttpConnector);
@@ -66,6 +69,7 @@ impl Http {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
+            .http1_read_buf_exact_size(READ_BUFFER)
             .build(connector.wrap_connector(tcp));
         Ok(Self(SharedHttpConnector::new(Connections(client))))
     }

@@ -116,6 +116,15 @@ pub struct Fold {
     pub(super) other_reasons: BTreeMap<(String, Option<Arc<str>>), Text>,
 }
 
+/// Without a copy where there was nothing yet, which is mostly so.
+fn append(ours: &mut Vec<Target>, theirs: Vec<Target>) {
+    if ours.is_empty() {
+        *ours = theirs;
+    } else {
+        ours.extend(theirs);
+    }
+}
+
 /// Self-managed rows may carry an empty one.
 fn unit_of(row: &TargetResult) -> Option<&str> {
     row.organizational_unit_id.as_deref().filter(|unit| !unit.is_empty())
@@ -205,12 +214,12 @@ impl Fold {
         }
         for (key, theirs) in other.groups {
             let ours = self.groups.entry(key).or_default();
-            ours.targets.extend(theirs.targets);
+            append(&mut ours.targets, theirs.targets);
             Sample::keep_first(&mut ours.sample, theirs.sample);
         }
         self.tolerance_exceeded += other.tolerance_exceeded;
         self.stopped += other.stopped;
-        self.cancelled.extend(other.cancelled);
+        append(&mut self.cancelled, other.cancelled);
         for (key, theirs) in other.collateral_reasons {
             self.collateral_reasons.entry(key).or_default().merge(theirs);
         }
