@@ -14,6 +14,9 @@
 //! More attempts than message ids mean that one was cut off between its message and the record:
 //! there may be a message that the record does not know.
 //!
+//! One more item, `sweeps`, counts the sweeps of a schedule that does not tell how many there were.
+//! It never expires.
+//!
 //! DynamoDB deletes expired records days late
 //! ([time to live](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html)),
 //! so times are always compared here too. The clocks of two instances of the function are taken to
@@ -68,6 +71,8 @@ const BATCH: usize = 100;
 
 const IN_PROGRESS: &str = "INPROGRESS";
 const COMPLETED: &str = "COMPLETED";
+/// Key of the item that counts sweeps. No operation's key begins like this.
+const SWEEPS: &str = "sweeps";
 
 /// What is told once: an operation of a stack set, in one status.
 ///
@@ -293,6 +298,25 @@ impl Ledger {
             .expression_attribute_values(":claim", text(&hold.id))
             .expression_attribute_values(":in_progress", text(IN_PROGRESS));
         self.done("could not release the claim of", &hold.key, hold.deadline, call).await
+    }
+
+    /// Counts a sweep, and gives its number.
+    ///
+    /// A try that is repeated because its answer was lost may count twice: the numbers only grow.
+    ///
+    /// # Errors
+    /// [`Error::Ledger`] if the table gave no answer in time, or refused.
+    pub async fn count_sweep(&self, deadline: Instant) -> Result<u64, Error> {
+        let (what, key) = ("could not count", Key(SWEEPS.to_owned()));
+        let call = self
+            .update(&key)
+            .update_expression("ADD sweeps :one")
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::UpdatedNew);
+        let answer = self.in_time(what, &key, deadline, call.send()).await?;
+        let answer = answer.map_err(|error| self.failed(what, &key, &aws::cause(&error)))?;
+        let counted = answer.attributes().and_then(|item| integer(item, "sweeps"));
+        counted.ok_or_else(|| self.failed(what, &key, "the answer has no number"))
     }
 
     /// Which of the keys are complete, 100 keys a request.

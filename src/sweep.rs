@@ -160,7 +160,7 @@ impl Notifier {
             reader: self.source.reader(),
             home,
             time: Time::until(deadline - kept),
-            window: Window::new(tick, settings, self.ledger.is_some()),
+            window: self.window(tick, settings, deadline).await,
             trouble: OnceLock::new(),
         };
         let mut swept = Swept { finished: true, ..Swept::default() };
@@ -214,6 +214,21 @@ impl Notifier {
             return Err(if failure.kind == RENDER { Error::Render(error) } else { Error::Publish(error) });
         }
         Ok(Reply { operations: told, sweep: Some(swept) })
+    }
+
+    /// What is due at a tick. Where the schedule does not tell the tick's number, the ledger counts.
+    async fn window(&self, tick: i64, settings: &config::Sweep, deadline: Instant) -> Window {
+        let window = Window::new(tick, settings, self.ledger.is_some());
+        match self.ledger.as_ref().filter(|_| settings.interval.is_none()) {
+            None => window,
+            Some(ledger) => match ledger.count_sweep(deadline).await {
+                Ok(number) => window.numbered(number),
+                Err(error) => {
+                    warn!(kind = error.kind(), "{error}; the clock decides where this sweep begins");
+                    window
+                }
+            },
+        }
     }
 }
 

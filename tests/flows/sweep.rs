@@ -423,6 +423,29 @@ async fn no_stack_set_starves_when_time_is_for_a_tenth_of_them() {
     assert!(sweeps >= 10);
 }
 
+/// By the clock, a tick a day moves the beginning by a thirtieth of the ring.
+#[tokio::test]
+async fn a_daily_cron_schedule_reaches_all_in_a_week_too() {
+    const SETS: usize = 40;
+    let mut scenario = Scenario::new();
+    for n in 0..SETS {
+        scenario = scenario.stack_set(set(&format!("set-{n:02}")).operation(succeeded("op", "2026-11-01T09:30:00Z")));
+    }
+    let settings = [("SWEEP_SCHEDULE", "cron(0 8 * * ? *)"), ("SWEEP_LOOKBACK_HOURS", "168")];
+    let stage = recorded(scenario, &settings).await.time(Duration::from_millis(1_000));
+    for day in 20..27 {
+        let answers = stage.aws.requests_of("ListStackSetOperations").len() + SETS / 4;
+        stage.aws.with(|scenario| {
+            scenario.faults = vec![Fault::on("ListStackSetOperations", FaultKind::Hang).from_call(answers + 1)];
+        });
+        stage.reply(&tick(&format!("2026-11-{day}T08:00:00Z"))).await.unwrap();
+    }
+    let requests = stage.aws.requests_of("ListStackSetOperations");
+    let answered = requests.iter().filter(|request| request.status == Some(200));
+    let reached: BTreeSet<&str> = answered.map(|request| request.param("StackSetName").unwrap()).collect();
+    assert_eq!(reached.len(), SETS, "a quarter each in seven days: {reached:?}");
+}
+
 #[tokio::test]
 async fn operations_that_there_is_no_time_for_are_left_and_counted() {
     let mut baseline = set("baseline");
