@@ -111,7 +111,7 @@ impl Round<'_> {
     async fn claim(&self, seen: Seen, deadline: Instant, refused: &OnceLock<String>) -> (Seen, Entry<'_>) {
         let entry = match (self.notifier.ledger.as_ref().zip(seen.key.clone()), refused.get()) {
             (None, _) => Entry::Go(Guard::none(deadline)),
-            (Some(_), Some(why)) => Entry::Go(Guard::open(why, deadline)),
+            (Some((ledger, key)), Some(why)) => Entry::Go(Guard::open(ledger, key, why, deadline)),
             (Some((ledger, key)), None) => Guard::enter(ledger, key, deadline).await,
         };
         if let Entry::Go(guard) = &entry

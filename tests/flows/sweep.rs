@@ -853,6 +853,25 @@ async fn a_cron_schedule_with_a_ledger_in_trouble_tells_nothing() {
 }
 
 #[tokio::test]
+async fn one_claim_that_fails_does_not_leave_the_rest_of_a_digest_unrecorded() {
+    let baseline = set("baseline")
+        .operation(failed("op-1", "2026-11-20T09:30:00Z"))
+        .operation(failed("op-2", "2026-11-20T09:30:00Z"));
+    // Three attempts are one claim.
+    let throttled = Fault::on("UpdateItem", FaultKind::Throttling).times(3);
+    let settings = [DIGEST, ("SWEEP_CONCURRENCY", "1")];
+    let stage = recorded(Scenario::new().stack_set(baseline).fault(throttled), &settings).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["op-1 published", "op-2 published"]);
+    for done in reply["operations"].as_array().unwrap() {
+        assert!(done["unguarded"].as_str().unwrap().contains("could not claim "), "{done}");
+    }
+    let next = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+    assert_eq!((told(&next), &next["sweep"]["alreadyTold"]), (vec![], &json!(2)));
+    assert_eq!(stage.aws.published().len(), 1);
+}
+
+#[tokio::test]
 async fn a_slow_publish_does_not_leave_a_digest_unrecorded() {
     let hang = |id: &str| Fault::on("ListStackSetOperationResults", FaultKind::Hang).with_param("OperationId", id);
     let mut baseline = set("baseline");
