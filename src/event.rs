@@ -42,7 +42,8 @@ pub struct Request {
     pub call_as: Option<CallAs>,
     /// Who asks.
     pub trigger: Trigger,
-    /// Whether to tell it only with a claim in the ledger: it was due before and may have been told.
+    /// Whether to tell it only with a claim in the ledger: it was due before and may have been told, and
+    /// a later sweep can tell it.
     pub only_guarded: bool,
 }
 

@@ -65,7 +65,7 @@ pub struct Swept {
     /// Entries left out of the reply's `operations`; the numbers above count them.
     pub operations_omitted: u64,
     /// What kept the ledger from telling or keeping what was told; from then on only what has become
-    /// due since the last tick was told, and nothing where the schedule does not tell when that was.
+    /// due since the last tick was told, and what the next one would not look at any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unguarded: Option<String>,
     /// Time that it took.
@@ -286,13 +286,16 @@ impl Round<'_> {
 
     /// The operations of a page that are due and that the ledger does not know as told.
     ///
-    /// A ledger that does not answer is not asked again, and the sweep goes on as one without:
-    /// otherwise it would tell everything within the look-back once more.
+    /// A ledger that does not answer is not asked again. The sweep then tells what is new, as one without,
+    /// and what no later one would tell; all within the look-back would be told at every tick.
     async fn to_tell(&self, stop: &Stop, page: &[ListedOperation], outcome: &mut Outcome) -> Vec<Request> {
+        let has_ledger = self.notifier.ledger.is_some();
         let (keys, mut requests): (Vec<Option<Key>>, Vec<Request>) = page
             .iter()
             .filter_map(|listed| {
-                let request = stop.request(listed, self.window.due(listed)?, !self.window.is_new(listed));
+                let due = self.window.due(listed)?;
+                let only_guarded = !self.window.is_new(listed) && !(has_ledger && self.window.is_leaving(listed));
+                let request = stop.request(listed, due, only_guarded);
                 Some((handler::key(&request.operation, &listed.status, request.trigger), request))
             })
             .unzip();
@@ -311,7 +314,14 @@ impl Round<'_> {
                 outcome.already_told += told.len() as u64;
                 outcome.due += told.len() as u64;
             }
-            None => requests.retain(|request| !request.only_guarded),
+            None => {
+                let all = requests.len() as u64;
+                requests.retain(|request| !request.only_guarded);
+                // Without a ledger they were for the ticks before.
+                let withheld = if has_ledger { all - requests.len() as u64 } else { 0 };
+                outcome.due += withheld;
+                outcome.withheld += withheld;
+            }
         }
         outcome.due += requests.len() as u64;
         requests
@@ -320,8 +330,8 @@ impl Round<'_> {
     /// From now on nobody knows what was told.
     fn doubt(&self, error: &Error) {
         let told = match self.settings.interval {
-            Some(_) => "only what has become due since the last tick is told",
-            None => "nothing more is told: a cron expression does not say when the last tick was",
+            Some(_) => "only what is new since the last tick, or too old for the next, is told",
+            None => "only what is in the older half of the look-back is told: a cron expression tells no interval",
         };
         if self.trouble.set(format!("{error}; {told}")).is_ok() {
             warn!(kind = error.kind(), "{error}; {told}");

@@ -86,6 +86,19 @@ impl Window {
         self.age(operation).is_some_and(|age| self.stuck_day(age) != self.stuck_day(age - interval))
     }
 
+    /// Whether an operation that is due is so for the last time: the next sweep will look at it no more.
+    ///
+    /// Where the schedule does not tell when that will be, it is so in the second half of the look-back, or
+    /// of the day that it is stuck. With a rate a day's beginning is new, and its end need not be told.
+    pub(super) fn is_leaving(&self, operation: &ListedOperation) -> bool {
+        if operation.status.is_terminal() {
+            let rest = self.interval.unwrap_or(self.lookback / 2);
+            return end(operation).is_some_and(|ended| ended <= self.tick - self.lookback + rest);
+        }
+        let of_day = self.age(operation).zip(self.stuck_after).map(|(age, after)| (age - after).rem_euclid(DAY));
+        self.interval.is_none() && of_day.is_some_and(|age| age >= DAY / 2)
+    }
+
     /// How long an operation has been waiting or working.
     fn age(&self, operation: &ListedOperation) -> Option<i64> {
         let waits = [OperationStatus::Running, OperationStatus::Queued, OperationStatus::Stopping];
@@ -221,6 +234,37 @@ mod tests {
         let window = window(true, &[("SWEEP_SCHEDULE", "cron(0 8 * * ? *)")]);
         for operation in [ended(10 * MINUTE), ended(23 * HOUR), since("RUNNING", 6 * HOUR)] {
             assert!(window.due(&operation).is_some() && !window.is_new(&operation), "{operation:?}");
+        }
+    }
+
+    #[test]
+    fn each_end_leaves_the_look_back_after_exactly_one_tick() {
+        for (schedule, interval) in [("rate(5 minutes)", 5 * MINUTE), ("rate(1 hour)", HOUR), ("rate(3 days)", 3 * DAY)]
+        {
+            let settings = settings(&[("SWEEP_SCHEDULE", schedule), ("SWEEP_LOOKBACK_HOURS", "168")]);
+            for ago in [0, 1, MINUTE, 7 * MINUTE + 1, HOUR, 5 * HOUR + 17, DAY, 3 * DAY] {
+                let windows = (0..=3_000).map(|tick| Window::new(TICK + tick * interval, &settings, true));
+                let due: Vec<Window> = windows.filter(|window| window.due(&ended(ago)).is_some()).collect();
+                let (last, before) = due.split_last().unwrap();
+                assert!(last.is_leaving(&ended(ago)), "{schedule}, {ago} ms ago");
+                assert!(!before.iter().any(|window| window.is_leaving(&ended(ago))), "{schedule}, {ago} ms ago");
+            }
+        }
+    }
+
+    #[test]
+    fn where_the_next_tick_is_not_known_the_older_half_counts_as_leaving() {
+        let window = window(true, &[("SWEEP_SCHEDULE", "cron(0 8 * * ? *)"), ("SWEEP_LOOKBACK_HOURS", "24")]);
+        for (operation, leaving) in [
+            (ended(12 * HOUR - 1), false),
+            (ended(12 * HOUR), true),
+            (ended(24 * HOUR - 1), true),
+            (since("RUNNING", 6 * HOUR), false),
+            (since("RUNNING", 18 * HOUR - 1), false),
+            (since("RUNNING", 18 * HOUR), true),
+            (since("RUNNING", 30 * HOUR), false),
+        ] {
+            assert_eq!(window.is_leaving(&operation), leaving, "{operation:?}");
         }
     }
 

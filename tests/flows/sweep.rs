@@ -628,7 +628,7 @@ async fn a_ledger_that_cannot_be_read_makes_it_a_sweep_without_one() {
         scenario = scenario.stack_set(
             set(name)
                 .operation(failed(&format!("recent-{name}"), "2026-11-20T09:30:00Z"))
-                .operation(failed(&format!("long-ago-{name}"), "2026-11-19T11:00:00Z")),
+                .operation(failed(&format!("long-ago-{name}"), "2026-11-19T13:00:00Z")),
         );
     }
     let down = Fault::error("BatchGetItem", 400, "AccessDeniedException", "not allowed");
@@ -807,9 +807,9 @@ async fn a_ledger_that_cannot_be_written_does_not_tell_the_look_back_at_every_ti
     let scenario = || {
         let old = Scenario::new().stack_set(
             set("baseline")
-                .operation(failed("long-ago", "2026-11-19T11:00:00Z"))
+                .operation(failed("long-ago", "2026-11-19T20:00:00Z"))
                 .operation(failed("recent", "2026-11-20T09:30:00Z"))
-                .operation(succeeded("quiet", "2026-11-19T11:00:00Z")),
+                .operation(succeeded("quiet", "2026-11-19T20:00:00Z")),
         );
         old.fault(Fault::error("UpdateItem", 400, "AccessDeniedException", "no"))
     };
@@ -833,22 +833,58 @@ async fn a_ledger_that_cannot_be_written_does_not_tell_the_look_back_at_every_ti
 }
 
 #[tokio::test]
-async fn a_cron_schedule_with_a_ledger_in_trouble_tells_nothing() {
+async fn what_would_leave_the_look_back_is_told_by_a_ledger_in_trouble_too() {
+    let scenario = || {
+        let baseline = set("baseline").operation(failed("op-1", "2026-11-19T12:30:00Z"));
+        Scenario::new().stack_set(baseline.operation(failed("op-2", "2026-11-19T20:00:00Z")))
+    };
+    for action in ["BatchGetItem", "UpdateItem"] {
+        for mode in ["each", "digest"] {
+            let down = Fault::error(action, 400, "AccessDeniedException", "no");
+            let stage = recorded(scenario().fault(down), &[("SWEEP_MODE", mode)]).await;
+            // The look-back of the sweep at 13:00 begins at 13:00 of the day before.
+            for (hour, expected) in [(11, vec![]), (12, vec!["op-1 published"]), (13, vec![])] {
+                let reply = stage.reply(&tick(&format!("2026-11-20T{hour}:00:00Z"))).await.unwrap();
+                assert_eq!(told(&reply), expected, "{action}, {mode}, {hour}: {reply}");
+                let sweep = &reply["sweep"];
+                assert!(sweep["unguarded"].as_str().unwrap().contains("AccessDeniedException: no"), "{sweep}");
+                assert!(sweep["withheld"].as_u64().unwrap() >= 1, "{action}, {mode}, {hour}: {sweep}");
+                // Where no claim could be made, the message says so.
+                let unguarded = |done: &Value| done["unguarded"].is_string() == (action == "UpdateItem");
+                assert!(reply["operations"].as_array().unwrap().iter().all(unguarded), "{action}, {mode}: {reply}");
+            }
+            assert_eq!(stage.aws.published().len(), 1, "{action}, {mode}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cron_schedule_with_a_ledger_in_trouble_tells_the_older_half_only() {
     let cron = ("SWEEP_SCHEDULE", "cron(0 * * * ? *)");
     let scenario = || {
         let baseline = set("baseline").operation(failed("op-1", "2026-11-20T09:30:00Z"));
         Scenario::new().stack_set(baseline.operation(running("stuck", "2026-11-20T03:55:00Z")))
     };
     for action in ["BatchGetItem", "UpdateItem"] {
-        let stage = recorded(scenario().fault(Fault::error(action, 400, "AccessDeniedException", "no")), &[cron]).await;
-        for hour in 10..15 {
+        let down = || Fault::error(action, 400, "AccessDeniedException", "no");
+        let stage = recorded(scenario().fault(down()), &[cron]).await;
+        for hour in [10, 11, 14, 21] {
             let reply = stage.reply(&tick(&format!("2026-11-20T{hour}:00:00Z"))).await.unwrap();
             assert!(told(&reply).is_empty(), "{action}: {reply}");
-            assert!(reply["sweep"]["unguarded"].as_str().unwrap().contains("AccessDeniedException"), "{action}");
+            let sweep = &reply["sweep"];
+            assert!(sweep["unguarded"].as_str().unwrap().contains("AccessDeniedException"), "{action}");
+            assert_eq!(sweep["withheld"], 2, "{action}: {sweep}");
         }
+        // Once the ledger answers, what was kept back is told.
         stage.aws.with(|scenario| scenario.faults.clear());
-        let reply = stage.reply(&tick("2026-11-20T15:00:00Z")).await.unwrap();
+        let reply = stage.reply(&tick("2026-11-20T21:30:00Z")).await.unwrap();
         assert_eq!(told(&reply), ["op-1 published", "stuck published"], "{action}");
+
+        // If it does not, half a day of the look-back is left.
+        let stage = recorded(scenario().fault(down()), &[cron]).await;
+        let reply = stage.reply(&tick("2026-11-20T22:00:00Z")).await.unwrap();
+        assert_eq!(told(&reply), ["op-1 published", "stuck published"], "{action}: {reply}");
+        assert_eq!(reply["sweep"]["withheld"], 0, "{action}");
     }
 }
 
