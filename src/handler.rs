@@ -150,14 +150,14 @@ impl Notifier {
         times: Times,
     ) -> Result<Asked<'a>, Error> {
         let call_as = self.call_as(&request, home);
-        let Request { mut operation, trigger, only_guarded, .. } = request;
+        let Request { mut operation, trigger, only_guarded, may_wait, .. } = request;
         if call_as == CallAs::Myself && operation.stack_set.account.is_none() && !home.account.is_empty() {
             operation.stack_set.account = Some(home.account.clone());
         }
         let retries_before = reader.retries();
         let (described, id) = reader.describe(&operation, call_as, times.reading_ends).await?;
         operation.stack_set.id = operation.stack_set.id.or(id);
-        Ok(Asked { reader, operation, call_as, trigger, only_guarded, described, retries_before })
+        Ok(Asked { reader, operation, call_as, trigger, only_guarded, may_wait, described, retries_before })
     }
 
     /// Reads, classifies, folds, renders, publishes.
@@ -178,7 +178,7 @@ impl Notifier {
 
     /// Reads, classifies, folds; and decides whether that is worth a message.
     async fn read(&self, asked: &Asked<'_>, attempt: Option<u64>, times: Times) -> Result<Seen, Error> {
-        let Asked { reader, operation, call_as, trigger, only_guarded, described, retries_before } = asked;
+        let Asked { reader, operation, call_as, trigger, only_guarded, may_wait, described, retries_before } = asked;
         let pace = Pace {
             until: times.reading_ends,
             settle: self.settle(*trigger, described),
@@ -186,6 +186,12 @@ impl Notifier {
             longest_pause: LONGEST_PAUSE,
         };
         let gathered = gather(reader, operation, *call_as, described, pace).await?;
+        if let Some(unread) = gathered.unread.as_ref().filter(|_| *may_wait && gathered.out_of_time) {
+            return Err(Error::OutOfTime(format!(
+                "could not read all results of operation {}: {unread}",
+                operation.operation_id
+            )));
+        }
         let read = gathered.pages;
         let reading = times.started.elapsed();
         let read_by = Instant::now();
@@ -332,6 +338,7 @@ struct Asked<'a> {
     call_as: CallAs,
     trigger: Trigger,
     only_guarded: bool,
+    may_wait: bool,
     described: Operation,
     retries_before: u64,
 }

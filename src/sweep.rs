@@ -8,6 +8,7 @@ mod plan;
 mod ring;
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
@@ -16,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::config::{self, SweepMode};
 use crate::error::Error;
-use crate::event::{Home, Request};
+use crate::event::{Home, Request, Trigger};
 use crate::handler::{self, Notifier, PUBLISH_RESERVE, Seen};
 use crate::ledger::Key;
 use crate::operation::{ListedOperation, OperationRef, StackSetRef};
@@ -162,6 +163,7 @@ impl Notifier {
             time: Time::until(deadline - kept),
             window: self.window(tick, settings, deadline).await,
             trouble: OnceLock::new(),
+            begun: AtomicUsize::new(0),
         };
         let mut swept = Swept { finished: true, ..Swept::default() };
         let (mut told, mut found) = (Vec::new(), Vec::new());
@@ -243,6 +245,8 @@ struct Round<'a> {
     window: Window,
     /// Why the ledger is no longer trusted to know what was told.
     trouble: OnceLock<String>,
+    /// Operations whose reading has begun.
+    begun: AtomicUsize,
 }
 
 impl Round<'_> {
@@ -293,9 +297,11 @@ impl Round<'_> {
         let (keys, mut requests): (Vec<Option<Key>>, Vec<Request>) = page
             .iter()
             .filter_map(|listed| {
-                let due = self.window.due(listed)?;
-                let only_guarded = !self.window.is_new(listed) && !(has_ledger && self.window.is_leaving(listed));
-                let request = stop.request(listed, due, only_guarded);
+                let mut request = stop.request(listed, self.window.due(listed)?);
+                // Without a ledger the next sweep looks at other operations.
+                let leaves = has_ledger && self.window.is_leaving(listed);
+                request.only_guarded = !self.window.is_new(listed) && !leaves;
+                request.may_wait = has_ledger && !leaves && request.trigger == Trigger::Sweep;
                 Some((handler::key(&request.operation, &listed.status, request.trigger), request))
             })
             .unzip();
@@ -339,7 +345,7 @@ impl Round<'_> {
     }
 
     /// Reports one operation, if there is time, and if it is known not to have been told.
-    async fn tell(&self, request: Request, outcome: &mut Outcome) {
+    async fn tell(&self, mut request: Request, outcome: &mut Outcome) {
         if request.only_guarded && self.trouble.get().is_some() {
             outcome.withheld += 1;
             return;
@@ -348,6 +354,9 @@ impl Round<'_> {
             outcome.left += 1;
             return;
         }
+        // No sweep has more time for any than for its first, nor knows what one in trouble left.
+        let is_first = self.begun.fetch_add(1, Relaxed) < self.settings.concurrency;
+        request.may_wait &= !is_first && self.trouble.get().is_none();
         let OperationRef { stack_set, operation_id } = request.operation.clone();
         let told = match self.settings.mode {
             SweepMode::Each => {
@@ -364,6 +373,10 @@ impl Round<'_> {
             Err(error @ Error::Ledger(_)) => {
                 self.doubt(&error);
                 outcome.withheld += 1;
+            }
+            Err(error @ Error::OutOfTime(_)) => {
+                info!(stack_set = stack_set.api_name(), operation = operation_id, "left to a later sweep: {error}");
+                outcome.left += 1;
             }
             Err(error) => outcome.failures.push(failure(Some(&stack_set), Some(&operation_id), &error)),
         }

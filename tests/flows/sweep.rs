@@ -465,6 +465,56 @@ async fn operations_that_there_is_no_time_for_are_left_and_counted() {
     assert!(sweep["failures"][0]["error"].as_str().unwrap().ends_with("the function's time ran out"));
 }
 
+/// More results than a page has; the second page never comes.
+fn large(ended: &str) -> (Operation, Fault) {
+    let rows = (0..250).map(|n| Row::failed(&account(n), "eu-west-1", "Internal Failure")).collect();
+    let large = operation("FAILED", rows).id("large").times("2026-11-01T00:00:00Z", Some(ended));
+    (large, Fault::on("ListStackSetOperationResults", FaultKind::Hang).with_param("OperationId", "large").page(2))
+}
+
+#[tokio::test]
+async fn an_operation_that_its_share_of_the_time_is_too_short_for_is_left_to_a_later_sweep() {
+    for mode in ["each", "digest"] {
+        let (large, hang) = large("2026-11-20T09:30:00Z");
+        let small = |name: &str| set(name).operation(failed(name, "2026-11-20T09:30:00Z"));
+        let scenario = Scenario::new().stack_set(small("a")).stack_set(set("b").operation(large)).stack_set(small("c"));
+        let settings = [("SWEEP_CONCURRENCY", "1"), ("SWEEP_MODE", mode)];
+        let stage = recorded(scenario.fault(hang), &settings).await.time(Duration::from_secs(3));
+        // At this tick the ring begins with the first or the last.
+        let reply = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+        assert_eq!(told(&reply), ["a published", "c published"], "{mode}: {reply}");
+        let sweep = &reply["sweep"];
+        assert_eq!((&sweep["left"], &sweep["finished"], &sweep["failures"]), (&json!(1), &json!(false), &json!([])));
+        // It was not told, so the next attempt is the first.
+        stage.aws.with(|scenario| scenario.faults.clear());
+        let reply = stage.reply(&tick("2026-11-20T12:00:00Z")).await.unwrap();
+        assert_eq!(told(&reply), ["large published"], "{mode}");
+        let document: Value = serde_json::from_str(&stage.aws.published().pop().unwrap().body("sqs").unwrap()).unwrap();
+        let report = if mode == "each" { &document } else { &document["stackSets"][0]["operations"][0] };
+        assert_eq!((&report["attempt"], &report["completeness"]["complete"]), (&json!(1), &json!(true)), "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_later_sweep_has_more_time_for_is_told_as_far_as_it_was_read() {
+    // Alone it has all the time that there is; at the end of the look-back there is no later sweep.
+    for (ended, others) in [("2026-11-20T09:30:00Z", 0), ("2026-11-19T11:30:00Z", 1)] {
+        let (large, hang) = large(ended);
+        let mut scenario = Scenario::new().stack_set(set("b").operation(large)).fault(hang);
+        if others > 0 {
+            for name in ["a", "c"] {
+                scenario = scenario.stack_set(set(name).operation(failed(name, "2026-11-20T09:30:00Z")));
+            }
+        }
+        let stage = recorded(scenario, &[("SWEEP_CONCURRENCY", "1")]).await.time(Duration::from_secs(3));
+        let reply = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+        assert!(told(&reply).contains(&"large published".to_owned()), "{ended}: {reply}");
+        let messages = stage.aws.published();
+        let incomplete = messages.iter().filter(|message| message.body("email").unwrap().contains("INCOMPLETE"));
+        assert_eq!(incomplete.count(), 1, "{ended}");
+    }
+}
+
 #[tokio::test]
 async fn a_sweep_that_reads_nothing_in_time_fails() {
     let scenario = || Scenario::new().stack_set(set("baseline"));
