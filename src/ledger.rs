@@ -200,7 +200,7 @@ impl Ledger {
             .expression_attribute_values(":now_ms", millis(now))
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
-        let known = match self.in_time(what, key, deadline, call.send()).await? {
+        let known = match self.in_time(what, key, soon(deadline), call.send()).await? {
             Ok(answer) => {
                 // Who is told anew after an expired record was not cut off.
                 let before = answer.attributes().filter(|old| !has_expired(old, now));
@@ -254,7 +254,7 @@ impl Ledger {
             .expression_attribute_values(":until", self.end_of(hold, SystemTime::now()))
             .expression_attribute_values(":claim", text(&hold.id))
             .expression_attribute_values(":in_progress", text(IN_PROGRESS));
-        self.done("could not renew the claim of", &hold.key, hold.deadline, call).await
+        self.done("could not renew the claim of", &hold.key, soon(hold.deadline), call).await
     }
 
     /// Records that a key was told, by a message or (`None`) by deciding to be quiet.
@@ -276,7 +276,9 @@ impl Ledger {
             expression.push_str(" ADD message_ids :ids");
             call = call.expression_attribute_values(":ids", AttributeValue::Ss(vec![id.to_owned()]));
         }
-        self.done("could not record", key, deadline, call.update_expression(expression)).await
+        // Nothing else is waiting for the rest of the time.
+        let half = patience(deadline, 2);
+        self.done("could not record", key, half, call.update_expression(expression)).await
     }
 
     /// Gives a claim back, so that the next one need not wait until it runs out.
@@ -297,7 +299,7 @@ impl Ledger {
             .expression_attribute_values(":undone", number(undone))
             .expression_attribute_values(":claim", text(&hold.id))
             .expression_attribute_values(":in_progress", text(IN_PROGRESS));
-        self.done("could not release the claim of", &hold.key, hold.deadline, call).await
+        self.done("could not release the claim of", &hold.key, soon(hold.deadline), call).await
     }
 
     /// Counts a sweep, and gives its number.
@@ -313,7 +315,7 @@ impl Ledger {
             .update_expression("ADD sweeps :one")
             .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::UpdatedNew);
-        let answer = self.in_time(what, &key, deadline, call.send()).await?;
+        let answer = self.in_time(what, &key, soon(deadline), call.send()).await?;
         let answer = answer.map_err(|error| self.failed(what, &key, &aws::cause(&error)))?;
         let counted = answer.attributes().and_then(|item| integer(item, "sweeps"));
         counted.ok_or_else(|| self.failed(what, &key, "the answer has no number"))
@@ -378,27 +380,35 @@ impl Ledger {
         millis(now + self.lease.min(alive + GRACE))
     }
 
-    async fn done(&self, what: &str, key: &Key, deadline: Instant, call: UpdateItemFluentBuilder) -> Result<(), Error> {
-        let answer = self.in_time(what, key, deadline, call.send()).await?;
+    async fn done(&self, what: &str, key: &Key, until: Instant, call: UpdateItemFluentBuilder) -> Result<(), Error> {
+        let answer = self.in_time(what, key, until, call.send()).await?;
         answer.map(drop).map_err(|error| self.failed(what, key, &aws::cause(&error)))
     }
 
-    /// Waits no longer than [`PATIENCE`] and a quarter of the time left.
     async fn in_time<T>(
         &self,
         what: &str,
         key: &Key,
-        deadline: Instant,
+        until: Instant,
         call: impl Future<Output = T>,
     ) -> Result<T, Error> {
-        let now = Instant::now();
-        let until = now + PATIENCE.min(deadline.saturating_duration_since(now) / 4);
         timeout_at(until, call).await.map_err(|_| self.failed(what, key, "no answer in time"))
     }
 
     fn failed(&self, what: &str, key: &Key, cause: &str) -> Error {
         Error::Ledger(format!("{what} {key} in table {}: {cause}", self.table))
     }
+}
+
+/// When to wait no longer before a message goes out.
+fn soon(deadline: Instant) -> Instant {
+    patience(deadline, 4)
+}
+
+/// After [`PATIENCE`], or after this part of the time left if that is sooner.
+fn patience(deadline: Instant, part: u32) -> Instant {
+    let now = Instant::now();
+    now + PATIENCE.min(deadline.saturating_duration_since(now) / part)
 }
 
 /// The record that stood in the way of a conditional write.

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::config::{self, SweepMode};
 use crate::error::Error;
 use crate::event::{Home, Request, Trigger};
-use crate::handler::{self, Notifier, PUBLISH_RESERVE, Seen};
+use crate::handler::{self, Notifier, PUBLISH_RESERVE, RECORDS, Seen};
 use crate::ledger::Key;
 use crate::operation::{ListedOperation, OperationRef, StackSetRef};
 use crate::read::{Next, Reader};
@@ -150,9 +150,7 @@ impl Notifier {
         let settings = self.config.sweep.as_ref().map_err(Clone::clone)?;
         let kept = match settings.mode {
             SweepMode::Each => Duration::ZERO,
-            SweepMode::Digest => {
-                (PUBLISH_RESERVE + digest::RECORDS).min(deadline.saturating_duration_since(started) / 4)
-            }
+            SweepMode::Digest => (PUBLISH_RESERVE + RECORDS).min(deadline.saturating_duration_since(started) / 4),
         };
         let round = Round {
             notifier: self,

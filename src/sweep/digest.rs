@@ -7,19 +7,16 @@ use std::sync::OnceLock;
 
 use futures_util::future::{Either, join_all, select};
 use futures_util::stream::{self, StreamExt};
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use super::{Outcome, Round, Swept, failure};
 use crate::error::Error;
 use crate::event::Request;
 use crate::guard::{Entry, Guard};
-use crate::handler::{LAST_WORDS, Seen};
+use crate::handler::{LAST_WORDS, RECORDS, Seen};
 use crate::render;
 use crate::reply::{Action, Done};
 use crate::report::{Digest, SweepSummary};
-
-/// Time kept after the message for its records: without them it is told again.
-pub(super) const RECORDS: Duration = Duration::from_secs(5);
 
 impl Round<'_> {
     /// Reads an operation for the digest; one that is not worth a message is done with.
