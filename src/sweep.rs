@@ -37,7 +37,7 @@ const RENDER: &str = "RenderError";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Swept {
-    /// Whether time sufficed: every stack set was looked at to its last operation, or failed.
+    /// Whether time and room sufficed: every stack set was looked at to its last operation, or failed.
     pub finished: bool,
     /// ACTIVE stack sets whose names fit.
     pub stack_sets: u64,
@@ -55,7 +55,7 @@ pub struct Swept {
     pub published: u64,
     /// Of these, those that needed none.
     pub quiet: u64,
-    /// Of these, those that there was no time for.
+    /// Of these, those that there was no time for, or no room in the digest.
     pub left: u64,
     /// Of these, those kept back because nobody could say whether they were told; a later sweep finds them.
     pub withheld: u64,
@@ -162,6 +162,7 @@ impl Notifier {
             window: self.window(tick, settings, deadline).await,
             trouble: OnceLock::new(),
             begun: AtomicUsize::new(0),
+            found: AtomicUsize::new(0),
         };
         let mut swept = Swept { finished: true, ..Swept::default() };
         let (mut told, mut found) = (Vec::new(), Vec::new());
@@ -245,6 +246,8 @@ struct Round<'a> {
     trouble: OnceLock<String>,
     /// Operations whose reading has begun.
     begun: AtomicUsize,
+    /// Operations that the digest is to tell of.
+    found: AtomicUsize,
 }
 
 impl Round<'_> {
@@ -348,7 +351,7 @@ impl Round<'_> {
             outcome.withheld += 1;
             return;
         }
-        if self.time.is_short() {
+        if self.time.is_short() || (request.may_wait && self.is_full()) {
             outcome.left += 1;
             return;
         }

@@ -134,7 +134,7 @@ fn unfinished(digest: &Digest) -> Option<String> {
     let sweep = &digest.sweep;
     (!sweep.finished).then(|| {
         format!(
-            "INCOMPLETE: time was for {} of {}; the next sweeps go on elsewhere.",
+            "INCOMPLETE: {} of {} are done; the next sweeps go on elsewhere.",
             words::number(sweep.stack_sets_done),
             words::count(sweep.stack_sets, "stack set", "stack sets")
         )

@@ -939,6 +939,58 @@ async fn a_cron_schedule_with_a_ledger_in_trouble_tells_the_older_half_only() {
 }
 
 #[tokio::test]
+async fn a_digest_takes_no_more_than_it_can_record_and_the_next_one_takes_the_rest() {
+    let scenario = || {
+        let mut scenario = Scenario::new();
+        for n in 0..10 {
+            let mut one = set(&format!("set-{n}"));
+            for m in 0..25 {
+                one = one.operation(failed(&format!("op-{n}-{m}"), "2026-11-20T09:30:00Z"));
+            }
+            scenario = scenario.stack_set(one);
+        }
+        scenario
+    };
+    let settings = [DIGEST, ("SWEEP_CONCURRENCY", "1")];
+    let stage = recorded(scenario(), &settings).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    let sweep = &reply["sweep"];
+    assert_eq!((&sweep["due"], &sweep["published"], &sweep["left"]), (&json!(250), &json!(200), &json!(50)), "{sweep}");
+    assert_eq!((&sweep["finished"], &sweep["stackSetsDone"]), (&json!(false), &json!(8)));
+    let mail = stage.published().body("email").unwrap();
+    assert!(mail.contains("INCOMPLETE: 8 of 10 stack sets are done; the next sweeps go on elsewhere."), "{mail}");
+    // What was left was not read, either.
+    assert_eq!(stage.aws.requests_of("DescribeStackSetOperation").len(), 200);
+    let reply = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+    let sweep = &reply["sweep"];
+    assert_eq!((&sweep["alreadyTold"], &sweep["published"], &sweep["left"]), (&json!(200), &json!(50), &json!(0)));
+
+    // Without a ledger nobody would take the rest, so that it is counted at least.
+    let stage = Stage::with(scenario(), &settings).await;
+    assert_eq!(stage.reply(&tick(TICK)).await.unwrap()["sweep"]["published"], 250);
+}
+
+#[tokio::test]
+async fn claims_that_take_long_leave_a_digest_time_for_its_message() {
+    let mut baseline = set("baseline");
+    for n in 0..40 {
+        baseline = baseline.operation(failed(&format!("op-{n}"), "2026-11-20T09:30:00Z"));
+    }
+    let slow = Fault::on("UpdateItem", FaultKind::Delay(Duration::from_millis(150)));
+    let scenario = Scenario::new().stack_set(baseline).fault(slow);
+    let settings = [DIGEST, ("SWEEP_CONCURRENCY", "1")];
+    let stage = recorded(scenario, &settings).await.time(Duration::from_secs(4));
+    let started = std::time::Instant::now();
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert!(started.elapsed() < Duration::from_millis(3_950), "{:?}", started.elapsed());
+    assert_eq!((&reply["sweep"]["published"], stage.aws.published().len()), (&json!(40), 1), "{reply}");
+    assert!(
+        reply["sweep"]["unguarded"].as_str().unwrap().contains("could not claim all operations of the digest in time"),
+        "{reply}"
+    );
+}
+
+#[tokio::test]
 async fn one_claim_that_fails_does_not_leave_the_rest_of_a_digest_unrecorded() {
     let baseline = set("baseline")
         .operation(failed("op-1", "2026-11-20T09:30:00Z"))

@@ -174,7 +174,7 @@ fn a_sweep_that_did_not_get_around_says_so() {
     let message = checked(&Digest::new(sweep(false), some_reports()));
     assert!(message.subject.ends_with(" (incomplete)"), "{}", message.subject);
     let mail = bodies(&message)["email"].as_str().unwrap().to_owned();
-    assert!(mail.contains("INCOMPLETE: time was for 17 of 41 stack sets; the next sweeps go on elsewhere."), "{mail}");
+    assert!(mail.contains("INCOMPLETE: 17 of 41 stack sets are done; the next sweeps go on elsewhere."), "{mail}");
     assert_eq!(document(&message)["sweep"]["finished"], false);
 }
 
