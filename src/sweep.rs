@@ -137,8 +137,8 @@ enum End {
 impl Notifier {
     /// Tells of every operation that is due and was not told of, as far as time allows.
     ///
-    /// At most `SWEEP_CONCURRENCY` requests are under way at a time; they share one rate limit, so that
-    /// throttling of one slows all of them down.
+    /// At most `SWEEP_CONCURRENCY` requests are under way at a time, besides renewals of claims. They share
+    /// one rate limit, so that throttling of one slows all of them down.
     ///
     /// # Errors
     /// [`Error::Config`] if the sweep's settings are wrong. [`Error::Read`] if nothing could be read at
