@@ -36,7 +36,9 @@ const SAMPLE: usize = 300;
 pub(super) fn notification(report: &Report) -> Value {
     let incomplete = if report.completeness.missing.is_none() { "" } else { " (incomplete)" };
     let (what, bad) = (words::what(report), words::how_bad(report));
-    let title = escaped(&format!("{}: {what}, {bad}{incomplete}", report.outcome.as_str()), TITLE);
+    // The numbers stay whole, however long the names are.
+    let numbers = escaped(&format!(", {bad}{incomplete}"), TITLE / 2);
+    let title = escaped(&format!("{}: {what}", report.outcome.as_str()), TITLE - numbers.chars().count()) + &numbers;
     let commands = Commands::of(report);
     envelope(&Notification {
         id: &report.operation.id,
