@@ -14,6 +14,8 @@ pub enum Error {
     Event(String),
     /// CloudFormation could not be read.
     Read(String),
+    /// There was not the time to read all results, and a later sweep may have more.
+    OutOfTime(String),
     /// The report could not be turned into a message.
     Render(String),
     /// SNS did not take the message.
@@ -30,7 +32,7 @@ impl Error {
         match self {
             Self::Config(_) => "ConfigError",
             Self::Event(_) => "EventError",
-            Self::Read(_) => "ReadError",
+            Self::Read(_) | Self::OutOfTime(_) => "ReadError",
             Self::Render(_) => "RenderError",
             Self::Publish(_) => "PublishError",
             Self::Ledger(_) => "LedgerError",
@@ -45,6 +47,7 @@ impl fmt::Display for Error {
             Self::Config(text)
             | Self::Event(text)
             | Self::Read(text)
+            | Self::OutOfTime(text)
             | Self::Render(text)
             | Self::Publish(text)
             | Self::Ledger(text)

@@ -42,8 +42,11 @@ pub struct Request {
     pub call_as: Option<CallAs>,
     /// Who asks.
     pub trigger: Trigger,
-    /// Whether to tell it only with a claim in the ledger: it was due before and may have been told.
+    /// Whether to tell it only with a claim in the ledger: it was due before and may have been told, and
+    /// a later sweep can tell it.
     pub only_guarded: bool,
+    /// Whether a later sweep can tell it, should the time be too short to read it whole.
+    pub may_wait: bool,
 }
 
 /// Who asks for a report.
@@ -137,6 +140,7 @@ fn operation_change(payload: &Value) -> Result<Task, Error> {
         call_as: None,
         trigger: Trigger::Event,
         only_guarded: false,
+        may_wait: false,
     }))
 }
 
@@ -169,6 +173,7 @@ fn manual(payload: &Value, home: &Home) -> Result<Request, Error> {
         call_as,
         trigger: Trigger::ByHand,
         only_guarded: false,
+        may_wait: false,
     })
 }
 

@@ -46,6 +46,8 @@ pub struct Gathered {
     pub rounds: u32,
     /// Why the rows are known not to be all, if they are not.
     pub unread: Option<String>,
+    /// Whether there was not the time to read all of them once.
+    pub out_of_time: bool,
 }
 
 /// Reads and folds an operation's results.
@@ -71,12 +73,13 @@ pub async fn gather(
         pages: Pages::default(),
     };
     let mut unread = all.read_all().await?;
+    let out_of_time = unread.is_some();
     let mut rounds = 0;
     if unread.is_none() {
         unread = if described.status.is_terminal() { all.settle(pace, &mut rounds).await } else { None };
         unread = unread.or(all.doubt());
     }
-    Ok(Gathered { fold: all.rows.into_fold(), pages: all.pages, rounds, unread })
+    Ok(Gathered { fold: all.rows.into_fold(), pages: all.pages, rounds, unread, out_of_time })
 }
 
 /// One operation being gathered.

@@ -35,9 +35,10 @@ impl<'a> Guard<'a> {
         Self { watched: None, hold: None, deadline, trouble: Vec::new() }
     }
 
-    /// A guard that lets everything pass, because a ledger that did not answer is not asked again.
-    pub fn open(because: &str, deadline: Instant) -> Self {
-        Self { trouble: vec![because.to_owned()], ..Self::none(deadline) }
+    /// A guard that lets everything pass without a claim, and records it all the same: a ledger that did
+    /// not answer before the message may do so after it.
+    pub fn open(ledger: &'a Ledger, key: Key, because: &str, deadline: Instant) -> Self {
+        Self { watched: Some((ledger, key)), trouble: vec![because.to_owned()], ..Self::none(deadline) }
     }
 
     /// Claims a key. A ledger that does not answer, or refuses, lets the report go out unguarded.

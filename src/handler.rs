@@ -46,6 +46,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// Time kept for rendering and publishing, at most a quarter of what there is.
 pub(crate) const PUBLISH_RESERVE: Duration = Duration::from_secs(15);
+/// Time kept after the message for its record: without one it is told again.
+pub(crate) const RECORDS: Duration = Duration::from_secs(5);
 /// Time kept for an error to get out.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -100,7 +102,7 @@ impl Notifier {
         home: &Home,
         deadline: Instant,
     ) -> Result<Done, Error> {
-        let times = Times::until(deadline);
+        let times = Times::until(deadline, self.ledger.is_some());
         let asked = self.describe(reader, request, home, times).await?;
         let guard = match self.ledger.as_ref().zip(asked.key()) {
             Some((ledger, key)) => match Guard::enter(ledger, key, deadline).await {
@@ -137,7 +139,7 @@ impl Notifier {
         home: &Home,
         deadline: Instant,
     ) -> Result<Seen, Error> {
-        let times = Times::until(deadline);
+        let times = Times::until(deadline, self.ledger.is_some());
         let asked = self.describe(reader, request, home, times).await?;
         self.read(&asked, None, times).await
     }
@@ -150,14 +152,14 @@ impl Notifier {
         times: Times,
     ) -> Result<Asked<'a>, Error> {
         let call_as = self.call_as(&request, home);
-        let Request { mut operation, trigger, only_guarded, .. } = request;
+        let Request { mut operation, trigger, only_guarded, may_wait, .. } = request;
         if call_as == CallAs::Myself && operation.stack_set.account.is_none() && !home.account.is_empty() {
             operation.stack_set.account = Some(home.account.clone());
         }
         let retries_before = reader.retries();
         let (described, id) = reader.describe(&operation, call_as, times.reading_ends).await?;
         operation.stack_set.id = operation.stack_set.id.or(id);
-        Ok(Asked { reader, operation, call_as, trigger, only_guarded, described, retries_before })
+        Ok(Asked { reader, operation, call_as, trigger, only_guarded, may_wait, described, retries_before })
     }
 
     /// Reads, classifies, folds, renders, publishes.
@@ -178,7 +180,7 @@ impl Notifier {
 
     /// Reads, classifies, folds; and decides whether that is worth a message.
     async fn read(&self, asked: &Asked<'_>, attempt: Option<u64>, times: Times) -> Result<Seen, Error> {
-        let Asked { reader, operation, call_as, trigger, only_guarded, described, retries_before } = asked;
+        let Asked { reader, operation, call_as, trigger, only_guarded, may_wait, described, retries_before } = asked;
         let pace = Pace {
             until: times.reading_ends,
             settle: self.settle(*trigger, described),
@@ -186,6 +188,12 @@ impl Notifier {
             longest_pause: LONGEST_PAUSE,
         };
         let gathered = gather(reader, operation, *call_as, described, pace).await?;
+        if let Some(unread) = gathered.unread.as_ref().filter(|_| *may_wait && gathered.out_of_time) {
+            return Err(Error::OutOfTime(format!(
+                "could not read all results of operation {}: {unread}",
+                operation.operation_id
+            )));
+        }
         let read = gathered.pages;
         let reading = times.started.elapsed();
         let read_by = Instant::now();
@@ -332,6 +340,7 @@ struct Asked<'a> {
     call_as: CallAs,
     trigger: Trigger,
     only_guarded: bool,
+    may_wait: bool,
     described: Operation,
     retries_before: u64,
 }
@@ -345,13 +354,33 @@ struct Times {
 }
 
 impl Times {
-    fn until(deadline: Instant) -> Self {
+    fn until(deadline: Instant, recorded: bool) -> Self {
         let started = Instant::now();
         let left = deadline.saturating_duration_since(started);
         Self {
             started,
             reading_ends: deadline - (left / 4).min(PUBLISH_RESERVE),
-            publishing_ends: deadline - LAST_WORDS.min(left / 8),
+            publishing_ends: deadline - (if recorded { RECORDS } else { Duration::ZERO } + LAST_WORDS).min(left / 8),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_after_the_message_has_its_own_time() {
+        let deadline = |seconds| Instant::now() + Duration::from_secs(seconds);
+        for (seconds, recorded, left) in
+            [(300, true, 6.0), (60, true, 6.0), (16, true, 2.0), (300, false, 1.0), (8, false, 1.0)]
+        {
+            let deadline = deadline(seconds);
+            let times = Times::until(deadline, recorded);
+            assert_eq!((deadline - times.publishing_ends).as_secs_f64().round(), left, "of {seconds} s");
+            // As long again for the message, at least.
+            let publishing = times.publishing_ends - times.reading_ends;
+            assert!(publishing >= deadline - times.publishing_ends, "{publishing:?} of {seconds} s");
         }
     }
 }

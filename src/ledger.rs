@@ -14,6 +14,9 @@
 //! More attempts than message ids mean that one was cut off between its message and the record:
 //! there may be a message that the record does not know.
 //!
+//! One more item, `sweeps`, counts the sweeps of a schedule that does not tell how many there were.
+//! It never expires.
+//!
 //! DynamoDB deletes expired records days late
 //! ([time to live](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html)),
 //! so times are always compared here too. The clocks of two instances of the function are taken to
@@ -68,6 +71,8 @@ const BATCH: usize = 100;
 
 const IN_PROGRESS: &str = "INPROGRESS";
 const COMPLETED: &str = "COMPLETED";
+/// Key of the item that counts sweeps. No operation's key begins like this.
+const SWEEPS: &str = "sweeps";
 
 /// What is told once: an operation of a stack set, in one status.
 ///
@@ -195,7 +200,7 @@ impl Ledger {
             .expression_attribute_values(":now_ms", millis(now))
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
-        let known = match self.in_time(what, key, deadline, call.send()).await? {
+        let known = match self.in_time(what, key, soon(deadline), call.send()).await? {
             Ok(answer) => {
                 // Who is told anew after an expired record was not cut off.
                 let before = answer.attributes().filter(|old| !has_expired(old, now));
@@ -249,7 +254,7 @@ impl Ledger {
             .expression_attribute_values(":until", self.end_of(hold, SystemTime::now()))
             .expression_attribute_values(":claim", text(&hold.id))
             .expression_attribute_values(":in_progress", text(IN_PROGRESS));
-        self.done("could not renew the claim of", &hold.key, hold.deadline, call).await
+        self.done("could not renew the claim of", &hold.key, soon(hold.deadline), call).await
     }
 
     /// Records that a key was told, by a message or (`None`) by deciding to be quiet.
@@ -271,7 +276,9 @@ impl Ledger {
             expression.push_str(" ADD message_ids :ids");
             call = call.expression_attribute_values(":ids", AttributeValue::Ss(vec![id.to_owned()]));
         }
-        self.done("could not record", key, deadline, call.update_expression(expression)).await
+        // Nothing else is waiting for the rest of the time.
+        let half = patience(deadline, 2);
+        self.done("could not record", key, half, call.update_expression(expression)).await
     }
 
     /// Gives a claim back, so that the next one need not wait until it runs out.
@@ -292,7 +299,26 @@ impl Ledger {
             .expression_attribute_values(":undone", number(undone))
             .expression_attribute_values(":claim", text(&hold.id))
             .expression_attribute_values(":in_progress", text(IN_PROGRESS));
-        self.done("could not release the claim of", &hold.key, hold.deadline, call).await
+        self.done("could not release the claim of", &hold.key, soon(hold.deadline), call).await
+    }
+
+    /// Counts a sweep, and gives its number.
+    ///
+    /// A try that is repeated because its answer was lost may count twice: the numbers only grow.
+    ///
+    /// # Errors
+    /// [`Error::Ledger`] if the table gave no answer in time, or refused.
+    pub async fn count_sweep(&self, deadline: Instant) -> Result<u64, Error> {
+        let (what, key) = ("could not count", Key(SWEEPS.to_owned()));
+        let call = self
+            .update(&key)
+            .update_expression("ADD sweeps :one")
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::UpdatedNew);
+        let answer = self.in_time(what, &key, soon(deadline), call.send()).await?;
+        let answer = answer.map_err(|error| self.failed(what, &key, &aws::cause(&error)))?;
+        let counted = answer.attributes().and_then(|item| integer(item, "sweeps"));
+        counted.ok_or_else(|| self.failed(what, &key, "the answer has no number"))
     }
 
     /// Which of the keys are complete, 100 keys a request.
@@ -354,27 +380,35 @@ impl Ledger {
         millis(now + self.lease.min(alive + GRACE))
     }
 
-    async fn done(&self, what: &str, key: &Key, deadline: Instant, call: UpdateItemFluentBuilder) -> Result<(), Error> {
-        let answer = self.in_time(what, key, deadline, call.send()).await?;
+    async fn done(&self, what: &str, key: &Key, until: Instant, call: UpdateItemFluentBuilder) -> Result<(), Error> {
+        let answer = self.in_time(what, key, until, call.send()).await?;
         answer.map(drop).map_err(|error| self.failed(what, key, &aws::cause(&error)))
     }
 
-    /// Waits no longer than [`PATIENCE`] and a quarter of the time left.
     async fn in_time<T>(
         &self,
         what: &str,
         key: &Key,
-        deadline: Instant,
+        until: Instant,
         call: impl Future<Output = T>,
     ) -> Result<T, Error> {
-        let now = Instant::now();
-        let until = now + PATIENCE.min(deadline.saturating_duration_since(now) / 4);
         timeout_at(until, call).await.map_err(|_| self.failed(what, key, "no answer in time"))
     }
 
     fn failed(&self, what: &str, key: &Key, cause: &str) -> Error {
         Error::Ledger(format!("{what} {key} in table {}: {cause}", self.table))
     }
+}
+
+/// When to wait no longer before a message goes out.
+fn soon(deadline: Instant) -> Instant {
+    patience(deadline, 4)
+}
+
+/// After [`PATIENCE`], or after this part of the time left if that is sooner.
+fn patience(deadline: Instant, part: u32) -> Instant {
+    let now = Instant::now();
+    now + PATIENCE.min(deadline.saturating_duration_since(now) / part)
 }
 
 /// The record that stood in the way of a conditional write.

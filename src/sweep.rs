@@ -6,75 +6,28 @@
 mod digest;
 mod plan;
 mod ring;
+mod swept;
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use futures_util::stream::{self, StreamExt};
-use serde::Serialize;
 use tokio::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use crate::config::{self, SweepMode};
 use crate::error::Error;
-use crate::event::{Home, Request};
-use crate::handler::{self, Notifier, PUBLISH_RESERVE, Seen};
+use crate::event::{Home, Request, Trigger};
+use crate::handler::{self, Notifier, PUBLISH_RESERVE, RECORDS, Seen};
 use crate::ledger::Key;
-use crate::operation::{ListedOperation, OperationRef, StackSetRef};
+use crate::operation::{ListedOperation, OperationRef};
 use crate::read::{Next, Reader};
-use crate::reply::{Action, Done, Reply};
+use crate::reply::{Done, Reply};
 use crate::report::Failure;
 use plan::Window;
 use ring::Stop;
-
-/// Failures that the reply lists; more are counted.
-const FAILURES_LISTED: usize = 100;
-/// Kinds of failures that keep a message from going out.
-const PUBLISH: &str = "PublishError";
-const RENDER: &str = "RenderError";
-
-/// What a sweep did, in numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Swept {
-    /// Whether time sufficed: every stack set was looked at to its last operation, or failed.
-    pub finished: bool,
-    /// ACTIVE stack sets whose names fit.
-    pub stack_sets: u64,
-    /// Those that were looked at to their last operation.
-    pub stack_sets_done: u64,
-    /// Operations listed.
-    pub operations: u64,
-    /// Operations that were to be told of, by the time they ended or by how long they take.
-    pub due: u64,
-    /// Of these, those that were told before.
-    pub already_told: u64,
-    /// Of these, those that another invocation is about to tell.
-    pub in_progress: u64,
-    /// Of these, those that a message went out for.
-    pub published: u64,
-    /// Of these, those that needed none.
-    pub quiet: u64,
-    /// Of these, those that there was no time for.
-    pub left: u64,
-    /// Of these, those kept back because nobody could say whether they were told; a later sweep finds them.
-    pub withheld: u64,
-    /// What could not be read or told, stack set by stack set.
-    pub failures: Vec<Failure>,
-    /// More of them.
-    pub failures_omitted: u64,
-    /// Entries left out of the reply's `operations`; the numbers above count them.
-    pub operations_omitted: u64,
-    /// What kept the ledger from telling or keeping what was told; from then on only what has become
-    /// due since the last tick was told, and nothing where the schedule does not tell when that was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unguarded: Option<String>,
-    /// Time that it took.
-    #[serde(skip)]
-    pub took: Duration,
-    /// What kept the first message from going out that did not.
-    #[serde(skip)]
-    unsent: Option<Failure>,
-}
+pub use swept::Swept;
+use swept::{RENDER, failure};
 
 /// How the function's time is shared out.
 #[derive(Debug, Clone, Copy)]
@@ -136,8 +89,8 @@ enum End {
 impl Notifier {
     /// Tells of every operation that is due and was not told of, as far as time allows.
     ///
-    /// At most `SWEEP_CONCURRENCY` requests are under way at a time; they share one rate limit, so that
-    /// throttling of one slows all of them down.
+    /// At most `SWEEP_CONCURRENCY` requests are under way at a time, besides renewals of claims. They share
+    /// one rate limit, so that throttling of one slows all of them down.
     ///
     /// # Errors
     /// [`Error::Config`] if the sweep's settings are wrong. [`Error::Read`] if nothing could be read at
@@ -149,9 +102,7 @@ impl Notifier {
         let settings = self.config.sweep.as_ref().map_err(Clone::clone)?;
         let kept = match settings.mode {
             SweepMode::Each => Duration::ZERO,
-            SweepMode::Digest => {
-                (PUBLISH_RESERVE + digest::RECORDS).min(deadline.saturating_duration_since(started) / 4)
-            }
+            SweepMode::Digest => (PUBLISH_RESERVE + RECORDS).min(deadline.saturating_duration_since(started) / 4),
         };
         let round = Round {
             notifier: self,
@@ -160,8 +111,10 @@ impl Notifier {
             reader: self.source.reader(),
             home,
             time: Time::until(deadline - kept),
-            window: Window::new(tick, settings, self.ledger.is_some()),
+            window: self.window(tick, settings, deadline).await,
             trouble: OnceLock::new(),
+            begun: AtomicUsize::new(0),
+            found: AtomicUsize::new(0),
         };
         let mut swept = Swept { finished: true, ..Swept::default() };
         let (mut told, mut found) = (Vec::new(), Vec::new());
@@ -215,6 +168,21 @@ impl Notifier {
         }
         Ok(Reply { operations: told, sweep: Some(swept) })
     }
+
+    /// What is due at a tick. Where the schedule does not tell the tick's number, the ledger counts.
+    async fn window(&self, tick: i64, settings: &config::Sweep, deadline: Instant) -> Window {
+        let window = Window::new(tick, settings, self.ledger.is_some());
+        match self.ledger.as_ref().filter(|_| settings.interval.is_none()) {
+            None => window,
+            Some(ledger) => match ledger.count_sweep(deadline).await {
+                Ok(number) => window.numbered(number),
+                Err(error) => {
+                    warn!(kind = error.kind(), "{error}; the clock decides where this sweep begins");
+                    window
+                }
+            },
+        }
+    }
 }
 
 /// One sweep under way.
@@ -228,6 +196,10 @@ struct Round<'a> {
     window: Window,
     /// Why the ledger is no longer trusted to know what was told.
     trouble: OnceLock<String>,
+    /// Operations whose reading has begun.
+    begun: AtomicUsize,
+    /// Operations that the digest is to tell of.
+    found: AtomicUsize,
 }
 
 impl Round<'_> {
@@ -271,13 +243,18 @@ impl Round<'_> {
 
     /// The operations of a page that are due and that the ledger does not know as told.
     ///
-    /// A ledger that does not answer is not asked again, and the sweep goes on as one without:
-    /// otherwise it would tell everything within the look-back once more.
+    /// A ledger that does not answer is not asked again. The sweep then tells what is new, as one without,
+    /// and what no later one would tell; all within the look-back would be told at every tick.
     async fn to_tell(&self, stop: &Stop, page: &[ListedOperation], outcome: &mut Outcome) -> Vec<Request> {
+        let has_ledger = self.notifier.ledger.is_some();
         let (keys, mut requests): (Vec<Option<Key>>, Vec<Request>) = page
             .iter()
             .filter_map(|listed| {
-                let request = stop.request(listed, self.window.due(listed)?, !self.window.is_new(listed));
+                let mut request = stop.request(listed, self.window.due(listed)?);
+                // Without a ledger the next sweep looks at other operations.
+                let leaves = has_ledger && self.window.is_leaving(listed);
+                request.only_guarded = !self.window.is_new(listed) && !leaves;
+                request.may_wait = has_ledger && !leaves && request.trigger == Trigger::Sweep;
                 Some((handler::key(&request.operation, &listed.status, request.trigger), request))
             })
             .unzip();
@@ -296,7 +273,14 @@ impl Round<'_> {
                 outcome.already_told += told.len() as u64;
                 outcome.due += told.len() as u64;
             }
-            None => requests.retain(|request| !request.only_guarded),
+            None => {
+                let all = requests.len() as u64;
+                requests.retain(|request| !request.only_guarded);
+                // Without a ledger they were for the ticks before.
+                let withheld = if has_ledger { all - requests.len() as u64 } else { 0 };
+                outcome.due += withheld;
+                outcome.withheld += withheld;
+            }
         }
         outcome.due += requests.len() as u64;
         requests
@@ -305,8 +289,8 @@ impl Round<'_> {
     /// From now on nobody knows what was told.
     fn doubt(&self, error: &Error) {
         let told = match self.settings.interval {
-            Some(_) => "only what has become due since the last tick is told",
-            None => "nothing more is told: a cron expression does not say when the last tick was",
+            Some(_) => "only what is new since the last tick, or too old for the next, is told",
+            None => "only what is in the older half of the look-back is told: a cron expression tells no interval",
         };
         if self.trouble.set(format!("{error}; {told}")).is_ok() {
             warn!(kind = error.kind(), "{error}; {told}");
@@ -314,15 +298,18 @@ impl Round<'_> {
     }
 
     /// Reports one operation, if there is time, and if it is known not to have been told.
-    async fn tell(&self, request: Request, outcome: &mut Outcome) {
+    async fn tell(&self, mut request: Request, outcome: &mut Outcome) {
         if request.only_guarded && self.trouble.get().is_some() {
             outcome.withheld += 1;
             return;
         }
-        if self.time.is_short() {
+        if self.time.is_short() || (request.may_wait && self.is_full()) {
             outcome.left += 1;
             return;
         }
+        // No sweep has more time for any than for its first, nor knows what one in trouble left.
+        let is_first = self.begun.fetch_add(1, Relaxed) < self.settings.concurrency;
+        request.may_wait &= !is_first && self.trouble.get().is_none();
         let OperationRef { stack_set, operation_id } = request.operation.clone();
         let told = match self.settings.mode {
             SweepMode::Each => {
@@ -340,6 +327,10 @@ impl Round<'_> {
                 self.doubt(&error);
                 outcome.withheld += 1;
             }
+            Err(error @ Error::OutOfTime(_)) => {
+                info!(stack_set = stack_set.api_name(), operation = operation_id, "left to a later sweep: {error}");
+                outcome.left += 1;
+            }
             Err(error) => outcome.failures.push(failure(Some(&stack_set), Some(&operation_id), &error)),
         }
     }
@@ -349,57 +340,5 @@ impl Round<'_> {
         if let Some(trouble) = &done.unguarded {
             self.doubt(&Error::Ledger(trouble.clone()));
         }
-    }
-}
-
-impl Swept {
-    fn add(&mut self, told: &mut Vec<Done>, found: &mut Vec<Seen>, outcome: Outcome) {
-        self.finished &= outcome.end != End::OutOfTime;
-        self.stack_sets_done += u64::from(outcome.end == End::Reached);
-        self.operations += outcome.operations;
-        self.due += outcome.due;
-        self.already_told += outcome.already_told;
-        self.left += outcome.left;
-        outcome.told.iter().for_each(|done| self.count(done));
-        told.extend(outcome.told);
-        found.extend(outcome.found);
-        self.withheld += outcome.withheld;
-        outcome.failures.into_iter().for_each(|failure| self.fail(failure));
-    }
-
-    fn count(&mut self, done: &Done) {
-        match done.action {
-            Action::Published => self.published += 1,
-            Action::Quiet | Action::Ignored => self.quiet += 1,
-            Action::AlreadyPublished => self.already_told += 1,
-            Action::InProgress => self.in_progress += 1,
-        }
-    }
-
-    fn fail(&mut self, failure: Failure) {
-        warn!(
-            stack_set = failure.stack_set,
-            operation = failure.operation_id,
-            kind = failure.kind,
-            "left out of the sweep: {}",
-            failure.error
-        );
-        if self.unsent.is_none() && [PUBLISH, RENDER].contains(&failure.kind) {
-            self.unsent = Some(failure.clone());
-        }
-        if self.failures.len() < FAILURES_LISTED {
-            self.failures.push(failure);
-        } else {
-            self.failures_omitted += 1;
-        }
-    }
-}
-
-fn failure(stack_set: Option<&StackSetRef>, operation_id: Option<&str>, error: &Error) -> Failure {
-    Failure {
-        stack_set: stack_set.map(StackSetRef::api_name),
-        operation_id: operation_id.map(str::to_owned),
-        kind: error.kind(),
-        error: error.to_string(),
     }
 }

@@ -465,3 +465,43 @@ async fn an_incomplete_report_counts_in_its_metric() {
     assert_eq!(metrics.len(), 1);
     assert_eq!((&metrics[0]["IncompleteReports"], &metrics[0]["TargetsFailed"]), (&json!(1), &json!(179)));
 }
+
+#[tokio::test]
+async fn what_goes_out_unguarded_counts_in_its_metric_and_is_a_warning() {
+    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("LEDGER_TABLE", "told")];
+    for (file, of) in [("operation-failed.json", "ReportsPublished"), ("scheduled-by-rule.json", "SweepReports")] {
+        let denied = Fault::error("UpdateItem", 400, "AccessDeniedException", "not yours");
+        let healthy = demo::scenario().table("told", "id");
+        for (scenario, unguarded) in [(healthy.clone(), 0), (healthy.fault(denied), 1)] {
+            let log = lines(&log_with(scenario, &settings, &format!("unguarded-{unguarded}-{of}"), &event(file)).await);
+            let metrics: Vec<&Value> = log.iter().filter(|line| line[of].is_u64()).collect();
+            assert_eq!(metrics.len(), 1, "{file}");
+            assert_eq!(metrics[0]["UnguardedReports"], unguarded, "{file}: {}", metrics[0]);
+            assert_eq!(metrics[0][of], 1, "{file}: the message went out");
+            let warned =
+                log.iter().filter(|line| (&line["level"], &line["kind"]) == (&json!("WARN"), &json!("LedgerError")));
+            let texts: Vec<&str> = warned.map(|line| line["message"].as_str().unwrap()).collect();
+            let told = texts.iter().any(|text| {
+                text.starts_with("could not claim arn:aws:cloudformation:")
+                    && text.contains("AccessDeniedException: not yours")
+            });
+            assert_eq!((told, texts.is_empty()), (unguarded == 1, unguarded == 0), "{file}: {texts:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_capacity_that_cannot_be_listed_counts_as_a_failure_of_the_sweep() {
+    let denied = Fault::error("ListStackSets", 403, "AccessDenied", "no").with_param("CallAs", "DELEGATED_ADMIN");
+    let scenario = demo::scenario().fault(denied);
+    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("STACK_SET_OWNER_ACCOUNT_ID", "999999999999")];
+    // At its time nothing is due.
+    let mut nothing_due = event("scheduled-by-rule.json");
+    nothing_due["time"] = json!("2027-06-01T10:00:00Z");
+    let log = lines(&log_with(scenario, &settings, "capacity-denied", &nothing_due).await);
+    let metrics = log.iter().find(|line| line["SweepFailures"].is_u64()).expect("it is no error");
+    assert_eq!((&metrics["SweepFailures"], &metrics["SweepReports"]), (&json!(1), &json!(0)));
+    let warned = log.iter().find(|line| line["level"] == "WARN").expect("a line tells of it");
+    let text = warned["message"].as_str().unwrap();
+    assert!(text.starts_with("left out of the sweep: could not list the stack sets as DELEGATED_ADMIN: "), "{text}");
+}

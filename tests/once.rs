@@ -7,13 +7,14 @@
 #[path = "support/function.rs"]
 mod function;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use function::{Function, command};
-use sandbox::{Aws, Fault, FaultKind, Invocation, Outcome, Runtime, demo};
+use sandbox::{Aws, Fault, FaultKind, Invocation, Operation, Outcome, Row, Runtime, Scenario, StackSet, demo};
 use serde_json::{Value, json};
 
 /// The table of the loopback AWS.
@@ -36,9 +37,15 @@ struct Process {
 
 impl Process {
     async fn start(aws: &Aws) -> Self {
+        Self::with(aws, &[]).await
+    }
+
+    /// One with these settings besides.
+    async fn with(aws: &Aws, settings: &[(&str, &str)]) -> Self {
         let runtime = Runtime::start().await;
         let mut command = command(&runtime, aws);
         command.env("TOPIC_ARN", demo::TOPIC_ARN).env("LEDGER_TABLE", TABLE).stdout(Stdio::null());
+        command.envs(settings.iter().copied());
         if let Ok(endpoint) = std::env::var("LEDGER_ENDPOINT") {
             let table = std::env::var("LEDGER_TABLE").expect("LEDGER_TABLE names the table there");
             command.env("AWS_ENDPOINT_URL_DYNAMODB", endpoint).env("LEDGER_TABLE", table);
@@ -66,9 +73,13 @@ impl Process {
 
 /// Sends an event to a process, and kills it as soon as the fault has happened.
 async fn crash(aws: &Aws, event: &Value, timeout: Duration, fault: Fault) {
+    crash_with(aws, &[], event, timeout, fault).await;
+}
+
+async fn crash_with(aws: &Aws, settings: &[(&str, &str)], event: &Value, timeout: Duration, fault: Fault) {
     aws.with(|scenario| scenario.faults = vec![fault]);
     let before = aws.faults_fired().len();
-    let mut process = Process::start(aws).await;
+    let mut process = Process::with(aws, settings).await;
     let invocation = Invocation::new(event).timeout(timeout);
     tokio::select! {
         outcome = process.runtime.invoke(invocation) => panic!("it ended before the crash: {outcome:?}"),
@@ -225,5 +236,90 @@ async fn crashes_repeat_a_message_at_worst_and_never_lose_one() {
         }
         assert_eq!(process.invoke(&event).await.0, "already-published", "{point}: and then it is told for good");
         assert_eq!(aws.published().len(), messages, "{point}");
+    }
+}
+
+/// Two operations that no event told of, in one stack set: a sweep tells one after the other.
+async fn two_missed() -> Aws {
+    let failed = |id: &str| {
+        let rows = vec![Row::failed("210000000001", "eu-west-1", "Internal Failure")];
+        let operation = Operation::new(id).action("UPDATE").status("FAILED").rows(rows);
+        operation.times("2026-11-20T09:00:00Z", Some("2026-11-20T09:30:00Z"))
+    };
+    let baseline = StackSet::self_managed("baseline", "111111111111", "us-east-1");
+    let scenario = Scenario::new().stack_set(baseline.operation(failed("op-1")).operation(failed("op-2")));
+    Aws::start(scenario.topic(demo::TOPIC_ARN).table(TABLE, "id")).await
+}
+
+/// The attempts of each operation's messages, the operation with the fewest first.
+fn attempts(aws: &Aws) -> Vec<Vec<u64>> {
+    let mut all: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    let mut add = |id: &Value, attempt: &Value| {
+        all.entry(id.as_str().unwrap().to_owned()).or_default().push(attempt.as_u64().unwrap());
+    };
+    for message in aws.published() {
+        let document: Value = serde_json::from_str(&message.body("sqs").unwrap()).unwrap();
+        match document["stackSets"].as_array() {
+            None => add(&document["operation"]["id"], &document["attempt"]),
+            Some(sets) => {
+                let operations = sets.iter().flat_map(|set| set["operations"].as_array().unwrap());
+                operations.for_each(|operation| add(&operation["id"], &operation["attempt"]));
+            }
+        }
+    }
+    let mut all: Vec<Vec<u64>> = all.into_values().collect();
+    all.sort();
+    all
+}
+
+/// A crash of a sweep at each point, and how often each of its two operations is told in the end.
+#[tokio::test]
+async fn crashes_of_a_sweep_repeat_at_worst_and_never_lose() {
+    if std::env::var("LEDGER_ENDPOINT").is_ok() {
+        // It lays hands on records and on the ledger's answers.
+        return;
+    }
+    let sweep = json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "time": "2026-11-20T10:00:00Z",
+        "detail": "{}"});
+    let write = |number: usize, kind: FaultKind| Fault::on("UpdateItem", kind).call(number);
+    let publish = |kind: FaultKind| Fault::on("Publish", kind).call(1);
+    let of_each = [
+        ("after the claim", write(1, FaultKind::Silence), vec![vec![1], vec![2]]),
+        ("before the message", publish(FaultKind::Hang), vec![vec![1], vec![2]]),
+        ("after the message", publish(FaultKind::Silence), vec![vec![1], vec![1, 2]]),
+        ("before the record", write(2, FaultKind::Hang), vec![vec![1], vec![1, 2]]),
+        ("after the record", write(2, FaultKind::Silence), vec![vec![1], vec![1]]),
+        ("at the second operation", write(3, FaultKind::Silence), vec![vec![1], vec![2]]),
+    ];
+    let of_a_digest = [
+        ("between the claims", write(2, FaultKind::Hang), vec![vec![1], vec![2]]),
+        ("after the claims", write(2, FaultKind::Silence), vec![vec![2], vec![2]]),
+        ("before the message", publish(FaultKind::Hang), vec![vec![2], vec![2]]),
+        ("after the message", publish(FaultKind::Silence), vec![vec![1, 2], vec![1, 2]]),
+        ("before the records", write(3, FaultKind::Hang), vec![vec![1, 2], vec![1, 2]]),
+        ("between the records", write(4, FaultKind::Hang), vec![vec![1], vec![1, 2]]),
+        ("after the records", write(4, FaultKind::Silence), vec![vec![1], vec![1]]),
+    ];
+    for (mode, points) in [("each", &of_each[..]), ("digest", &of_a_digest[..])] {
+        // One after the other, so that calls have numbers.
+        let settings = [("SWEEP_MODE", mode), ("SWEEP_CONCURRENCY", "1")];
+        for (point, fault, expected) in points {
+            let aws = two_missed().await;
+            crash_with(&aws, &settings, &sweep, Duration::from_secs(60), fault.clone()).await;
+            let process = Process::with(&aws, &settings).await;
+            let swept = async || match process.runtime.invoke(Invocation::new(&sweep)).await.unwrap() {
+                Outcome::Response(reply) => reply["sweep"].clone(),
+                Outcome::Error { raw, .. } => panic!("{mode}, {point}: {raw}"),
+            };
+            // What the dead one had claimed is kept back until its claim has run out.
+            swept().await;
+            let_the_claim_run_out(&aws);
+            let sweep = swept().await;
+            assert_eq!(attempts(&aws), *expected, "{mode}, {point}: {sweep}");
+            // And then all is told for good.
+            let_the_claim_run_out(&aws);
+            assert_eq!(swept().await["alreadyTold"], 2, "{mode}, {point}");
+            assert_eq!(attempts(&aws), *expected, "{mode}, {point}");
+        }
     }
 }

@@ -36,7 +36,9 @@ const SAMPLE: usize = 300;
 pub(super) fn notification(report: &Report) -> Value {
     let incomplete = if report.completeness.missing.is_none() { "" } else { " (incomplete)" };
     let (what, bad) = (words::what(report), words::how_bad(report));
-    let title = escaped(&format!("{}: {what}, {bad}{incomplete}", report.outcome.as_str()), TITLE);
+    // The numbers stay whole, however long the names are.
+    let numbers = escaped(&format!(", {bad}{incomplete}"), TITLE / 2);
+    let title = escaped(&format!("{}: {what}", report.outcome.as_str()), TITLE - numbers.chars().count()) + &numbers;
     let commands = Commands::of(report);
     envelope(&Notification {
         id: &report.operation.id,
@@ -355,24 +357,26 @@ pub(super) fn escaped(text: &str, max: usize) -> String {
     }
 }
 
-/// The blocks with an empty line between them, in at most `max` characters.
+/// The blocks with an empty line between them, in at most `max` characters: all, or those that fit.
 pub(super) fn join_within(blocks: &[String], max: usize) -> String {
     const LEFT_OUT: usize = 60;
-    let mut text = String::new();
-    for (i, block) in blocks.iter().enumerate() {
-        let needed = block.chars().count() + if i > 0 { 2 } else { 0 };
-        let is_last = i + 1 == blocks.len();
-        if text.chars().count() + needed + if is_last { 0 } else { LEFT_OUT } > max {
-            let left = (blocks.len() - i) as u64;
-            text.push_str(&format!("\n\n{} left out for size", words::count(left, "paragraph is", "paragraphs are")));
-            break;
-        }
-        if i > 0 {
-            text.push_str("\n\n");
-        }
-        text.push_str(block);
+    let whole = blocks.join("\n\n");
+    if whole.chars().count() <= max {
+        return whole;
     }
-    text
+    let (mut kept, mut room) = (Vec::new(), max.saturating_sub(LEFT_OUT));
+    for block in blocks {
+        // With the empty line before the next.
+        let needed = block.chars().count() + 2;
+        if needed <= room {
+            room -= needed;
+            kept.push(block.as_str());
+        }
+    }
+    let left = (blocks.len() - kept.len()) as u64;
+    let note = format!("{} left out for size", words::count(left, "paragraph is", "paragraphs are"));
+    kept.push(&note);
+    kept.join("\n\n")
 }
 
 #[cfg(test)]
@@ -387,6 +391,12 @@ mod tests {
         assert_eq!(short, format!("{}\n\n1 paragraph is left out for size", blocks[..4].join("\n\n")));
         assert_eq!(join_within(&blocks[..1], 100), blocks[0]);
         assert!(join_within(&blocks, 100).contains("5 paragraphs are left out"));
+        // One that does not fit keeps out no other.
+        let with_a_long_one = [&["x".repeat(500)], &blocks[..2]].concat();
+        assert_eq!(
+            join_within(&with_a_long_one, 500),
+            format!("{}\n\n1 paragraph is left out for size", blocks[..2].join("\n\n"))
+        );
     }
 
     #[test]

@@ -16,6 +16,8 @@ const OPERATION_BYTES: usize = 3 * 400;
 const CAUSES_SHOWN: usize = 5;
 /// Characters of one sample text.
 const SAMPLE: usize = 200;
+/// Characters of a paragraph of chat from which on it takes no further operation.
+const PARAGRAPH: usize = 2_500;
 /// Failures of the sweep that people are shown.
 const FAILURES_SHOWN: usize = 10;
 /// Different next steps in chat.
@@ -108,12 +110,11 @@ fn headline_within(digest: &Digest, most: usize) -> String {
     forms.iter().find(|form| form.chars().count() <= most).unwrap_or(barest).clone()
 }
 
-/// `baseline: 2 operations, 5 targets failed`.
-fn set_line(set: &StackSetDigest, first: &Report) -> String {
+/// `2 operations, 5 targets failed`.
+fn sums(set: &StackSetDigest) -> String {
     let sum = |of: fn(&Report) -> u64| set.operations.iter().map(of).sum::<u64>();
     let (failed, cancelled) = (sum(|report| report.counts.failed), sum(|report| report.counts.cancelled));
-    let mut line = words::plain(&first.stack_set.name);
-    line.push_str(&format!(": {}", words::count(set.operations.len() as u64, "operation", "operations")));
+    let mut line = words::count(set.operations.len() as u64, "operation", "operations");
     for (n, word) in [(failed, "failed"), (cancelled, "cancelled")] {
         if n > 0 {
             line.push_str(&format!(", {} {word}", words::targets(n)));
@@ -133,7 +134,7 @@ fn unfinished(digest: &Digest) -> Option<String> {
     let sweep = &digest.sweep;
     (!sweep.finished).then(|| {
         format!(
-            "INCOMPLETE: time was for {} of {}; the next sweeps go on elsewhere.",
+            "INCOMPLETE: {} of {} are done; the next sweeps go on elsewhere.",
             words::number(sweep.stack_sets_done),
             words::count(sweep.stack_sets, "stack set", "stack sets")
         )
@@ -169,7 +170,8 @@ fn mail(digest: &Digest) -> String {
         if page.len() > MAIL {
             break;
         }
-        page.paragraph("", &format!("{}. {}", number + 1, set_line(set, first)));
+        let name = words::plain(&first.stack_set.name);
+        page.paragraph("", &format!("{}. {name}: {}", number + 1, sums(set)));
         for report in &set.operations {
             if page.len() > MAIL {
                 break;
@@ -243,13 +245,26 @@ fn one_operation(page: &mut Page, report: &Report) {
     page.folded("     ", &format!("Operation: {}{}", words::plain(&report.operation.id), ended.unwrap_or_default()));
 }
 
-/// A paragraph of chat has the operations of one stack set, each with its causes.
+/// A paragraph of chat: a stack set and its first operations, each with its causes.
+///
+/// It is kept or left out as a whole, so it is so short that several fit.
+fn set_in_chat(set: &StackSetDigest, first: &Report) -> String {
+    let mut text = format!("*{}*: {}", chat::escaped(&first.stack_set.name, SAMPLE), sums(set));
+    for (told, report) in set.operations.iter().enumerate() {
+        let operation = one_in_chat(report);
+        if told > 0 && text.chars().count() + operation.chars().count() > PARAGRAPH {
+            let more = (set.operations.len() - told) as u64;
+            text.push_str(&format!("\nand {}", words::count(more, "more operation", "more operations")));
+            break;
+        }
+        text.push('\n');
+        text.push_str(&operation);
+    }
+    text
+}
+
 fn one_in_chat(report: &Report) -> String {
-    let mut lines = vec![format!(
-        "*{}*: {}",
-        chat::escaped(&report.stack_set.name, SAMPLE),
-        chat::escaped(&line_of(report), SAMPLE)
-    )];
+    let mut lines = vec![chat::escaped(&line_of(report), SAMPLE)];
     lines.extend(words::again(report));
     lines.extend(words::where_now(report).map(|regions| chat::escaped(&regions, SAMPLE)));
     for cause in report.causes.iter().take(CAUSES_SHOWN) {
@@ -283,9 +298,8 @@ fn notification(digest: &Digest) -> Value {
     let at = report::rfc3339(digest.sweep.at).unwrap_or_default();
     let mut blocks = vec![chat::escape(&swept(digest))];
     blocks.extend(unfinished(digest).map(|line| chat::escape(&line)));
-    for set in &digest.stack_sets {
-        blocks.push(set.operations.iter().map(one_in_chat).collect::<Vec<_>>().join("\n"));
-    }
+    let sets = digest.stack_sets.iter().filter_map(|set| Some(set_in_chat(set, set.operations.first()?)));
+    blocks.extend(sets);
     blocks.extend(failures(digest).iter().map(|failure| chat::escaped(failure, SAMPLE)));
     let mut steps: Vec<String> = Vec::new();
     for cause in digest.operations().flat_map(|report| &report.causes) {

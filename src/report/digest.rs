@@ -22,7 +22,7 @@ pub struct Digest {
 pub struct SweepSummary {
     /// When its schedule fell due, in milliseconds since the Unix epoch.
     pub at: i64,
-    /// Whether time sufficed for all stack sets.
+    /// Whether time and room sufficed for all stack sets.
     pub finished: bool,
     /// Stack sets that were to be looked at.
     pub stack_sets: u64,

@@ -4,24 +4,33 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::pin::pin;
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering::Relaxed;
 
 use futures_util::future::{Either, join_all, select};
 use futures_util::stream::{self, StreamExt};
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use super::{Outcome, Round, Swept, failure};
 use crate::error::Error;
 use crate::event::Request;
 use crate::guard::{Entry, Guard};
-use crate::handler::{LAST_WORDS, Seen};
+use crate::handler::{LAST_WORDS, RECORDS, Seen};
 use crate::render;
 use crate::reply::{Action, Done};
 use crate::report::{Digest, SweepSummary};
 
-/// Time kept after the message for its records: without them it is told again.
-pub(super) const RECORDS: Duration = Duration::from_secs(5);
+/// Operations of one digest: about as many as its message can name. At 50 ms a write they are claimed and
+/// recorded in the time kept for that, even one by one.
+const MOST: usize = 200;
+/// Why some of them may have no claim.
+const LATE: &str = "could not claim all operations of the digest in time";
 
 impl Round<'_> {
+    /// Whether the digest is to take no more of what can wait; with a ledger the next one takes it.
+    pub(super) fn is_full(&self) -> bool {
+        self.notifier.ledger.is_some() && self.found.load(Relaxed) >= MOST
+    }
+
     /// Reads an operation for the digest; one that is not worth a message is done with.
     pub(super) async fn look(&self, request: Request, outcome: &mut Outcome) -> Result<(), Error> {
         let until = self.time.share();
@@ -30,6 +39,7 @@ impl Round<'_> {
             // What a digest does not tell need not be kept until it is sent.
             seen.report = render::digest::brief(&seen.report);
             outcome.found.push(seen);
+            self.found.fetch_add(1, Relaxed);
             return Ok(());
         }
         if let Some((ledger, key)) = self.notifier.ledger.as_ref().zip(seen.key.as_ref()) {
@@ -53,12 +63,12 @@ impl Round<'_> {
         deadline: Instant,
     ) -> Vec<Done> {
         let at_once = self.settings.concurrency;
-        let refused = OnceLock::new();
-        let entries: Vec<(Seen, Entry<'_>)> = stream::iter(found)
-            .map(|seen| self.claim(seen, deadline, &refused))
-            .buffer_unordered(at_once)
-            .collect()
-            .await;
+        let now = Instant::now();
+        let left = deadline.saturating_duration_since(now);
+        let deadline = deadline - LAST_WORDS.min(left / 8);
+        let claims = Claims { end: now + left / 2, deadline, refused: OnceLock::new() };
+        let entries: Vec<(Seen, Entry<'_>)> =
+            stream::iter(found).map(|seen| self.claim(seen, &claims)).buffer_unordered(at_once).collect().await;
         let mut told = Vec::new();
         let mut mine = Vec::new();
         for (mut seen, entry) in entries {
@@ -107,13 +117,17 @@ impl Round<'_> {
         told
     }
 
-    /// Claims an operation unless a claim was `refused` before: many of them would take the message's time.
-    async fn claim(&self, seen: Seen, deadline: Instant, refused: &OnceLock<String>) -> (Seen, Entry<'_>) {
-        let entry = match (self.notifier.ledger.as_ref().zip(seen.key.clone()), refused.get()) {
-            (None, _) => Entry::Go(Guard::none(deadline)),
-            (Some(_), Some(why)) => Entry::Go(Guard::open(why, deadline)),
-            (Some((ledger, key)), None) => Guard::enter(ledger, key, deadline).await,
-        };
+    /// Claims an operation unless a claim was refused before: many of them would take the message's time.
+    async fn claim(&self, seen: Seen, claims: &Claims) -> (Seen, Entry<'_>) {
+        let Claims { end, deadline, refused } = claims;
+        let deadline = *deadline;
+        let late = (Instant::now() >= *end).then_some(LATE);
+        let entry =
+            match (self.notifier.ledger.as_ref().zip(seen.key.clone()), refused.get().map(String::as_str).or(late)) {
+                (None, _) => Entry::Go(Guard::none(deadline)),
+                (Some((ledger, key)), Some(why)) => Entry::Go(Guard::open(ledger, key, why, deadline)),
+                (Some((ledger, key)), None) => Guard::enter(ledger, key, deadline).await,
+            };
         if let Entry::Go(guard) = &entry
             && let Some(why) = guard.trouble()
         {
@@ -131,8 +145,7 @@ impl Round<'_> {
     ) -> Result<Option<String>, Error> {
         let message = render::digest::message(digest)?;
         let left = deadline.saturating_duration_since(Instant::now());
-        let publishing =
-            pin!(self.notifier.publisher.publish(message, deadline - (RECORDS + LAST_WORDS).min(left / 4)));
+        let publishing = pin!(self.notifier.publisher.publish(message, deadline - RECORDS.min(left / 4)));
         let holding = pin!(join_all(mine.iter().map(|(_, guard)| guard.during(pending::<Infallible>()))));
         match select(publishing, holding).await {
             Either::Left((published, _)) => published,
@@ -140,6 +153,16 @@ impl Round<'_> {
             Either::Right((_, publishing)) => publishing.await,
         }
     }
+}
+
+/// How the claims of a digest are made.
+struct Claims {
+    /// When no further one is made: the rest of the time is for the message and the records.
+    end: Instant,
+    /// When the records must have been written.
+    deadline: Instant,
+    /// Why a claim could not be made.
+    refused: OnceLock<String>,
 }
 
 async fn complete(mut seen: Seen, guard: Guard<'_>, message_id: Option<String>, ready: Instant) -> Done {

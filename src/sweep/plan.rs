@@ -33,6 +33,8 @@ pub(super) struct Window {
     interval: Option<i64>,
     lookback: i64,
     stuck_after: Option<i64>,
+    /// Number of this sweep among all.
+    turn: u64,
 }
 
 impl Window {
@@ -43,13 +45,20 @@ impl Window {
     /// ([schedule types](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html)).
     pub(super) fn new(tick: i64, settings: &config::Sweep, recorded: bool) -> Self {
         let tick = tick.div_euclid(MINUTE) * MINUTE;
+        let interval = settings.interval.map(millis);
         Self {
             tick,
             until: if recorded { tick - LEFT_TO_THE_EVENT } else { tick },
-            interval: settings.interval.map(millis),
+            interval,
             lookback: millis(settings.lookback),
             stuck_after: settings.stuck_after.map(millis),
+            turn: tick.div_euclid(interval.unwrap_or(MINUTE).max(1)).cast_unsigned(),
         }
+    }
+
+    /// The same for a sweep whose number is known from elsewhere than the clock.
+    pub(super) fn numbered(self, turn: u64) -> Self {
+        Self { turn, ..self }
     }
 
     /// Whether and why an operation is to be told of unless it was already, as far as its listing shows:
@@ -77,6 +86,19 @@ impl Window {
         self.age(operation).is_some_and(|age| self.stuck_day(age) != self.stuck_day(age - interval))
     }
 
+    /// Whether an operation that is due is so for the last time: the next sweep will look at it no more.
+    ///
+    /// Where the schedule does not tell when that will be, it is so in the second half of the look-back, or
+    /// of the day that it is stuck. With a rate a day's beginning is new, and its end need not be told.
+    pub(super) fn is_leaving(&self, operation: &ListedOperation) -> bool {
+        if operation.status.is_terminal() {
+            let rest = self.interval.unwrap_or(self.lookback / 2);
+            return end(operation).is_some_and(|ended| ended <= self.tick - self.lookback + rest);
+        }
+        let of_day = self.age(operation).zip(self.stuck_after).map(|(age, after)| (age - after).rem_euclid(DAY));
+        self.interval.is_none() && of_day.is_some_and(|age| age >= DAY / 2)
+    }
+
     /// How long an operation has been waiting or working.
     fn age(&self, operation: &ListedOperation) -> Option<i64> {
         let waits = [OperationStatus::Running, OperationStatus::Queued, OperationStatus::Stopping];
@@ -89,15 +111,16 @@ impl Window {
 
     /// Where to begin in a list that is as long as this.
     ///
-    /// Successive ticks begin a golden section of the ring apart. That fills a ring evenly, however
+    /// Successive sweeps begin a golden section of the ring apart. That fills a ring evenly, however
     /// much of it each sweep manages: the largest gap between n such points is less than 2/n of the
     /// ring (three-distance theorem), so whatever share a sweep manages, all is reached within two
     /// rings' worth of work. A step of any other kind would have to know the share.
+    ///
+    /// It takes the sweeps' numbers: of a number that grows by 24 or 1,440 each time, that is not true.
     pub(super) fn start(&self, length: usize) -> usize {
         const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-        let ticks = self.tick.div_euclid(self.interval.unwrap_or(MINUTE).max(1));
         // 64 bits behind the point: the whole part, which nobody needs, overflows.
-        let fraction = ticks.cast_unsigned().wrapping_mul(GOLDEN);
+        let fraction = self.turn.wrapping_mul(GOLDEN);
         let at = (u128::from(fraction) * length as u128) >> u64::BITS;
         usize::try_from(at).unwrap_or(0)
     }
@@ -215,6 +238,37 @@ mod tests {
     }
 
     #[test]
+    fn each_end_leaves_the_look_back_after_exactly_one_tick() {
+        for (schedule, interval) in [("rate(5 minutes)", 5 * MINUTE), ("rate(1 hour)", HOUR), ("rate(3 days)", 3 * DAY)]
+        {
+            let settings = settings(&[("SWEEP_SCHEDULE", schedule), ("SWEEP_LOOKBACK_HOURS", "168")]);
+            for ago in [0, 1, MINUTE, 7 * MINUTE + 1, HOUR, 5 * HOUR + 17, DAY, 3 * DAY] {
+                let windows = (0..=3_000).map(|tick| Window::new(TICK + tick * interval, &settings, true));
+                let due: Vec<Window> = windows.filter(|window| window.due(&ended(ago)).is_some()).collect();
+                let (last, before) = due.split_last().unwrap();
+                assert!(last.is_leaving(&ended(ago)), "{schedule}, {ago} ms ago");
+                assert!(!before.iter().any(|window| window.is_leaving(&ended(ago))), "{schedule}, {ago} ms ago");
+            }
+        }
+    }
+
+    #[test]
+    fn where_the_next_tick_is_not_known_the_older_half_counts_as_leaving() {
+        let window = window(true, &[("SWEEP_SCHEDULE", "cron(0 8 * * ? *)"), ("SWEEP_LOOKBACK_HOURS", "24")]);
+        for (operation, leaving) in [
+            (ended(12 * HOUR - 1), false),
+            (ended(12 * HOUR), true),
+            (ended(24 * HOUR - 1), true),
+            (since("RUNNING", 6 * HOUR), false),
+            (since("RUNNING", 18 * HOUR - 1), false),
+            (since("RUNNING", 18 * HOUR), true),
+            (since("RUNNING", 30 * HOUR), false),
+        ] {
+            assert_eq!(window.is_leaving(&operation), leaving, "{operation:?}");
+        }
+    }
+
+    #[test]
     fn an_operation_that_began_long_ago_and_ends_now_is_due() {
         let old = ListedOperation { started_at: Some(TICK - 90 * DAY), ..ended(6 * MINUTE) };
         assert_eq!(window(true, &[]).due(&old), Some(Due::Ended));
@@ -261,40 +315,72 @@ mod tests {
         }
     }
 
-    /// Ticks until everything was reached, when each sweep manages so much of the ring.
-    fn ticks_to_reach_all(first: i64, length: usize, managed: usize, step: i64, settings: &config::Sweep) -> usize {
+    /// Sweeps until everything was reached, when each manages so much of the ring.
+    fn sweeps_to_reach_all(length: usize, managed: usize, sweep: impl Fn(i64) -> Window) -> usize {
         let mut reached = BTreeSet::new();
-        for tick in 0..10_000 {
-            let start = Window::new(first + tick * step, settings, true).start(length);
+        for number in 0..1_000 {
+            let start = sweep(number).start(length);
             assert!(start < length);
             reached.extend((start..start + managed).map(|at| at % length));
             if reached.len() == length {
-                return usize::try_from(tick).unwrap() + 1;
+                return usize::try_from(number).unwrap() + 1;
             }
         }
         panic!("{length} stack sets, {managed} a sweep: not all reached");
     }
+
+    /// How many sweeps reach all, if each manages a half, a quarter or a tenth. Two, four and ten would do if
+    /// each knew how far the others got.
+    const SWEEPS: [(usize, usize); 3] = [(500, 3), (250, 5), (100, 13)];
 
     #[test]
     fn whatever_share_a_sweep_manages_the_next_ones_reach_the_rest() {
         for (schedule, step) in [("rate(5 minutes)", 5 * MINUTE), ("rate(1 hour)", HOUR), ("rate(1 day)", DAY)] {
             let settings = settings(&[("SWEEP_SCHEDULE", schedule)]);
             for first in (0..40).map(|n| TICK + n * 7 * step + n * 1_913) {
-                for (length, managed) in [(1_000, 100), (1_000, 10), (997, 99), (1_000, 333), (50, 5), (7, 1), (1, 1)] {
-                    let ticks = ticks_to_reach_all(first, length, managed, step, &settings);
-                    assert!(ticks * managed <= 2 * length, "{schedule}: {length} by {managed} took {ticks} sweeps");
+                let sweep = |number| Window::new(first + number * step, &settings, true);
+                for (length, managed) in [(1_000, 10), (997, 99), (1_000, 333), (50, 5), (7, 1), (1, 1)] {
+                    let sweeps = sweeps_to_reach_all(length, managed, sweep);
+                    assert!(sweeps * managed <= 2 * length, "{schedule}: {length} by {managed} took {sweeps} sweeps");
                 }
-                // A tenth at a time: ten sweeps would do if each knew what the others did.
-                assert!(ticks_to_reach_all(first, 1_000, 100, step, &settings) <= 13);
+                for (managed, most) in SWEEPS {
+                    assert!(sweeps_to_reach_all(1_000, managed, sweep) <= most, "{schedule}: {managed}");
+                }
             }
         }
     }
 
+    /// A cron expression does not tell the ticks' numbers, so the ledger counts them.
     #[test]
-    fn a_cron_schedule_starves_nobody_either() {
+    fn a_cron_schedule_reaches_the_rest_as_soon() {
         let settings = settings(&[("SWEEP_SCHEDULE", "cron(0 * * * ? *)")]);
-        for step in [5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY] {
-            assert!(ticks_to_reach_all(TICK, 1_000, 100, step, &settings) <= 120, "every {step} ms");
+        let lookback = 168 * HOUR;
+        for step in [
+            5 * MINUTE,
+            15 * MINUTE,
+            30 * MINUTE,
+            HOUR,
+            2 * HOUR,
+            3 * HOUR,
+            4 * HOUR,
+            6 * HOUR,
+            8 * HOUR,
+            12 * HOUR,
+            DAY,
+        ] {
+            for counted in (1..500).step_by(7) {
+                let sweep = |number: i64| {
+                    let window = Window::new(TICK + number * step, &settings, true);
+                    window.numbered(counted + number.cast_unsigned())
+                };
+                for (managed, most) in SWEEPS {
+                    let sweeps = sweeps_to_reach_all(1_000, managed, sweep);
+                    assert!(sweeps <= most, "every {step} ms: {managed} of 1,000 took {sweeps} sweeps");
+                    // A tenth a day cannot: ten days are more than any look-back.
+                    let within = i64::try_from(sweeps).unwrap() * step <= lookback;
+                    assert_eq!(within, (managed, step) != (100, DAY), "every {step} ms: {sweeps} sweeps");
+                }
+            }
         }
     }
 

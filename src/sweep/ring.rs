@@ -17,7 +17,7 @@ pub(super) struct Stop {
 
 impl Stop {
     /// What to ask for when one of its operations is due.
-    pub(super) fn request(&self, operation: &ListedOperation, due: Due, only_guarded: bool) -> Request {
+    pub(super) fn request(&self, operation: &ListedOperation, due: Due) -> Request {
         Request {
             operation: OperationRef { stack_set: self.stack_set.clone(), operation_id: operation.id.clone() },
             call_as: Some(self.call_as),
@@ -25,7 +25,8 @@ impl Stop {
                 Due::Ended => Trigger::Sweep,
                 Due::Stuck { day } => Trigger::Stuck { day },
             },
-            only_guarded,
+            only_guarded: false,
+            may_wait: false,
         }
     }
 }

@@ -236,6 +236,18 @@ async fn a_ledger_that_hangs_takes_a_part_of_the_time_only() {
 }
 
 #[tokio::test]
+async fn after_the_message_half_of_the_time_is_for_the_record() {
+    let slow = Fault::on(WRITE, FaultKind::Delay(Duration::from_millis(700)));
+    let stage = keeping(scenario(failed()).fault(slow)).await;
+    let ledger = Ledger::new(&stage.sdk, TABLE.to_owned());
+    let key = keys(0..1).remove(0);
+    let deadline = || Instant::now() + Duration::from_secs(2);
+    // Before it no more than a quarter: the message must go out all the same.
+    assert!(ledger.claim(&key, deadline()).await.unwrap_err().to_string().ends_with(": no answer in time"));
+    ledger.complete(&key, Some("m-1"), deadline()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_message_without_a_claim_is_recorded_all_the_same() {
     let denied = Fault::error(WRITE, 400, "AccessDeniedException", "no");
     let stage = keeping(scenario(failed()).fault(denied.call(1))).await;

@@ -423,6 +423,29 @@ async fn no_stack_set_starves_when_time_is_for_a_tenth_of_them() {
     assert!(sweeps >= 10);
 }
 
+/// By the clock, a tick a day moves the beginning by a thirtieth of the ring.
+#[tokio::test]
+async fn a_daily_cron_schedule_reaches_all_in_a_week_too() {
+    const SETS: usize = 40;
+    let mut scenario = Scenario::new();
+    for n in 0..SETS {
+        scenario = scenario.stack_set(set(&format!("set-{n:02}")).operation(succeeded("op", "2026-11-01T09:30:00Z")));
+    }
+    let settings = [("SWEEP_SCHEDULE", "cron(0 8 * * ? *)"), ("SWEEP_LOOKBACK_HOURS", "168")];
+    let stage = recorded(scenario, &settings).await.time(Duration::from_millis(1_000));
+    for day in 20..27 {
+        let answers = stage.aws.requests_of("ListStackSetOperations").len() + SETS / 4;
+        stage.aws.with(|scenario| {
+            scenario.faults = vec![Fault::on("ListStackSetOperations", FaultKind::Hang).from_call(answers + 1)];
+        });
+        stage.reply(&tick(&format!("2026-11-{day}T08:00:00Z"))).await.unwrap();
+    }
+    let requests = stage.aws.requests_of("ListStackSetOperations");
+    let answered = requests.iter().filter(|request| request.status == Some(200));
+    let reached: BTreeSet<&str> = answered.map(|request| request.param("StackSetName").unwrap()).collect();
+    assert_eq!(reached.len(), SETS, "a quarter each in seven days: {reached:?}");
+}
+
 #[tokio::test]
 async fn operations_that_there_is_no_time_for_are_left_and_counted() {
     let mut baseline = set("baseline");
@@ -440,6 +463,56 @@ async fn operations_that_there_is_no_time_for_are_left_and_counted() {
     assert_eq!(1 + failed + sweep["left"].as_u64().unwrap(), 6, "{sweep}");
     assert!(sweep["left"].as_u64().unwrap() > 0, "{sweep}");
     assert!(sweep["failures"][0]["error"].as_str().unwrap().ends_with("the function's time ran out"));
+}
+
+/// More results than a page has; the second page never comes.
+fn large(ended: &str) -> (Operation, Fault) {
+    let rows = (0..250).map(|n| Row::failed(&account(n), "eu-west-1", "Internal Failure")).collect();
+    let large = operation("FAILED", rows).id("large").times("2026-11-01T00:00:00Z", Some(ended));
+    (large, Fault::on("ListStackSetOperationResults", FaultKind::Hang).with_param("OperationId", "large").page(2))
+}
+
+#[tokio::test]
+async fn an_operation_that_its_share_of_the_time_is_too_short_for_is_left_to_a_later_sweep() {
+    for mode in ["each", "digest"] {
+        let (large, hang) = large("2026-11-20T09:30:00Z");
+        let small = |name: &str| set(name).operation(failed(name, "2026-11-20T09:30:00Z"));
+        let scenario = Scenario::new().stack_set(small("a")).stack_set(set("b").operation(large)).stack_set(small("c"));
+        let settings = [("SWEEP_CONCURRENCY", "1"), ("SWEEP_MODE", mode)];
+        let stage = recorded(scenario.fault(hang), &settings).await.time(Duration::from_secs(3));
+        // At this tick the ring begins with the first or the last.
+        let reply = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+        assert_eq!(told(&reply), ["a published", "c published"], "{mode}: {reply}");
+        let sweep = &reply["sweep"];
+        assert_eq!((&sweep["left"], &sweep["finished"], &sweep["failures"]), (&json!(1), &json!(false), &json!([])));
+        // It was not told, so the next attempt is the first.
+        stage.aws.with(|scenario| scenario.faults.clear());
+        let reply = stage.reply(&tick("2026-11-20T12:00:00Z")).await.unwrap();
+        assert_eq!(told(&reply), ["large published"], "{mode}");
+        let document: Value = serde_json::from_str(&stage.aws.published().pop().unwrap().body("sqs").unwrap()).unwrap();
+        let report = if mode == "each" { &document } else { &document["stackSets"][0]["operations"][0] };
+        assert_eq!((&report["attempt"], &report["completeness"]["complete"]), (&json!(1), &json!(true)), "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_later_sweep_has_more_time_for_is_told_as_far_as_it_was_read() {
+    // Alone it has all the time that there is; at the end of the look-back there is no later sweep.
+    for (ended, others) in [("2026-11-20T09:30:00Z", 0), ("2026-11-19T11:30:00Z", 1)] {
+        let (large, hang) = large(ended);
+        let mut scenario = Scenario::new().stack_set(set("b").operation(large)).fault(hang);
+        if others > 0 {
+            for name in ["a", "c"] {
+                scenario = scenario.stack_set(set(name).operation(failed(name, "2026-11-20T09:30:00Z")));
+            }
+        }
+        let stage = recorded(scenario, &[("SWEEP_CONCURRENCY", "1")]).await.time(Duration::from_secs(3));
+        let reply = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+        assert!(told(&reply).contains(&"large published".to_owned()), "{ended}: {reply}");
+        let messages = stage.aws.published();
+        let incomplete = messages.iter().filter(|message| message.body("email").unwrap().contains("INCOMPLETE"));
+        assert_eq!(incomplete.count(), 1, "{ended}");
+    }
 }
 
 #[tokio::test]
@@ -605,7 +678,7 @@ async fn a_ledger_that_cannot_be_read_makes_it_a_sweep_without_one() {
         scenario = scenario.stack_set(
             set(name)
                 .operation(failed(&format!("recent-{name}"), "2026-11-20T09:30:00Z"))
-                .operation(failed(&format!("long-ago-{name}"), "2026-11-19T11:00:00Z")),
+                .operation(failed(&format!("long-ago-{name}"), "2026-11-19T13:00:00Z")),
         );
     }
     let down = Fault::error("BatchGetItem", 400, "AccessDeniedException", "not allowed");
@@ -784,9 +857,9 @@ async fn a_ledger_that_cannot_be_written_does_not_tell_the_look_back_at_every_ti
     let scenario = || {
         let old = Scenario::new().stack_set(
             set("baseline")
-                .operation(failed("long-ago", "2026-11-19T11:00:00Z"))
+                .operation(failed("long-ago", "2026-11-19T20:00:00Z"))
                 .operation(failed("recent", "2026-11-20T09:30:00Z"))
-                .operation(succeeded("quiet", "2026-11-19T11:00:00Z")),
+                .operation(succeeded("quiet", "2026-11-19T20:00:00Z")),
         );
         old.fault(Fault::error("UpdateItem", 400, "AccessDeniedException", "no"))
     };
@@ -810,23 +883,130 @@ async fn a_ledger_that_cannot_be_written_does_not_tell_the_look_back_at_every_ti
 }
 
 #[tokio::test]
-async fn a_cron_schedule_with_a_ledger_in_trouble_tells_nothing() {
+async fn what_would_leave_the_look_back_is_told_by_a_ledger_in_trouble_too() {
+    let scenario = || {
+        let baseline = set("baseline").operation(failed("op-1", "2026-11-19T12:30:00Z"));
+        Scenario::new().stack_set(baseline.operation(failed("op-2", "2026-11-19T20:00:00Z")))
+    };
+    for action in ["BatchGetItem", "UpdateItem"] {
+        for mode in ["each", "digest"] {
+            let down = Fault::error(action, 400, "AccessDeniedException", "no");
+            let stage = recorded(scenario().fault(down), &[("SWEEP_MODE", mode)]).await;
+            // The look-back of the sweep at 13:00 begins at 13:00 of the day before.
+            for (hour, expected) in [(11, vec![]), (12, vec!["op-1 published"]), (13, vec![])] {
+                let reply = stage.reply(&tick(&format!("2026-11-20T{hour}:00:00Z"))).await.unwrap();
+                assert_eq!(told(&reply), expected, "{action}, {mode}, {hour}: {reply}");
+                let sweep = &reply["sweep"];
+                assert!(sweep["unguarded"].as_str().unwrap().contains("AccessDeniedException: no"), "{sweep}");
+                assert!(sweep["withheld"].as_u64().unwrap() >= 1, "{action}, {mode}, {hour}: {sweep}");
+                // Where no claim could be made, the message says so.
+                let unguarded = |done: &Value| done["unguarded"].is_string() == (action == "UpdateItem");
+                assert!(reply["operations"].as_array().unwrap().iter().all(unguarded), "{action}, {mode}: {reply}");
+            }
+            assert_eq!(stage.aws.published().len(), 1, "{action}, {mode}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cron_schedule_with_a_ledger_in_trouble_tells_the_older_half_only() {
     let cron = ("SWEEP_SCHEDULE", "cron(0 * * * ? *)");
     let scenario = || {
         let baseline = set("baseline").operation(failed("op-1", "2026-11-20T09:30:00Z"));
         Scenario::new().stack_set(baseline.operation(running("stuck", "2026-11-20T03:55:00Z")))
     };
     for action in ["BatchGetItem", "UpdateItem"] {
-        let stage = recorded(scenario().fault(Fault::error(action, 400, "AccessDeniedException", "no")), &[cron]).await;
-        for hour in 10..15 {
+        let down = || Fault::error(action, 400, "AccessDeniedException", "no");
+        let stage = recorded(scenario().fault(down()), &[cron]).await;
+        for hour in [10, 11, 14, 21] {
             let reply = stage.reply(&tick(&format!("2026-11-20T{hour}:00:00Z"))).await.unwrap();
             assert!(told(&reply).is_empty(), "{action}: {reply}");
-            assert!(reply["sweep"]["unguarded"].as_str().unwrap().contains("AccessDeniedException"), "{action}");
+            let sweep = &reply["sweep"];
+            assert!(sweep["unguarded"].as_str().unwrap().contains("AccessDeniedException"), "{action}");
+            assert_eq!(sweep["withheld"], 2, "{action}: {sweep}");
         }
+        // Once the ledger answers, what was kept back is told.
         stage.aws.with(|scenario| scenario.faults.clear());
-        let reply = stage.reply(&tick("2026-11-20T15:00:00Z")).await.unwrap();
+        let reply = stage.reply(&tick("2026-11-20T21:30:00Z")).await.unwrap();
         assert_eq!(told(&reply), ["op-1 published", "stuck published"], "{action}");
+
+        // If it does not, half a day of the look-back is left.
+        let stage = recorded(scenario().fault(down()), &[cron]).await;
+        let reply = stage.reply(&tick("2026-11-20T22:00:00Z")).await.unwrap();
+        assert_eq!(told(&reply), ["op-1 published", "stuck published"], "{action}: {reply}");
+        assert_eq!(reply["sweep"]["withheld"], 0, "{action}");
     }
+}
+
+#[tokio::test]
+async fn a_digest_takes_no_more_than_it_can_record_and_the_next_one_takes_the_rest() {
+    let scenario = || {
+        let mut scenario = Scenario::new();
+        for n in 0..10 {
+            let mut one = set(&format!("set-{n}"));
+            for m in 0..25 {
+                one = one.operation(failed(&format!("op-{n}-{m}"), "2026-11-20T09:30:00Z"));
+            }
+            scenario = scenario.stack_set(one);
+        }
+        scenario
+    };
+    let settings = [DIGEST, ("SWEEP_CONCURRENCY", "1")];
+    let stage = recorded(scenario(), &settings).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    let sweep = &reply["sweep"];
+    assert_eq!((&sweep["due"], &sweep["published"], &sweep["left"]), (&json!(250), &json!(200), &json!(50)), "{sweep}");
+    assert_eq!((&sweep["finished"], &sweep["stackSetsDone"]), (&json!(false), &json!(8)));
+    let mail = stage.published().body("email").unwrap();
+    assert!(mail.contains("INCOMPLETE: 8 of 10 stack sets are done; the next sweeps go on elsewhere."), "{mail}");
+    // What was left was not read, either.
+    assert_eq!(stage.aws.requests_of("DescribeStackSetOperation").len(), 200);
+    let reply = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+    let sweep = &reply["sweep"];
+    assert_eq!((&sweep["alreadyTold"], &sweep["published"], &sweep["left"]), (&json!(200), &json!(50), &json!(0)));
+
+    // Without a ledger nobody would take the rest, so that it is counted at least.
+    let stage = Stage::with(scenario(), &settings).await;
+    assert_eq!(stage.reply(&tick(TICK)).await.unwrap()["sweep"]["published"], 250);
+}
+
+#[tokio::test]
+async fn claims_that_take_long_leave_a_digest_time_for_its_message() {
+    let mut baseline = set("baseline");
+    for n in 0..40 {
+        baseline = baseline.operation(failed(&format!("op-{n}"), "2026-11-20T09:30:00Z"));
+    }
+    let slow = Fault::on("UpdateItem", FaultKind::Delay(Duration::from_millis(150)));
+    let scenario = Scenario::new().stack_set(baseline).fault(slow);
+    let settings = [DIGEST, ("SWEEP_CONCURRENCY", "1")];
+    let stage = recorded(scenario, &settings).await.time(Duration::from_secs(4));
+    let started = std::time::Instant::now();
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert!(started.elapsed() < Duration::from_millis(3_950), "{:?}", started.elapsed());
+    assert_eq!((&reply["sweep"]["published"], stage.aws.published().len()), (&json!(40), 1), "{reply}");
+    assert!(
+        reply["sweep"]["unguarded"].as_str().unwrap().contains("could not claim all operations of the digest in time"),
+        "{reply}"
+    );
+}
+
+#[tokio::test]
+async fn one_claim_that_fails_does_not_leave_the_rest_of_a_digest_unrecorded() {
+    let baseline = set("baseline")
+        .operation(failed("op-1", "2026-11-20T09:30:00Z"))
+        .operation(failed("op-2", "2026-11-20T09:30:00Z"));
+    // Three attempts are one claim.
+    let throttled = Fault::on("UpdateItem", FaultKind::Throttling).times(3);
+    let settings = [DIGEST, ("SWEEP_CONCURRENCY", "1")];
+    let stage = recorded(Scenario::new().stack_set(baseline).fault(throttled), &settings).await;
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&reply), ["op-1 published", "op-2 published"]);
+    for done in reply["operations"].as_array().unwrap() {
+        assert!(done["unguarded"].as_str().unwrap().contains("could not claim "), "{done}");
+    }
+    let next = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+    assert_eq!((told(&next), &next["sweep"]["alreadyTold"]), (vec![], &json!(2)));
+    assert_eq!(stage.aws.published().len(), 1);
 }
 
 #[tokio::test]

@@ -60,6 +60,11 @@ fn bodies(message: &Message) -> Value {
     serde_json::from_str(&message.body).unwrap()
 }
 
+fn in_chat(message: &Message) -> String {
+    let chat: Value = serde_json::from_str(bodies(message)["https"].as_str().unwrap()).unwrap();
+    chat["content"]["description"].as_str().unwrap().to_owned()
+}
+
 fn document(message: &Message) -> Value {
     let document: Value = serde_json::from_str(bodies(message)["sqs"].as_str().unwrap()).unwrap();
     crate::schema::check(&document);
@@ -116,11 +121,34 @@ fn a_sweep_with_problems() {
 
 #[test]
 fn chat_has_one_paragraph_for_each_stack_set() {
-    let message = checked(&Digest::new(sweep(true), some_reports()));
-    let chat: Value = serde_json::from_str(bodies(&message)["https"].as_str().unwrap()).unwrap();
-    let text = chat["content"]["description"].as_str().unwrap().to_owned();
+    let text = in_chat(&checked(&Digest::new(sweep(true), some_reports())));
     let about = |name: &str| text.split("\n\n").filter(|block| block.contains(&format!("*{name}*"))).count();
     assert_eq!(["baseline", "network", "dns"].map(about), [1, 1, 1], "{text}");
+}
+
+/// One stack set with so many failed operations, each with a long text.
+fn many_failed(name: &str, operations: u64) -> Vec<Report> {
+    let long = "all sorts of things went wrong \"here\" & <there> ".repeat(20);
+    let one = |n| {
+        let texts = ["Rate exceeded", "Access Denied", "Internal Failure", "Cannot exceed quota", "Unheard of"];
+        let rows: Vec<TargetResult> =
+            texts.iter().zip(1..).map(|(text, m)| failed(m, "eu-west-1", &format!("{text} {long}"))).collect();
+        of(name, &format!("op-{n:02}"), &rows, &described("UPDATE", "FAILED", Some(5)))
+    };
+    (0..operations).map(one).collect()
+}
+
+#[test]
+fn chat_tells_of_a_stack_set_with_many_problems_and_of_those_after_it() {
+    let reports = [many_failed("busy", 19), some_reports()].concat();
+    let text = in_chat(&checked(&Digest::new(sweep(true), reports)));
+    let block = text.split("\n\n").find(|block| block.starts_with("*busy*: ")).unwrap_or_else(|| panic!("{text}"));
+    assert!(block.starts_with("*busy*: 19 operations, 95 targets failed\nFAILED: UPDATE, "), "{block}");
+    let shown = block.matches("FAILED: UPDATE, ").count();
+    assert!(shown > 0 && block.ends_with(&format!("\nand {} more operations", 19 - shown)), "{block}");
+    for name in ["baseline", "network", "dns"] {
+        assert!(text.contains(&format!("\n\n*{name}*: ")), "{name} in {text}");
+    }
 }
 
 #[test]
@@ -146,7 +174,7 @@ fn a_sweep_that_did_not_get_around_says_so() {
     let message = checked(&Digest::new(sweep(false), some_reports()));
     assert!(message.subject.ends_with(" (incomplete)"), "{}", message.subject);
     let mail = bodies(&message)["email"].as_str().unwrap().to_owned();
-    assert!(mail.contains("INCOMPLETE: time was for 17 of 41 stack sets; the next sweeps go on elsewhere."), "{mail}");
+    assert!(mail.contains("INCOMPLETE: 17 of 41 stack sets are done; the next sweeps go on elsewhere."), "{mail}");
     assert_eq!(document(&message)["sweep"]["finished"], false);
 }
 
@@ -181,6 +209,9 @@ fn the_largest_digest_fits_and_counts_what_it_leaves_out() {
     );
     assert!(document["operationsOmitted"].as_u64().unwrap() > 0);
     assert_eq!(message.subject, "DIGEST: 1,200 operations with problems in 300 stack sets, 4,800 targets failed");
+    let chat = in_chat(&message);
+    assert!(chat.contains("\n\n*set-0000*: 4 operations, 16 targets failed\n"), "{chat}");
+    assert!(chat.ends_with(" paragraphs are left out for size"), "{chat}");
     let mail = bodies(&message)["email"].as_str().unwrap().to_owned();
     let told = mail.matches("Operation: op-").count();
     assert!(
