@@ -21,6 +21,7 @@ use crate::report::Fold;
 
 /// Sets of so few pages are read whole again: that is as quick, and tells more.
 const FEW_PAGES: u64 = 10;
+const ROWS_A_PAGE: u64 = 100;
 
 /// How long it may take.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +111,8 @@ impl Gathering<'_> {
             }
             tokio::time::sleep(pause.min(left)).await;
             *rounds += 1;
-            let read = if whole { self.read_all_again().await } else { self.read_open().await };
+            let is_last = left <= pause;
+            let read = if whole { self.read_all_again().await } else { self.read_open(is_last).await };
             self.rows.drop_what_ended();
             match read {
                 Ok(true) => {}
@@ -124,9 +126,12 @@ impl Gathering<'_> {
         None
     }
 
-    /// Whether all failures that CloudFormation itself counts are known; that count is strongly consistent.
+    /// Whether all failures that CloudFormation itself counts are known; that count is strongly consistent,
+    /// and no more come once the operation has ended.
     fn knows_all_failed(&self) -> bool {
-        self.described.failed_expected == Some(self.rows.failed.rows()) && self.rows.failed.repeated == 0
+        self.described.status.is_terminal()
+            && self.described.failed_expected == Some(self.rows.failed.rows())
+            && self.rows.failed.repeated == 0
     }
 
     /// Whether a target that was open and is found nowhere now can only have succeeded.
@@ -228,7 +233,9 @@ impl Gathering<'_> {
     /// reads. A target that was open, is found nowhere two times in a row and can neither have failed
     /// nor been cancelled has succeeded: reading all successes again to see it would cost up to a
     /// thousand pages. Only where rows cannot be told from each other, everything is read again.
-    async fn read_open(&mut self) -> Result<bool, Error> {
+    ///
+    /// A long list of CANCELLED rows is read when a row vanishes, and once more in the last round.
+    async fn read_open(&mut self, is_last: bool) -> Result<bool, Error> {
         let mut known: HashMap<Key, Open> = HashMap::new();
         for open in &self.rows.open {
             let same = key(&open.row).map(|key| known.insert(key, open.clone()));
@@ -261,8 +268,12 @@ impl Gathering<'_> {
             self.rows.failed = failed;
         }
         // Only what had not begun can have been cancelled.
+        let look = is_last || self.rows.cancelled.rows() <= FEW_PAGES * ROWS_A_PAGE;
         let lost = |(key, open): (&Key, &Open)| {
-            open.row.status == Some(ResultStatus::Pending) && !listed.contains_key(key) && !self.rows.has_ended(*key)
+            (look || !open.missing)
+                && open.row.status == Some(ResultStatus::Pending)
+                && !listed.contains_key(key)
+                && !self.rows.has_ended(*key)
         };
         if known.iter().any(lost) {
             let mut cancelled = Ended::default();

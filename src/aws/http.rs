@@ -44,7 +44,7 @@ impl Http {
     /// Trusts Mozilla's certificate authorities, or only those in the file `ca_bundle`.
     ///
     /// # Errors
-    /// [`Error::Config`] if the file cannot be read or has a certificate that is none.
+    /// [`Error::Config`] if the file cannot be read or has no certificate that can be used.
     pub(super) fn new(ca_bundle: Option<&Path>) -> Result<Self, Error> {
         let roots = match ca_bundle {
             Some(file) => bundle(file).map_err(|cause| {
@@ -76,12 +76,12 @@ impl Http {
 }
 
 fn bundle(file: &Path) -> Result<RootCertStore, Box<dyn StdError>> {
+    let certificates = CertificateDer::pem_file_iter(file)?.collect::<Result<Vec<_>, _>>()?;
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file)? {
-        roots.add(certificate?)?;
-    }
+    // A distribution's store may hold an oddity, which is no reason to trust none of the others.
+    roots.add_parsable_certificates(certificates);
     if roots.is_empty() {
-        return Err("there are none".into());
+        return Err("there is none that can be used".into());
     }
     Ok(roots)
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{choice, variable};
+use super::variable;
 use crate::error::Error;
 
 /// Variables that lead to one service alone, by service id
@@ -47,8 +47,14 @@ impl Surroundings {
     pub fn from_lookup(lookup: impl Fn(&str) -> Result<Option<String>, Error>) -> Result<Self, Error> {
         let set = |name: &str| -> Result<Option<String>, Error> { Ok(lookup(name)?.filter(|value| !value.is_empty())) };
         let yes_or_no = |name: &str| -> Result<Option<bool>, Error> {
-            let words = [("true", Some(true)), ("false", Some(false))];
-            set(name)?.map_or(Ok(None), |word| choice(name, Some(word.to_ascii_lowercase()), &words))
+            match set(name)? {
+                Some(word) if word.eq_ignore_ascii_case("true") => Ok(Some(true)),
+                Some(word) if word.eq_ignore_ascii_case("false") => Ok(Some(false)),
+                Some(word) => Err(Error::Config(format!(
+                    "could not read the setting {name}: it is {word:?}, allowed are true, false"
+                ))),
+                None => Ok(None),
+            }
         };
         let region = set("AWS_REGION")?.ok_or_else(|| {
             Error::Config("could not read the setting AWS_REGION: it is not set, allowed is a Region's code".to_owned())

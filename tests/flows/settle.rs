@@ -66,6 +66,23 @@ async fn a_row_that_vanishes_is_no_success_where_it_may_be_none() {
     }
 }
 
+/// Twelve pages of cancelled rows: once when the late row vanishes, and once more in the end.
+#[tokio::test]
+async fn a_long_list_of_cancelled_rows_is_not_read_in_every_round() {
+    let late = Row::pending(&account(0), "eu-west-1").later(1, Row::succeeded(&account(0), "eu-west-1"));
+    let cancelled =
+        |i: usize| Row::cancelled(&account(i), "eu-west-1", "Cancelled since failure tolerance has exceeded");
+    let rows = std::iter::once(late).chain((1..1_200).map(cancelled)).collect();
+    let scenario = Scenario::new().stack_set(stack_set().operation(operation("FAILED", among_many(rows))));
+    let stage = Stage::with(scenario, &[("SETTLE_TIMEOUT_SECONDS", "1")]).await;
+    let document = stage.report("FAILED").await;
+    assert_eq!(numbers(&document), [1_500, 300, 0, 1_199, 0, 1]);
+    let read = read_again(&stage);
+    let times = |status: &str| read.iter().filter(|filter| *filter == status).count();
+    assert!(times("PENDING") >= 4, "{read:?}");
+    assert_eq!(times("CANCELLED"), 2 * 12);
+}
+
 /// 15 pages take longer than the time for settling, which begins when they are read.
 #[tokio::test]
 async fn the_time_for_settling_begins_when_everything_was_read() {

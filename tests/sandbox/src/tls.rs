@@ -17,11 +17,15 @@ use tokio_rustls::TlsAcceptor;
 
 /// A server's side of TLS for the loopback, and the PEM text of the authority that vouches for it.
 pub fn loopback_tls() -> (ServerConfig, String) {
+    tls_for(&["localhost", "127.0.0.1"])
+}
+
+fn tls_for(names: &[&str]) -> (ServerConfig, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &ca).unwrap();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let chain = vec![certificate.der().clone(), ca.der().clone()];
@@ -42,8 +46,16 @@ pub struct TlsFront {
 impl TlsFront {
     /// Passes everything on to `http://<host>`.
     pub async fn before(url: &str) -> Self {
+        Self::with(url, loopback_tls()).await
+    }
+
+    /// As [`TlsFront::before`], with a certificate for another name.
+    pub async fn named(url: &str, name: &str) -> Self {
+        Self::with(url, tls_for(&[name])).await
+    }
+
+    async fn with(url: &str, (config, authority): (ServerConfig, String)) -> Self {
         let host = url.trim_start_matches("http://").to_owned();
-        let (config, authority) = loopback_tls();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
