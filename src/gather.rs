@@ -139,8 +139,7 @@ impl Gathering<'_> {
     /// If it may have failed or been cancelled it is waited for: it can show itself late.
     fn has_succeeded(&self, open: &Open) -> bool {
         // Only what had not begun can be cancelled, and only in an operation that did not succeed.
-        let cannot_be_cancelled =
-            open.row.status == Some(ResultStatus::Running) || self.described.status == OperationStatus::Succeeded;
+        let cannot_be_cancelled = open.row.is_running || self.described.status == OperationStatus::Succeeded;
         open.missing && self.knows_all_failed() && cannot_be_cancelled
     }
 
@@ -238,7 +237,7 @@ impl Gathering<'_> {
     async fn read_open(&mut self, is_last: bool) -> Result<bool, Error> {
         let mut known: HashMap<Key, Open> = HashMap::new();
         for open in &self.rows.open {
-            let same = key(&open.row).map(|key| known.insert(key, open.clone()));
+            let same = open.row.key().map(|key| known.insert(key, open.clone()));
             if !matches!(same, Some(None)) {
                 return self.read_all_again().await;
             }
@@ -270,10 +269,7 @@ impl Gathering<'_> {
         // Only what had not begun can have been cancelled.
         let look = is_last || self.rows.cancelled.rows() <= FEW_PAGES * ROWS_A_PAGE;
         let lost = |(key, open): (&Key, &Open)| {
-            (look || !open.missing)
-                && open.row.status == Some(ResultStatus::Pending)
-                && !listed.contains_key(key)
-                && !self.rows.has_ended(*key)
+            (look || !open.missing) && !open.row.is_running && !listed.contains_key(key) && !self.rows.has_ended(*key)
         };
         if known.iter().any(lost) {
             let mut cancelled = Ended::default();
@@ -286,12 +282,13 @@ impl Gathering<'_> {
         let mut unclear = false;
         for (key, row) in listed {
             let stranger = known.remove(&key).is_none_or(|open| open.stranger);
+            let row = self.rows.pack(row);
             self.rows.open.push(Open { row, stranger, missing: false });
         }
         for open in known.into_values() {
-            let ended = key(&open.row).is_some_and(|key| self.rows.has_ended(key));
+            let ended = open.row.key().is_some_and(|key| self.rows.has_ended(key));
             if self.has_succeeded(&open) && !open.stranger && !ended {
-                let row = TargetResult { status: Some(ResultStatus::Succeeded), reason: None, ..open.row };
+                let row = TargetResult { status: Some(ResultStatus::Succeeded), reason: None, ..open.row.unpack() };
                 self.rows.settled.add(row);
             } else {
                 unclear |= open.missing && open.stranger && !ended;
