@@ -87,6 +87,9 @@ impl Report {
         if matches!(self.outcome, Outcome::Failed | Outcome::Stopped) {
             problems.push(format!("the operation is {}", self.outcome.as_str()));
         }
+        if let Some(hours) = self.in_progress.as_ref().and_then(|progress| progress.stuck_after_hours) {
+            problems.push(format!("the operation takes longer than {}", count(hours, "hour", "hours")));
+        }
         if let Some(reason) = &self.completeness.reason {
             problems.push(format!("the report is incomplete: {reason}"));
         }

@@ -163,6 +163,8 @@ async fn a_stuck_operation_is_told_with_where_it_stands() {
     ] {
         let reply = stage.reply(&tick(time)).await.unwrap();
         assert_eq!(told(&reply) == ["stuck published"], told_now, "{time}");
+        let why = reply["operations"][0]["why"].as_str().unwrap_or_default();
+        assert_eq!(why.contains("the operation takes longer than 6 hours"), told_now, "{time}: {why}");
     }
     let messages = stage.aws.published();
     assert_eq!(messages.len(), 2);
