@@ -254,7 +254,7 @@ impl Round<'_> {
                 // Without a ledger the next sweep looks at other operations.
                 let leaves = has_ledger && self.window.is_leaving(listed);
                 request.only_guarded = !self.window.is_new(listed) && !leaves;
-                request.may_wait = has_ledger && !leaves && request.trigger == Trigger::Sweep;
+                request.may_wait = has_ledger && request.trigger == Trigger::Sweep && self.window.can_wait(listed);
                 Some((handler::key(&request.operation, &listed.status, request.trigger), request))
             })
             .unzip();

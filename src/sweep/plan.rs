@@ -99,6 +99,14 @@ impl Window {
         self.interval.is_none() && of_day.is_some_and(|age| age >= DAY / 2)
     }
 
+    /// Whether several later sweeps are sure to look at an operation that is due, so that it may wait for one
+    /// that has more time.
+    ///
+    /// The look-back is at least two intervals long. A cron expression tells none.
+    pub(super) fn can_wait(&self, operation: &ListedOperation) -> bool {
+        self.interval.is_some() && end(operation).is_some_and(|ended| ended > self.tick - self.lookback / 2)
+    }
+
     /// How long an operation has been waiting or working.
     fn age(&self, operation: &ListedOperation) -> Option<i64> {
         let waits = [OperationStatus::Running, OperationStatus::Queued, OperationStatus::Stopping];
@@ -266,6 +274,26 @@ mod tests {
         ] {
             assert_eq!(window.is_leaving(&operation), leaving, "{operation:?}");
         }
+    }
+
+    #[test]
+    fn what_waits_is_looked_at_by_a_later_sweep_and_not_for_the_last_time() {
+        for (schedule, interval, hours) in
+            [("rate(5 minutes)", 5 * MINUTE, "1"), ("rate(1 hour)", HOUR, "24"), ("rate(12 hours)", 12 * HOUR, "24")]
+        {
+            let settings = settings(&[("SWEEP_SCHEDULE", schedule), ("SWEEP_LOOKBACK_HOURS", hours)]);
+            for ago in (0..26 * 60).map(|minutes| minutes * MINUTE) {
+                let [now, next] = [0, 1].map(|tick| Window::new(TICK + tick * interval, &settings, true));
+                if now.due(&ended(ago)).is_some() && now.can_wait(&ended(ago)) {
+                    assert_eq!(next.due(&ended(ago)), Some(Due::Ended), "{schedule}, {ago} ms ago");
+                    assert!(!now.is_leaving(&ended(ago)), "{schedule}, {ago} ms ago");
+                }
+            }
+            assert!(window(true, &[("SWEEP_SCHEDULE", schedule)]).can_wait(&ended(10 * MINUTE)));
+        }
+        // The next sweep may be a day away, or three.
+        let cron = window(true, &[("SWEEP_SCHEDULE", "cron(0 8 * * ? *)")]);
+        assert!(!cron.can_wait(&ended(10 * MINUTE)) && !cron.can_wait(&since("RUNNING", 6 * HOUR)));
     }
 
     #[test]

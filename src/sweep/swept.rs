@@ -50,7 +50,8 @@ pub struct Swept {
     /// Entries left out of the reply's `operations`; the numbers above count them.
     pub operations_omitted: u64,
     /// What kept the ledger from telling or keeping what was told; from then on only what has become
-    /// due since the last tick was told, and what the next one would not look at any more.
+    /// due since the last tick was told, and what the next one would not look at any more (with cron: what
+    /// is in the older half of the look-back).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unguarded: Option<String>,
     /// Time that it took.
