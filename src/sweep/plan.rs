@@ -378,24 +378,27 @@ mod tests {
         }
     }
 
+    /// Between two sweeps by cron.
+    const STEPS: [i64; 11] =
+        [5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR, 6 * HOUR, 8 * HOUR, 12 * HOUR, DAY];
+
+    /// As docs/operation.md says of a ledger that cannot count.
+    #[test]
+    fn by_the_clock_alone_cron_takes_up_to_sixty_sweeps() {
+        let settings = settings(&[("SWEEP_SCHEDULE", "cron(0 * * * ? *)")]);
+        for step in STEPS {
+            let sweep = |number: i64| Window::new(TICK + number * step, &settings, true);
+            let sweeps = sweeps_to_reach_all(1_000, 100, sweep);
+            assert!(sweeps <= 60, "every {step} ms: {sweeps} sweeps");
+        }
+    }
+
     /// A cron expression does not tell the ticks' numbers, so the ledger counts them.
     #[test]
     fn a_cron_schedule_reaches_the_rest_as_soon() {
         let settings = settings(&[("SWEEP_SCHEDULE", "cron(0 * * * ? *)")]);
         let lookback = 168 * HOUR;
-        for step in [
-            5 * MINUTE,
-            15 * MINUTE,
-            30 * MINUTE,
-            HOUR,
-            2 * HOUR,
-            3 * HOUR,
-            4 * HOUR,
-            6 * HOUR,
-            8 * HOUR,
-            12 * HOUR,
-            DAY,
-        ] {
+        for step in STEPS {
             for counted in (1..500).step_by(7) {
                 let sweep = |number: i64| {
                     let window = Window::new(TICK + number * step, &settings, true);
