@@ -232,7 +232,8 @@ impl Notifier {
             (true, true) => "NOTIFY_ON is always".to_owned(),
         };
         let only_guarded = *only_guarded;
-        Ok(Seen { report, done, is_loud, key: asked.key(), only_guarded, rounds: gathered.rounds, read_by })
+        let (may_wait, rounds) = (*may_wait, gathered.rounds);
+        Ok(Seen { report, done, is_loud, key: asked.key(), only_guarded, may_wait, rounds, read_by })
     }
 
     /// How long to wait for results to settle: a sweep finds most operations long after their end.
@@ -277,6 +278,8 @@ pub(crate) struct Seen {
     pub(crate) key: Option<Key>,
     /// Whether it is told only with a claim.
     pub(crate) only_guarded: bool,
+    /// Whether a later sweep will look at it, too.
+    pub(crate) may_wait: bool,
     rounds: u32,
     read_by: Instant,
 }

@@ -22,7 +22,7 @@ use crate::report::{Digest, SweepSummary};
 /// Operations of one digest: about as many as its message can name. At 50 ms a write they are claimed and
 /// recorded in the time kept for that, even one by one.
 const MOST: usize = 200;
-/// Why some of them may have no claim.
+/// Why some of those that cannot wait may have no claim.
 const LATE: &str = "could not claim all operations of the digest in time";
 
 impl Round<'_> {
@@ -67,11 +67,15 @@ impl Round<'_> {
         let left = deadline.saturating_duration_since(now);
         let deadline = deadline - LAST_WORDS.min(left / 8);
         let claims = Claims { end: now + left / 2, deadline, refused: OnceLock::new() };
-        let entries: Vec<(Seen, Entry<'_>)> =
+        let entries: Vec<(Seen, Option<Entry<'_>>)> =
             stream::iter(found).map(|seen| self.claim(seen, &claims)).buffer_unordered(at_once).collect().await;
         let mut told = Vec::new();
         let mut mine = Vec::new();
         for (mut seen, entry) in entries {
+            let Some(entry) = entry else {
+                swept.left += 1;
+                continue;
+            };
             match entry {
                 Entry::Go(guard) if seen.only_guarded && guard.trouble().is_some() => swept.withheld += 1,
                 Entry::Go(guard) => {
@@ -118,10 +122,15 @@ impl Round<'_> {
     }
 
     /// Claims an operation unless a claim was refused before: many of them would take the message's time.
-    async fn claim(&self, seen: Seen, claims: &Claims) -> (Seen, Entry<'_>) {
+    ///
+    /// Gives nothing for one that there is no time for and that a later sweep will look at.
+    async fn claim(&self, seen: Seen, claims: &Claims) -> (Seen, Option<Entry<'_>>) {
         let Claims { end, deadline, refused } = claims;
         let deadline = *deadline;
         let late = (Instant::now() >= *end).then_some(LATE);
+        if late.is_some() && seen.may_wait && refused.get().is_none() {
+            return (seen, None);
+        }
         let entry =
             match (self.notifier.ledger.as_ref().zip(seen.key.clone()), refused.get().map(String::as_str).or(late)) {
                 (None, _) => Entry::Go(Guard::none(deadline)),
@@ -133,7 +142,7 @@ impl Round<'_> {
         {
             self.doubt(&Error::Ledger(refused.get_or_init(|| why).clone()));
         }
-        (seen, entry)
+        (seen, Some(entry))
     }
 
     /// Publishes while all claims are held.

@@ -986,6 +986,28 @@ async fn claims_that_take_long_leave_a_digest_time_for_its_message() {
     let started = std::time::Instant::now();
     let reply = stage.reply(&tick(TICK)).await.unwrap();
     assert!(started.elapsed() < time, "{:?}", started.elapsed());
+    let count = |reply: &Value, word: &str| reply["sweep"][word].as_u64().unwrap();
+    let (first, left) = (count(&reply, "published"), count(&reply, "left"));
+    assert!(first > 0 && left > 0 && first + left == 40 && reply["sweep"]["unguarded"].is_null(), "{reply}");
+    // The next one takes them, and nothing twice.
+    stage.aws.with(|scenario| scenario.faults.clear());
+    let reply = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+    assert_eq!((count(&reply, "published"), count(&reply, "left")), (left, 0), "{reply}");
+    assert_eq!(stage.aws.published().len(), 2);
+}
+
+/// At the end of the look-back there is no later sweep.
+#[tokio::test]
+async fn what_cannot_wait_for_its_claim_is_told_without_one() {
+    let mut baseline = set("baseline");
+    for n in 0..40 {
+        baseline = baseline.operation(failed(&format!("op-{n}"), "2026-11-19T10:30:00Z"));
+    }
+    let slow = Fault::on("UpdateItem", FaultKind::Delay(Duration::from_millis(150)));
+    let scenario = Scenario::new().stack_set(baseline).fault(slow);
+    let settings = [DIGEST, ("SWEEP_CONCURRENCY", "1")];
+    let stage = recorded(scenario, &settings).await.time(Duration::from_secs(6));
+    let reply = stage.reply(&tick(TICK)).await.unwrap();
     assert_eq!((&reply["sweep"]["published"], stage.aws.published().len()), (&json!(40), 1), "{reply}");
     assert!(
         reply["sweep"]["unguarded"].as_str().unwrap().contains("could not claim all operations of the digest in time"),
