@@ -16,12 +16,11 @@ use rows::{Ended, Key, Open, Rows, key};
 use crate::error::Error;
 use crate::numbers::count;
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus, ResultStatus, TargetResult};
-use crate::read::{Next, Pages, Reader, Results};
+use crate::read::{Next, PAGE_SIZE, Pages, Reader, Results};
 use crate::report::Fold;
 
 /// Sets of so few pages are read whole again: that is as quick, and tells more.
 const FEW_PAGES: u64 = 10;
-const ROWS_A_PAGE: u64 = 100;
 
 /// How long it may take.
 #[derive(Debug, Clone, Copy)]
@@ -220,7 +219,6 @@ impl Gathering<'_> {
         let mut results = self.reader.results(self.operation, self.call_as, None);
         let in_time = drain(&mut results, self.until, &mut self.pages, |row| rows.add(row)).await?;
         if in_time {
-            rows.drop_what_ended();
             self.rows = rows;
         }
         Ok(in_time)
@@ -267,7 +265,7 @@ impl Gathering<'_> {
             self.rows.failed = failed;
         }
         // Only what had not begun can have been cancelled.
-        let look = is_last || self.rows.cancelled.rows() <= FEW_PAGES * ROWS_A_PAGE;
+        let look = is_last || self.rows.cancelled.rows() <= FEW_PAGES * u64::from(PAGE_SIZE.unsigned_abs());
         let lost = |(key, open): (&Key, &Open)| {
             (look || !open.missing) && !open.row.is_running && !listed.contains_key(key) && !self.rows.has_ended(*key)
         };
@@ -295,7 +293,6 @@ impl Gathering<'_> {
                 self.rows.open.push(Open { missing: true, ..open });
             }
         }
-        self.rows.drop_what_ended();
         if unclear { self.read_all_again().await } else { Ok(true) }
     }
 

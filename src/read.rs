@@ -29,7 +29,7 @@ use crate::operation::{
 
 /// The API's largest page
 /// ([MaxResults](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStackSetOperationResults.html)).
-const PAGE_SIZE: i32 = 100;
+pub(crate) const PAGE_SIZE: i32 = 100;
 
 /// Reads operations of stack sets, for one invocation.
 #[derive(Debug, Clone)]

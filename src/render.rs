@@ -104,20 +104,8 @@ impl People {
 
     /// The message with a document that may be shorter than what people read.
     fn around(&self, document: &str) -> Result<Message, Error> {
-        let bodies = Bodies {
-            default: &self.text,
-            email: &self.text,
-            http: document,
-            https: &self.chat,
-            lambda: document,
-            sms: &self.sms,
-            sqs: document,
-        };
-        let escaped = 2 * self.text.len() + self.chat.len() + 3 * document.len();
-        // Room for it all at once: growing would take up to three times as much for a moment.
-        let mut body = Vec::with_capacity(escaped + escaped / 8 + 1_024);
-        serde_json::to_writer(&mut body, &bodies).map_err(unwritten)?;
-        let body = String::from_utf8(body).map_err(unwritten)?;
+        let bodies = Bodies::of(&self.text, &self.chat, &self.sms, document);
+        let body = bodies.to_json()?;
         Ok(Message { subject: self.subject.clone(), body, attributes: self.attributes.clone() })
     }
 }
@@ -148,6 +136,20 @@ struct Bodies<'a> {
     lambda: &'a str,
     sms: &'a str,
     sqs: &'a str,
+}
+
+impl<'a> Bodies<'a> {
+    fn of(text: &'a str, chat: &'a str, sms: &'a str, document: &'a str) -> Self {
+        Self { default: text, email: text, http: document, https: chat, lambda: document, sms, sqs: document }
+    }
+
+    fn to_json(&self) -> Result<String, Error> {
+        let escaped = 2 * self.email.len() + self.https.len() + 3 * self.sqs.len();
+        // Room for it all at once: growing would take up to three times as much for a moment.
+        let mut json = Vec::with_capacity(escaped + escaped / 8 + 1_024);
+        serde_json::to_writer(&mut json, self).map_err(unwritten)?;
+        String::from_utf8(json).map_err(unwritten)
+    }
 }
 
 fn unwritten(error: impl std::fmt::Display) -> Error {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::text::Page;
-use super::{Attribute, MESSAGE_LIMIT, Message, budget, chat, subject, words};
+use super::{Attribute, Bodies, MESSAGE_LIMIT, Message, budget, chat, subject, words};
 use crate::error::Error;
 use crate::report::{self, Cause, Digest, Outcome, Report, SCHEMA_VERSION, StackSetDigest};
 
@@ -37,22 +37,18 @@ pub fn message(digest: &Digest) -> Result<Message, Error> {
     let subject = subject::cut(&headline_within(digest, subject::LIMIT));
     let assemble = |operations: usize| {
         let document = document(digest, operations).to_string();
-        let bodies = json!({
-            "default": mail, "email": mail, "https": chat,
-            "sqs": document, "lambda": document, "http": document,
-            "sms": subject,
-        });
-        Message { subject: subject.clone(), body: bodies.to_string(), attributes: attributes(digest) }
+        let body = Bodies::of(&mail, &chat, &subject, &document).to_json()?;
+        Ok(Message { subject: subject.clone(), body, attributes: attributes(digest) })
     };
     let all = digest.operations().count();
     let most = MESSAGE_LIMIT / OPERATION_BYTES;
     if all <= most {
-        let whole = assemble(all);
+        let whole = assemble(all)?;
         if whole.size() <= MESSAGE_LIMIT {
             return Ok(whole);
         }
     }
-    let (mut fits, mut too_many, mut best) = (0, all.min(most + 1), assemble(0));
+    let (mut fits, mut too_many, mut best) = (0, all.min(most + 1), assemble(0)?);
     if best.size() > MESSAGE_LIMIT {
         return Err(Error::Render(format!(
             "could not fit the digest of {all} operations into a message: {} bytes, SNS takes {MESSAGE_LIMIT}",
@@ -61,7 +57,7 @@ pub fn message(digest: &Digest) -> Result<Message, Error> {
     }
     while too_many > fits + 1 {
         let middle = fits.midpoint(too_many);
-        let tried = assemble(middle);
+        let tried = assemble(middle)?;
         if tried.size() <= MESSAGE_LIMIT {
             (fits, best) = (middle, tried);
         } else {

@@ -972,17 +972,18 @@ async fn a_digest_takes_no_more_than_it_can_record_and_the_next_one_takes_the_re
     assert_eq!(stage.reply(&tick(TICK)).await.unwrap()["sweep"]["published"], 250);
 }
 
+/// A digest of 40 operations that ended then, claimed one by one, each claim taking 150 ms.
+async fn slowly_claimed(ended: &str, time: Duration) -> Stage {
+    let baseline = (0..40).fold(set("baseline"), |set, n| set.operation(failed(&format!("op-{n}"), ended)));
+    let slow = Fault::on("UpdateItem", FaultKind::Delay(Duration::from_millis(150)));
+    let settings = [DIGEST, ("SWEEP_CONCURRENCY", "1")];
+    recorded(Scenario::new().stack_set(baseline).fault(slow), &settings).await.time(time)
+}
+
 #[tokio::test]
 async fn claims_that_take_long_leave_a_digest_time_for_its_message() {
-    let mut baseline = set("baseline");
-    for n in 0..40 {
-        baseline = baseline.operation(failed(&format!("op-{n}"), "2026-11-20T09:30:00Z"));
-    }
-    let slow = Fault::on("UpdateItem", FaultKind::Delay(Duration::from_millis(150)));
-    let scenario = Scenario::new().stack_set(baseline).fault(slow);
-    let settings = [DIGEST, ("SWEEP_CONCURRENCY", "1")];
     let time = Duration::from_secs(6);
-    let stage = recorded(scenario, &settings).await.time(time);
+    let stage = slowly_claimed("2026-11-20T09:30:00Z", time).await;
     let started = std::time::Instant::now();
     let reply = stage.reply(&tick(TICK)).await.unwrap();
     assert!(started.elapsed() < time, "{:?}", started.elapsed());
@@ -999,14 +1000,7 @@ async fn claims_that_take_long_leave_a_digest_time_for_its_message() {
 /// At the end of the look-back there is no later sweep.
 #[tokio::test]
 async fn what_cannot_wait_for_its_claim_is_told_without_one() {
-    let mut baseline = set("baseline");
-    for n in 0..40 {
-        baseline = baseline.operation(failed(&format!("op-{n}"), "2026-11-19T10:30:00Z"));
-    }
-    let slow = Fault::on("UpdateItem", FaultKind::Delay(Duration::from_millis(150)));
-    let scenario = Scenario::new().stack_set(baseline).fault(slow);
-    let settings = [DIGEST, ("SWEEP_CONCURRENCY", "1")];
-    let stage = recorded(scenario, &settings).await.time(Duration::from_secs(6));
+    let stage = slowly_claimed("2026-11-19T10:30:00Z", Duration::from_secs(6)).await;
     let reply = stage.reply(&tick(TICK)).await.unwrap();
     assert_eq!((&reply["sweep"]["published"], stage.aws.published().len()), (&json!(40), 1), "{reply}");
     assert!(
