@@ -7,6 +7,7 @@
 mod digest;
 mod document;
 mod fold;
+mod place;
 mod retry;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -20,6 +21,7 @@ pub use document::{
     ResultsCommand, Retry, SCHEMA_VERSION, StackSetSummary, TalliesOmitted, Tally, Target, Ungated,
 };
 pub use fold::Fold;
+pub(crate) use place::{Place, Places};
 
 use foldhash::fast::RandomState;
 
@@ -267,8 +269,8 @@ fn causes(groups: HashMap<fold::GroupKey, GroupFold, RandomState>, service_manag
 fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause {
     groups.sort_by(|a, b| b.1.targets.len().cmp(&a.1.targets.len()).then_with(|| a.0.cmp(&b.0)));
     let targets = || groups.iter().flat_map(|(_, group)| &group.targets);
-    let accounts = targets().filter_map(|target| target.account.as_ref()).collect::<HashSet<_>>().len() as u64;
-    let regions = targets().filter_map(|target| target.region.as_ref()).collect::<HashSet<_>>().len() as u64;
+    let accounts = targets().filter_map(|target| target.account()).collect::<HashSet<_>>().len() as u64;
+    let regions = targets().filter_map(|target| target.region()).collect::<HashSet<_>>().len() as u64;
     let count = targets().count() as u64;
     let mut named: Vec<String> = Vec::new();
     let mut known = HashSet::new();

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::words;
-use crate::report::{Cause, Report};
+use crate::report::{Cause, Report, Target};
 
 /// Characters of `content.title`.
 pub(super) const TITLE: usize = 250;
@@ -191,7 +191,7 @@ fn cause(cause: &Cause) -> String {
     let hidden = cause.groups.len().saturating_sub(1) as u64 + cause.groups_omitted.groups;
     text.push_str(&and_more_texts(hidden));
     let mut accounts: Vec<&str> = Vec::new();
-    for account in cause.groups.iter().flat_map(|group| group.targets.iter()).filter_map(|t| t.account.as_deref()) {
+    for account in cause.groups.iter().flat_map(|group| group.targets.iter()).filter_map(Target::account) {
         if accounts.len() == ACCOUNTS_SHOWN {
             break;
         }

@@ -222,11 +222,11 @@ fn fold_targets(page: &mut Page, targets: &[Target], count: u64) {
     let mut accounts_of: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
     let mut regions: Vec<&str> = Vec::new();
     // They come in the order of their accounts, and of the Regions of each.
-    for of_account in targets.chunk_by(|one, two| one.account == two.account) {
+    for of_account in targets.chunk_by(|one, two| one.account() == two.account()) {
         regions.clear();
-        regions.extend(of_account.iter().map(|target| target.region.as_deref().unwrap_or(UNNAMED)));
+        regions.extend(of_account.iter().map(|target| target.region().unwrap_or(UNNAMED)));
         regions.dedup();
-        let account = of_account.first().and_then(|target| target.account.as_deref()).unwrap_or(UNNAMED);
+        let account = of_account.first().and_then(|target| target.account()).unwrap_or(UNNAMED);
         match accounts_of.get_mut(regions.as_slice()) {
             Some(accounts) => accounts.push(account),
             None => drop(accounts_of.insert(regions.clone(), vec![account])),
@@ -255,7 +255,7 @@ fn fold_targets(page: &mut Page, targets: &[Target], count: u64) {
 fn whole_accounts(targets: &[Target], count: u64) -> &[Target] {
     match targets.last() {
         Some(last) if (targets.len() as u64) < count => {
-            let whole = targets.partition_point(|target| target.account < last.account);
+            let whole = targets.partition_point(|target| target.account() < last.account());
             targets.get(..whole).filter(|whole| !whole.is_empty()).unwrap_or(targets)
         }
         _ => targets,

@@ -9,9 +9,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde::Serialize;
+use smol_str::SmolStr;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::place::Place;
 use crate::numbers::count;
 use crate::operation::{Drift, OperationRef, ResultStatus};
 
@@ -273,15 +275,31 @@ impl Counts {
 }
 
 /// A target: an account in a Region.
+///
+/// A hundred thousand of them may have failed, so the account is kept within, and the rest is shared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
+    pub(super) account: Option<SmolStr>,
+    #[serde(flatten)]
+    pub(super) place: Arc<Place>,
+}
+
+impl Target {
     /// Account id.
-    pub account: Option<Arc<str>>,
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
     /// Region.
-    pub region: Option<Arc<str>>,
-    /// Organizational unit of the account; `null` when self-managed.
-    pub organizational_unit_id: Option<Arc<str>>,
+    pub fn region(&self) -> Option<&str> {
+        self.place.region.as_deref()
+    }
+
+    /// Organizational unit of the account; `None` when self-managed.
+    pub fn organizational_unit_id(&self) -> Option<&str> {
+        self.place.organizational_unit_id.as_deref()
+    }
 }
 
 /// Why targets failed: one code of the taxonomy.

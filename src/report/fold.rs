@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use smol_str::SmolStr;
 
 use super::document::{AccountGate, Counts, Tally, Target};
+use super::place::{Place, Places};
 use crate::classify::{self, Code, GateMeaning};
 use crate::operation::{GateStatus, ResultStatus, TargetResult};
 
@@ -92,7 +94,7 @@ pub(super) type GroupKey = (Code, Option<Arc<str>>, Option<Arc<str>>);
 /// Rows folded so far.
 #[derive(Debug, Default)]
 pub struct Fold {
-    names: HashSet<Arc<str>, RandomState>,
+    places: Places,
     sayings: Sayings,
     pub(super) counts: Counts,
     pub(super) by_region: HashMap<Option<Arc<str>>, Tally, RandomState>,
@@ -103,7 +105,7 @@ pub struct Fold {
     pub(super) ungated: BTreeSet<Target>,
     pub(super) groups: HashMap<GroupKey, GroupFold, RandomState>,
     /// Accounts that some row shows to be suspended.
-    pub(super) suspended: HashSet<Arc<str>>,
+    pub(super) suspended: HashSet<SmolStr>,
     /// Texts of gate answers that are not known, by their status and masked form.
     pub(super) gate_reasons: BTreeMap<(String, Option<Arc<str>>), Text>,
     pub(super) tolerance_exceeded: u64,
@@ -139,8 +141,8 @@ impl Fold {
     /// Takes one row in.
     pub fn add(&mut self, row: TargetResult) {
         self.counts.count(row.status.as_ref());
-        let region = self.intern(row.region.as_deref());
-        let unit = self.intern(unit_of(&row));
+        let region = self.places.name(row.region.as_deref());
+        let unit = self.places.name(unit_of(&row));
         self.by_region.entry(region.clone()).or_default().count(row.status.as_ref());
         self.by_unit.entry(unit.clone()).or_default().count(row.status.as_ref());
         if let Some(ResultStatus::Running | ResultStatus::Pending) = row.status {
@@ -154,7 +156,8 @@ impl Fold {
             // Nobody will ask which one it was, so its account need not be remembered.
             return;
         }
-        let target = Target { account: self.intern(row.account.as_deref()), region, organizational_unit_id: unit };
+        let place = self.places.place(Place { region, organizational_unit_id: unit });
+        let target = Target { account: row.account.as_deref().map(SmolStr::new), place };
         if is_ungated {
             self.ungated.insert(target.clone());
             if self.ungated.len() > UNGATED_KEPT {
@@ -238,23 +241,13 @@ impl Fold {
         &self.counts
     }
 
-    fn intern(&mut self, text: Option<&str>) -> Option<Arc<str>> {
-        let text = text?;
-        if let Some(known) = self.names.get(text) {
-            return Some(Arc::clone(known));
-        }
-        let fresh: Arc<str> = Arc::from(text);
-        self.names.insert(Arc::clone(&fresh));
-        Some(fresh)
-    }
-
     /// Whether the row is one of the ungated targets that are kept.
     fn keeps_ungated(&self, row: &TargetResult) -> bool {
         let Some(last) = self.ungated.last().filter(|_| self.ungated.len() >= UNGATED_KEPT) else {
             return true;
         };
         let row = (row.account.as_deref(), row.region.as_deref(), unit_of(row));
-        row < (last.account.as_deref(), last.region.as_deref(), last.organizational_unit_id.as_deref())
+        row < (last.account(), last.region(), last.organizational_unit_id())
     }
 
     fn count_gate(&mut self, meaning: GateMeaning) {

@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use super::document::{AccountGate, Cause, Counts, Outcome, ResultsCommand, Retry, Target};
 use crate::classify::Code;
@@ -32,7 +33,7 @@ pub(super) struct Scope<'a> {
     /// Whether nothing is known to be missing.
     pub(super) complete: bool,
     /// Accounts that some row shows to be suspended.
-    pub(super) suspended: &'a HashSet<Arc<str>>,
+    pub(super) suspended: &'a HashSet<SmolStr>,
 }
 
 /// Targets to try again.
@@ -165,7 +166,7 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
         // them makes no sense, now or later.
         if target.account.as_ref().is_some_and(|account| scope.suspended.contains(account)) {
             in_suspended += 1;
-        } else if target.account.is_some() && target.region.is_some() {
+        } else if target.account().is_some() && target.region().is_some() {
             list.push(target);
         } else {
             nameless += 1;
@@ -235,7 +236,7 @@ fn left_out(n: u64, which: &str) -> String {
 type Account<'a> = (&'a str, Option<&'a str>);
 
 fn account_of(target: &Target) -> (Option<&str>, Option<&str>) {
-    (target.account.as_deref(), target.organizational_unit_id.as_deref())
+    (target.account(), target.organizational_unit_id())
 }
 
 fn per_region_set(
@@ -247,7 +248,7 @@ fn per_region_set(
 ) -> Vec<String> {
     // Sorted and cut, not collected into sets: those would take more memory than the report itself.
     let mut again = again.to_vec();
-    again.sort_by(|a, b| account_of(a).cmp(&account_of(b)).then_with(|| a.region.cmp(&b.region)));
+    again.sort_by(|a, b| account_of(a).cmp(&account_of(b)).then_with(|| a.region().cmp(&b.region())));
     let mut accounts_of: BTreeMap<Vec<&str>, Vec<Account<'_>>> = BTreeMap::new();
     let mut regions: Vec<&str> = Vec::new();
     for targets in again.chunk_by(|a, b| account_of(a) == account_of(b)) {
@@ -255,7 +256,7 @@ fn per_region_set(
             continue;
         };
         regions.clear();
-        regions.extend(targets.iter().filter_map(|target| target.region.as_deref()));
+        regions.extend(targets.iter().filter_map(|target| target.region()));
         regions.dedup();
         if scope.service_managed && unit.is_none() {
             *unitless += regions.len() as u64;

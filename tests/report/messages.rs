@@ -247,7 +247,7 @@ fn large_groups_share_the_room_and_small_ones_keep_all() {
     assert_eq!((few, once), (50, 1), "what is small is told whole");
     assert!(first.abs_diff(second) <= 1 && second.abs_diff(cancelled) <= 1 && first > 50, "{shown:?}");
     assert_eq!(groups[3]["sample"], long, "targets go before texts");
-    let first_ones = report.causes[0].groups[0].targets.iter().take(first).map(|t| t.account.as_deref().unwrap());
+    let first_ones = report.causes[0].groups[0].targets.iter().take(first).map(|t| t.account().unwrap());
     let told = groups[0]["targets"].as_array().unwrap().iter().map(|t| t["account"].as_str().unwrap());
     assert!(first_ones.eq(told), "in their order, from the first");
 }

@@ -1,0 +1,56 @@
+//! What many targets have in common, kept once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use serde::Serialize;
+
+/// A target's Region and organizational unit, which are few, unlike accounts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Place {
+    pub(crate) region: Option<Arc<str>>,
+    pub(crate) organizational_unit_id: Option<Arc<str>>,
+}
+
+/// Places and their names so far.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    names: HashSet<Arc<str>, RandomState>,
+    known: HashSet<Arc<Place>, RandomState>,
+}
+
+impl Places {
+    /// The one copy of a name.
+    pub(crate) fn name(&mut self, name: Option<&str>) -> Option<Arc<str>> {
+        let name = name?;
+        if let Some(known) = self.names.get(name) {
+            return Some(Arc::clone(known));
+        }
+        let fresh = Arc::<str>::from(name);
+        self.names.insert(Arc::clone(&fresh));
+        Some(fresh)
+    }
+
+    /// The one copy of a place.
+    pub(crate) fn place(&mut self, place: Place) -> Arc<Place> {
+        if let Some(known) = self.known.get(&place) {
+            return Arc::clone(known);
+        }
+        let fresh = Arc::new(place);
+        self.known.insert(Arc::clone(&fresh));
+        fresh
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Target;
+
+    /// A hundred thousand may have failed, each 8 bytes are 0.8 MB then.
+    #[test]
+    fn a_target_takes_little_room() {
+        assert!(size_of::<Target>() <= 32, "{}", size_of::<Target>());
+    }
+}
