@@ -62,7 +62,7 @@ impl Fold {
             gates.ungated = Ungated::default();
         }
         let mut cancelled = self.cancelled;
-        cancelled.sort();
+        cancelled.sort_unstable();
         let reasons = collateral_reasons(self.collateral_reasons);
         let service_managed = !described.organizational_units.is_empty() || self.by_unit.keys().any(Option::is_some);
         let causes = causes(self.groups, service_managed);
@@ -277,7 +277,7 @@ fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause
     let groups = groups
         .into_iter()
         .map(|((pattern, _), mut group)| {
-            group.targets.sort();
+            group.targets.sort_unstable();
             let (sample, gate_reason) = group.sample.map(|sample| (sample.text, sample.gate)).unwrap_or_default();
             let (resource, names) = sample.as_deref().map(|text| classify::named_by(code, text)).unwrap_or_default();
             named.extend(names.into_iter().filter(|name| known.insert(name.clone())));

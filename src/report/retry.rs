@@ -52,11 +52,11 @@ pub(super) fn plan(scope: &Scope<'_>) -> Retry {
     let again = targets_to_retry(scope, &mut notes);
     let (now, later) = match scope.described.action.as_deref() {
         _ if again.now.is_empty() && again.later.is_empty() => Default::default(),
-        Some("CREATE" | "UPDATE") => both(scope, "update-stack-instances", None, &again, &mut notes),
+        Some("CREATE" | "UPDATE") => both(scope, "update-stack-instances", None, again, &mut notes),
         Some("DELETE") => match scope.described.retain_stacks {
             Some(retain) => {
                 let flag = if retain { "--retain-stacks" } else { "--no-retain-stacks" };
-                both(scope, "delete-stack-instances", Some(flag), &again, &mut notes)
+                both(scope, "delete-stack-instances", Some(flag), again, &mut notes)
             }
             None => {
                 notes.push(
@@ -102,12 +102,12 @@ fn both(
     scope: &Scope<'_>,
     verb: &str,
     flag: Option<&str>,
-    again: &Again<'_>,
+    again: Again<'_>,
     notes: &mut Notes,
 ) -> (Vec<String>, Vec<String>) {
     let mut unitless: u64 = 0;
     let mut of = |targets| per_region_set(scope, verb, flag, targets, &mut unitless);
-    let commands = (of(&again.now), of(&again.later));
+    let commands = (of(again.now), of(again.later));
     if unitless > 0 {
         let left_out = left_out(unitless, "without an organizational unit");
         notes.push(format!("{left_out}, the API wants one"));
@@ -199,7 +199,7 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
     scope.cancelled.iter().for_each(|target| add(list, target));
     let with_them = (list.len() - before) as u64;
     for list in [&mut again.now, &mut again.later] {
-        list.sort();
+        list.sort_unstable();
         list.dedup();
     }
     for (what, causes) in [
@@ -233,8 +233,6 @@ fn left_out(n: u64, which: &str) -> String {
 }
 
 /// An account and its organizational unit.
-type Account<'a> = (&'a str, Option<&'a str>);
-
 fn account_of(target: &Target) -> (Option<&str>, Option<&str>) {
     (target.account(), target.organizational_unit_id())
 }
@@ -243,31 +241,28 @@ fn per_region_set(
     scope: &Scope<'_>,
     verb: &str,
     flag: Option<&str>,
-    again: &[&Target],
+    mut again: Vec<&Target>,
     unitless: &mut u64,
 ) -> Vec<String> {
     // Sorted and cut, not collected into sets: those would take more memory than the report itself.
-    let mut again = again.to_vec();
-    again.sort_by(|a, b| account_of(a).cmp(&account_of(b)).then_with(|| a.region().cmp(&b.region())));
-    let mut accounts_of: BTreeMap<Vec<&str>, Vec<Account<'_>>> = BTreeMap::new();
+    again.sort_unstable_by(|a, b| account_of(a).cmp(&account_of(b)).then_with(|| a.region().cmp(&b.region())));
+    let mut accounts_of: BTreeMap<Vec<&str>, Vec<&Target>> = BTreeMap::new();
     let mut regions: Vec<&str> = Vec::new();
     for targets in again.chunk_by(|a, b| account_of(a) == account_of(b)) {
-        let Some((Some(account), unit)) = targets.first().map(|target| account_of(target)) else {
-            continue;
-        };
+        let Some(first) = targets.first() else { continue };
         regions.clear();
         regions.extend(targets.iter().filter_map(|target| target.region()));
         regions.dedup();
-        if scope.service_managed && unit.is_none() {
+        if scope.service_managed && first.organizational_unit_id().is_none() {
             *unitless += regions.len() as u64;
             continue;
         }
         match accounts_of.get_mut(regions.as_slice()) {
-            Some(accounts) => accounts.push((account, unit)),
-            None => drop(accounts_of.insert(regions.clone(), vec![(account, unit)])),
+            Some(accounts) => accounts.push(first),
+            None => drop(accounts_of.insert(regions.clone(), vec![first])),
         }
     }
-    let mut parts: Vec<(&[&str], &[Account<'_>])> = accounts_of
+    let mut parts: Vec<(&[&str], &[&Target])> = accounts_of
         .iter()
         .flat_map(|(regions, accounts)| {
             accounts.chunks(ACCOUNTS_PER_COMMAND).map(move |chunk| (regions.as_slice(), chunk))
@@ -277,13 +272,13 @@ fn per_region_set(
     parts.into_iter().map(|(regions, accounts)| part(scope, verb, flag, regions, accounts)).collect()
 }
 
-fn part(scope: &Scope<'_>, verb: &str, flag: Option<&str>, regions: &[&str], accounts: &[Account<'_>]) -> String {
+fn part(scope: &Scope<'_>, verb: &str, flag: Option<&str>, regions: &[&str], accounts: &[&Target]) -> String {
     // An account may be there twice, once in each of two organizational units.
-    let names: BTreeSet<&str> = accounts.iter().map(|(account, _)| *account).collect();
+    let names: BTreeSet<&str> = accounts.iter().filter_map(|target| target.account()).collect();
     let names: Vec<&str> = names.into_iter().collect();
     let mut words: Vec<Cow<'_, str>> = Vec::new();
     if scope.service_managed {
-        let units: BTreeSet<&str> = accounts.iter().filter_map(|(_, unit)| *unit).collect();
+        let units: BTreeSet<&str> = accounts.iter().filter_map(|target| target.organizational_unit_id()).collect();
         let units: Vec<&str> = units.into_iter().collect();
         let targets = format!(
             "Accounts={},OrganizationalUnitIds={},AccountFilterType=INTERSECTION",
