@@ -1,17 +1,22 @@
 //! Message -> SNS.
 
+mod form;
+
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
-use aws_sdk_sns::config::interceptors::FinalizerInterceptorContextMut;
+use aws_sdk_sns::config::interceptors::{BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextMut};
 use aws_sdk_sns::config::timeout::TimeoutConfig;
 use aws_sdk_sns::config::{ConfigBag, Intercept, Region, RuntimeComponents};
 use aws_sdk_sns::error::{BoxError, SdkError};
 use aws_sdk_sns::operation::publish::{PublishError, PublishOutput};
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_smithy_runtime_api::client::interceptors::context::Output;
+use aws_smithy_runtime_api::client::ser_de::SharedRequestSerializer;
 use tokio::time::{Instant, timeout_at};
+
+use form::Form;
 
 use crate::aws;
 use crate::config::Topic;
@@ -22,14 +27,24 @@ const OUT_OF_TIME: &str = "the function's time ran out";
 /// What the SDK gets to end a call whose time is over.
 const FINISH: Duration = Duration::from_millis(200);
 
-/// Takes an answer with a status of success for one, whatever became of its body: the message is
-/// accepted then, and another attempt would send it twice.
+/// Writes the request in little room, and takes an answer with a status of success for one, whatever
+/// became of its body: the message is accepted then, and another attempt would send it twice.
 #[derive(Debug)]
-struct Accepted;
+struct Publishing;
 
-impl Intercept for Accepted {
+impl Intercept for Publishing {
     fn name(&self) -> &'static str {
-        "Accepted"
+        "Publishing"
+    }
+
+    fn read_before_serialization(
+        &self,
+        _context: &BeforeSerializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        config.interceptor_state().store_put(SharedRequestSerializer::new(Form::default()));
+        Ok(())
     }
 
     fn modify_before_attempt_completion(
@@ -59,7 +74,7 @@ impl Publisher {
         let regional = aws_sdk_sns::config::Builder::from(config)
             .region(Region::new(topic.region.clone()))
             .retry_classifier(aws::Refusals::<PublishError>::of())
-            .interceptor(Accepted)
+            .interceptor(Publishing)
             .build();
         Self { client: Client::from_conf(regional), topic }
     }
@@ -85,7 +100,7 @@ impl Publisher {
                 .map_err(|error| failed(error.to_string()))?;
             request = request.message_attributes(attribute.name, value);
         }
-        // The SDK's own limit, unlike one from outside, lets `Accepted` see an answer that has only begun.
+        // The SDK's own limit, unlike one from outside, lets `Publishing` see an answer that has only begun.
         let left = until.saturating_duration_since(Instant::now());
         let time_outs = TimeoutConfig::builder().operation_timeout(left).build();
         let own = aws_sdk_sns::Config::builder().retry_partition(aws::patience()).timeout_config(time_outs);
