@@ -33,10 +33,10 @@ impl SerializeRequest for Form {
         let text = input.downcast_mut::<PublishInput>().and_then(|input| input.message.take());
         let mut request = sdk.serialize_input(input, config)?;
         if let Some((text, rest)) = text.zip(request.body().bytes()) {
-            let mut form = Vec::with_capacity(rest.len() + MESSAGE.len() + encoded(&text));
-            form.extend_from_slice(rest);
-            form.extend_from_slice(MESSAGE.as_bytes());
-            Encoded::new(&text).write(&mut form)?;
+            let mut form = String::with_capacity(rest.len() + MESSAGE.len() + encoded(&text));
+            form.push_str(std::str::from_utf8(rest)?);
+            form.push_str(MESSAGE);
+            Encoded::new(&text).append_to(&mut form);
             request.headers_mut().insert("content-length", form.len().to_string());
             *request.body_mut() = SdkBody::from(form);
         }
