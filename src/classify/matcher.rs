@@ -15,13 +15,20 @@ pub(super) struct Matcher {
     /// All words of the table, in lower case; they are known by their place here.
     words: Vec<&'static str>,
     /// By their first byte, the words that must begin where a word of the text does.
-    at_words: Vec<Vec<usize>>,
+    at_words: Vec<Vec<Begun>>,
     /// By their first byte, the words that may begin anywhere.
-    anywhere: Vec<Vec<usize>>,
+    anywhere: Vec<Vec<Begun>>,
     /// Whether a word must end where one of the text does, or be continued in lower case.
     ends_word: bool,
     /// The rules in order, their words as numbers.
     rules: Vec<Numbered>,
+}
+
+/// A word whose first byte is there.
+struct Begun {
+    /// Its second byte, if it has one: most words can be told from the text by that alone.
+    second: Option<u8>,
+    number: usize,
 }
 
 struct Numbered {
@@ -44,7 +51,7 @@ impl Matcher {
     }
 
     fn new(table: &'static [Rule], whole_words: bool) -> Self {
-        let mut words = Words::default();
+        let mut words = Words::with_room_for(table);
         let rules = table
             .iter()
             .map(|rule| Numbered {
@@ -60,17 +67,18 @@ impl Matcher {
             .collect();
         let mut matcher = Self {
             words: words.all.iter().map(|word| word.trim_start_matches('*')).collect(),
-            at_words: vec![Vec::new(); 256],
-            anywhere: vec![Vec::new(); 256],
+            at_words: (0..256).map(|_| Vec::new()).collect(),
+            anywhere: (0..256).map(|_| Vec::new()).collect(),
             ends_word: whole_words,
             rules,
         };
         for (number, word) in words.all.iter().enumerate() {
             let at_word = whole_words && word.starts_with(|c: char| c.is_ascii_alphanumeric());
             let lists = if at_word { &mut matcher.at_words } else { &mut matcher.anywhere };
-            let first = matcher.words.get(number).and_then(|word| word.bytes().next()).unwrap_or_default();
+            let mut bytes = matcher.words.get(number).copied().unwrap_or_default().bytes();
+            let first = bytes.next().unwrap_or_default();
             if let Some(list) = lists.get_mut(usize::from(first)) {
-                list.push(number);
+                list.push(Begun { second: bytes.next(), number });
             }
         }
         matcher
@@ -84,7 +92,12 @@ impl Matcher {
         for (at, &byte) in lower.as_bytes().iter().enumerate() {
             let rest = lower.as_bytes().get(at..).unwrap_or_default();
             let lists = [self.anywhere.get(usize::from(byte)), self.at_words.get(usize::from(byte))];
-            for &number in lists.into_iter().take(if inside_word { 1 } else { 2 }).flatten().flatten() {
+            let next = rest.get(1).copied();
+            for &Begun { second, number } in lists.into_iter().take(if inside_word { 1 } else { 2 }).flatten().flatten()
+            {
+                if second.is_some() && second != next {
+                    continue;
+                }
                 let word = self.words.get(number).copied().unwrap_or_default();
                 if rest.starts_with(word.as_bytes()) && (!self.ends_word || ends_word(text, at + word.len())) {
                     seen.add(number);
@@ -115,13 +128,20 @@ fn ends_word(text: &str, at: usize) -> bool {
 }
 
 /// Distinct words of a table, each with a number.
-#[derive(Default)]
 struct Words {
     all: Vec<&'static str>,
     number: HashMap<&'static str, usize, RandomState>,
 }
 
 impl Words {
+    /// All of the table's, were they distinct: growing would be most of the work.
+    fn with_room_for(table: &[Rule]) -> Self {
+        let in_rule = |rule: &Rule| rule.groups().iter().map(|group| group.len()).sum::<usize>() + rule.unless.len();
+        let most = table.iter().map(in_rule).sum();
+        let number = HashMap::with_capacity_and_hasher(most, RandomState::default());
+        Self { all: Vec::with_capacity(most), number }
+    }
+
     fn numbers(&mut self, group: &[&'static str]) -> Vec<usize> {
         let number = |word: &&'static str| {
             *self.number.entry(word).or_insert_with(|| {
