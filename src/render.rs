@@ -13,6 +13,7 @@ use std::io;
 
 use serde::Serialize;
 use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::Error;
 use crate::report::Report;
@@ -73,9 +74,9 @@ pub fn message(report: &Report) -> Result<Message, Error> {
 /// however much of it the document leaves out.
 struct People {
     subject: String,
-    text: String,
-    chat: String,
-    sms: String,
+    text: Box<RawValue>,
+    chat: Box<RawValue>,
+    sms: Box<RawValue>,
     attributes: Vec<Attribute>,
     /// Bytes in a message, without the document.
     size: usize,
@@ -85,9 +86,9 @@ impl People {
     fn of(report: &Report) -> Result<Self, Error> {
         let mut people = Self {
             subject: subject::subject(report),
-            text: text::text(report),
-            chat: to_json(report, &chat::notification(report))?,
-            sms: subject::sms(report),
+            text: quoted(&text::text(report))?,
+            chat: quoted(&to_json(report, &chat::notification(report))?)?,
+            sms: quoted(&subject::sms(report))?,
             attributes: attributes(report),
             size: 0,
         };
@@ -104,8 +105,7 @@ impl People {
 
     /// The message with a document that may be shorter than what people read.
     fn around(&self, document: &str) -> Result<Message, Error> {
-        let bodies = Bodies::of(&self.text, &self.chat, &self.sms, document);
-        let body = bodies.to_json()?;
+        let body = Bodies::of(&self.text, &self.chat, &self.sms, &quoted(document)?).to_json()?;
         Ok(Message { subject: self.subject.clone(), body, attributes: self.attributes.clone() })
     }
 }
@@ -129,27 +129,33 @@ impl io::Write for Escaped {
 /// ([Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html), `MessageStructure`).
 #[derive(Serialize)]
 struct Bodies<'a> {
-    default: &'a str,
-    email: &'a str,
-    http: &'a str,
-    https: &'a str,
-    lambda: &'a str,
-    sms: &'a str,
-    sqs: &'a str,
+    default: &'a RawValue,
+    email: &'a RawValue,
+    http: &'a RawValue,
+    https: &'a RawValue,
+    lambda: &'a RawValue,
+    sms: &'a RawValue,
+    sqs: &'a RawValue,
 }
 
 impl<'a> Bodies<'a> {
-    fn of(text: &'a str, chat: &'a str, sms: &'a str, document: &'a str) -> Self {
+    fn of(text: &'a RawValue, chat: &'a RawValue, sms: &'a RawValue, document: &'a RawValue) -> Self {
         Self { default: text, email: text, http: document, https: chat, lambda: document, sms, sqs: document }
     }
 
     fn to_json(&self) -> Result<String, Error> {
-        let escaped = 2 * self.email.len() + self.https.len() + 3 * self.sqs.len();
+        let length = |body: &RawValue| body.get().len();
+        let all = 2 * length(self.email) + length(self.https) + length(self.sms) + 3 * length(self.sqs);
         // Room for it all at once: growing would take up to three times as much for a moment.
-        let mut json = Vec::with_capacity(escaped + escaped / 8 + 1_024);
+        let mut json = Vec::with_capacity(all + 128);
         serde_json::to_writer(&mut json, self).map_err(unwritten)?;
         String::from_utf8(json).map_err(unwritten)
     }
+}
+
+/// A text as a JSON string: it is escaped once, however many bodies it is.
+fn quoted(text: &str) -> Result<Box<RawValue>, Error> {
+    to_raw_value(text).map_err(unwritten)
 }
 
 fn unwritten(error: impl std::fmt::Display) -> Error {

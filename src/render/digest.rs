@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::text::Page;
-use super::{Attribute, Bodies, MESSAGE_LIMIT, Message, budget, chat, subject, words};
+use super::{Attribute, Bodies, MESSAGE_LIMIT, Message, budget, chat, quoted, subject, words};
 use crate::error::Error;
 use crate::report::{self, Cause, Digest, Outcome, Report, SCHEMA_VERSION, StackSetDigest};
 
@@ -33,11 +33,11 @@ pub fn brief(report: &Report) -> Report {
 /// # Errors
 /// [`Error::Render`] if not even a message without operations fits.
 pub fn message(digest: &Digest) -> Result<Message, Error> {
-    let (mail, chat) = (mail(digest), notification(digest).to_string());
     let subject = subject::cut(&headline_within(digest, subject::LIMIT));
+    let (mail, chat, sms) = (quoted(&mail(digest))?, quoted(&notification(digest).to_string())?, quoted(&subject)?);
     let assemble = |operations: usize| {
-        let document = document(digest, operations).to_string();
-        let body = Bodies::of(&mail, &chat, &subject, &document).to_json()?;
+        let document = quoted(&document(digest, operations).to_string())?;
+        let body = Bodies::of(&mail, &chat, &sms, &document).to_json()?;
         Ok(Message { subject: subject.clone(), body, attributes: attributes(digest) })
     };
     let all = digest.operations().count();
