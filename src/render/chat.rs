@@ -178,9 +178,7 @@ fn cause(cause: &Cause) -> String {
         words::targets(cause.count),
         words::count(cause.regions, "Region", "Regions"),
     );
-    if let Some(who) = &cause.who_can_fix {
-        text.push_str(&format!("\nWho can fix it: {}", escape(who)));
-    }
+    text.push_str(&format!("\nWho can fix it: {}", escape(words::who_can_fix(cause))));
     if let Some(group) = cause.groups.first() {
         let resource = words::resource(group).map(|resource| format!("{resource}: ")).unwrap_or_default();
         text.push_str(&format!("\n{}", escaped(&format!("{resource}{}", words::sample(group)), SAMPLE)));

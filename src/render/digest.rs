@@ -220,9 +220,7 @@ fn one_operation(page: &mut Page, report: &Report) {
         if let Some(sample) = sample(cause) {
             page.folded("       > ", &sample);
         }
-        if let Some(who) = &cause.who_can_fix {
-            page.folded("       ", &format!("Who can fix it: {who}"));
-        }
+        page.folded("       ", &format!("Who can fix it: {}", words::who_can_fix(cause)));
         if let Some(step) = &cause.next_step {
             page.folded("       ", &format!("Next: {}", words::shorten(&words::plain(step), SAMPLE)));
         }

@@ -150,9 +150,7 @@ fn causes(page: &mut Page, report: &Report) {
     for (i, cause) in report.causes.iter().enumerate() {
         let head = format!("{}. {}: {}", i + 1, cause.code, reach(cause));
         page.paragraph("", &head);
-        if let Some(who) = &cause.who_can_fix {
-            page.folded("   ", &format!("Who can fix it: {who}"));
-        }
+        page.folded("   ", &format!("Who can fix it: {}", words::who_can_fix(cause)));
         if let Some(helps) = cause.retry_helps {
             page.folded("   ", &format!("Retry unchanged helps: {helps}"));
         }
@@ -188,7 +186,7 @@ fn who_must_act(page: &mut Page, report: &Report) {
     }
     let mut by_owner: Vec<(&str, Vec<String>)> = Vec::new();
     for cause in &report.causes {
-        let owner = cause.who_can_fix.unwrap_or("not known");
+        let owner = words::who_can_fix(cause);
         let what = format!("{} ({})", cause.code, words::number(cause.count));
         match by_owner.iter_mut().find(|(known, _)| *known == owner) {
             Some((_, list)) => list.push(what),
@@ -401,6 +399,8 @@ fn retry(page: &mut Page, report: &Report) {
     let head = match report.operation.action.as_deref() {
         _ if all == 0 => "There is no command to retry with.".to_owned(),
         Some("DETECT_DRIFT") => "To check the stack set again".to_owned(),
+        _ if report.counts.cancelled == 0 => "To retry what failed".to_owned(),
+        _ if report.counts.failed == 0 => "To retry what was cancelled".to_owned(),
         _ => "To retry what failed or was cancelled".to_owned(),
     };
     let label = |i: usize| if i < ready { words::NOW } else { words::later(report) };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 pub(super) use crate::numbers::{count, number};
 use crate::operation::Drift;
-use crate::report::{Collateral, Group, InProgress, Outcome, RegionInProgress, Report};
+use crate::report::{Cause, Collateral, Group, InProgress, Outcome, RegionInProgress, Report};
 
 /// Regions named of an operation that has not ended.
 const REGIONS_SHOWN: usize = 20;
@@ -171,6 +171,11 @@ pub(super) fn cancelled(collateral: &Collateral) -> String {
 
 /// Above commands that help as soon as they run.
 pub(super) const NOW: &str = "now";
+
+/// Who can fix a cause.
+pub(super) fn who_can_fix(cause: &Cause) -> &'static str {
+    cause.who_can_fix.unwrap_or("not known")
+}
 
 /// Above commands that make sense only once somebody or something has changed.
 pub(super) fn later(report: &Report) -> &'static str {

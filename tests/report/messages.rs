@@ -253,6 +253,27 @@ fn large_groups_share_the_room_and_small_ones_keep_all() {
 }
 
 #[test]
+fn people_are_told_only_what_happened() {
+    let heading = |rows: &[TargetResult]| {
+        let (mail, _) = bodies(&report(rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
+        mail.lines().find(|line| line.starts_with("To retry")).unwrap().split(',').next().unwrap().to_owned()
+    };
+    let (one, other) = (failed(1, "eu-west-1", "Rate exceeded"), cancelled(2, "eu-west-1"));
+    assert_eq!(heading(std::slice::from_ref(&one)), "To retry what failed");
+    assert_eq!(heading(std::slice::from_ref(&other)), "To retry what was cancelled");
+    assert_eq!(heading(&[one, other]), "To retry what failed or was cancelled");
+}
+
+#[test]
+fn every_cause_says_who_can_fix_it_or_that_it_is_not_known() {
+    let rows = [failed(1, "eu-west-1", "nobody knows this")];
+    let (mail, chat) = bodies(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
+    assert!(mail.contains("\n   Who can fix it: not known\n"), "{mail}");
+    let chat = chat["content"]["description"].as_str().unwrap();
+    assert!(chat.contains("\nWho can fix it: not known\n"), "{chat}");
+}
+
+#[test]
 fn tables_hold_long_names() {
     let unit = |i: u64| format!("ou-{i}-{}", "abcdefghij".repeat(5));
     let rows = [
