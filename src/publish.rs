@@ -30,7 +30,9 @@ const FINISH: Duration = Duration::from_millis(200);
 /// Writes the request in little room, and takes an answer with a status of success for one, whatever
 /// became of its body: the message is accepted then, and another attempt would send it twice.
 #[derive(Debug)]
-struct Publishing;
+struct Publishing {
+    form: SharedRequestSerializer,
+}
 
 impl Intercept for Publishing {
     fn name(&self) -> &'static str {
@@ -43,7 +45,7 @@ impl Intercept for Publishing {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(SharedRequestSerializer::new(Form::default()));
+        config.interceptor_state().store_put(self.form.clone());
         Ok(())
     }
 
@@ -74,7 +76,7 @@ impl Publisher {
         let regional = aws_sdk_sns::config::Builder::from(config)
             .region(Region::new(topic.region.clone()))
             .retry_classifier(aws::Refusals::<PublishError>::of())
-            .interceptor(Publishing)
+            .interceptor(Publishing { form: SharedRequestSerializer::new(Form::default()) })
             .build();
         Self { client: Client::from_conf(regional), topic }
     }

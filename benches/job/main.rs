@@ -161,6 +161,7 @@ impl Bench {
 
     async fn run(&self) {
         table::head(self.rounds, self.smoke);
+        table::binary(std::fs::metadata(&self.binary).unwrap().len());
         for part in &self.parts {
             match part.as_str() {
                 "job" => self.job().await,
@@ -258,8 +259,8 @@ impl Bench {
 
     async fn memory(&self) {
         for (job, name, target) in [
-            (Job::OnePercent, "1 % failed", "6"),
-            (Job::AllFailed, "all failed", "40"),
+            (Job::OnePercent, "1 % failed", "6 MB"),
+            (Job::AllFailed, "all failed", "40 MB"),
             (Job::Mixed, "6 % failed", "-"),
         ] {
             let mut grown = Vec::new();

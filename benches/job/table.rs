@@ -19,7 +19,11 @@ pub(crate) struct Compared {
 pub(crate) fn head(rounds: usize, smoke: bool) {
     let note = if smoke { ", a smoke test that says nothing about speed" } else { "" };
     println!(
-        "median of up to {rounds} rounds{note}; noise is what the yardstick's own two runs of a round differ by\n"
+        "median of {rounds} rounds (wait and sweep {}, boto3 and memory {}, start {}){note}; noise is what the \
+         yardstick's own two runs of a round differ by, of memory the spread\n",
+        rounds.min(5),
+        rounds.min(3),
+        rounds * 3
     );
     println!("| what | against | wall | noise | CPU | noise | at most |");
     println!("|---|---|---|---|---|---|---|");
@@ -27,13 +31,18 @@ pub(crate) fn head(rounds: usize, smoke: bool) {
 
 pub(crate) fn memory(name: &str, grown: &mut [(u64, u64)], target: &str) {
     grown.sort_unstable();
+    let spread = 100.0 * (grown[grown.len() - 1].0 as f64 / grown[0].0 as f64 - 1.0);
     let (grown, idle) = grown[grown.len() / 2];
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     println!(
-        "| peak memory above an idle warm process, {name} | idle, {:.1} MB | {:.1} MB | | | | {target} MB |",
+        "| peak memory above an idle warm process, {name} | idle, {:.1} MB | {:.1} MB | {spread:.1} % | | | {target} |",
         megabytes(idle),
         megabytes(grown)
     );
+}
+
+pub(crate) fn binary(bytes: u64) {
+    println!("| stripped binary | | {:.1} MB | | | | 6.5 MB |", bytes as f64 / 1e6);
 }
 
 pub(crate) fn number(what: &str, against: &str, ratio: f64, target: &str) {

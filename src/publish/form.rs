@@ -32,7 +32,8 @@ impl SerializeRequest for Form {
         let sdk = sdk.ok_or("the SDK writes no requests for this operation")?;
         let text = input.downcast_mut::<PublishInput>().and_then(|input| input.message.take());
         let mut request = sdk.serialize_input(input, config)?;
-        if let Some((text, rest)) = text.zip(request.body().bytes()) {
+        if let Some(text) = text {
+            let rest = request.body().bytes().ok_or("the SDK's request has no body")?;
             // A byte takes three at most; room that is not written to is never given.
             let mut form = String::with_capacity(rest.len() + MESSAGE.len() + 3 * text.len());
             form.push_str(std::str::from_utf8(rest)?);

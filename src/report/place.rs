@@ -46,11 +46,30 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Target;
+    use std::sync::Arc;
+
+    use super::super::{Fold, Target};
+    use crate::operation::{ResultStatus, TargetResult};
 
     /// A hundred thousand may have failed, each 8 bytes are 0.8 MB then.
     #[test]
     fn a_target_takes_little_room() {
         assert!(size_of::<Target>() <= 32, "{}", size_of::<Target>());
+    }
+
+    #[test]
+    fn targets_of_one_region_and_unit_share_their_place() {
+        let row = |account: &str| TargetResult {
+            account: Some(account.to_owned()),
+            region: Some("eu-west-1".to_owned()),
+            status: Some(ResultStatus::Cancelled),
+            organizational_unit_id: Some("ou-4kx2-sn0dbx42".to_owned()),
+            ..TargetResult::default()
+        };
+        let mut fold = Fold::new();
+        fold.add(row("000000000001"));
+        fold.add(row("000000000002"));
+        let [one, two] = &fold.cancelled[..] else { panic!("{:?}", fold.cancelled) };
+        assert!(Arc::ptr_eq(&one.place, &two.place));
     }
 }

@@ -244,7 +244,8 @@ fn per_region_set(
     mut again: Vec<&Target>,
     unitless: &mut u64,
 ) -> Vec<String> {
-    // Sorted and cut, not collected into sets: those would take more memory than the report itself.
+    // All have an account and a Region: `targets_to_retry` leaves the others out. They are sorted and cut, not
+    // collected into sets: those would take more memory than the report itself.
     again.sort_unstable_by(|a, b| account_of(a).cmp(&account_of(b)).then_with(|| a.region().cmp(&b.region())));
     let mut accounts_of: BTreeMap<Vec<&str>, Vec<&Target>> = BTreeMap::new();
     let mut regions: Vec<&str> = Vec::new();
