@@ -253,8 +253,8 @@ impl Bench {
     }
 
     async fn wait(&self) {
-        let bare = self.compare(Job::Slow, Work::Bare, self.rounds.min(5)).await;
-        bare.print_wall("quarter of the job, 20 ms wait a page", "bare socket", "1.03");
+        let bare = self.compare(Job::Slow, Work::Bare, self.rounds.min(3)).await;
+        bare.print_wall("whole job, 20 ms wait a page", "bare socket", "1.03");
     }
 
     async fn memory(&self) {

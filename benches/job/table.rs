@@ -19,7 +19,7 @@ pub(crate) struct Compared {
 pub(crate) fn head(rounds: usize, smoke: bool) {
     let note = if smoke { ", a smoke test that says nothing about speed" } else { "" };
     println!(
-        "median of {rounds} rounds (wait and sweep {}, boto3 and memory {}, start {}){note}; noise is what the \
+        "median of {rounds} rounds (sweep {}, wait, boto3 and memory {}, start {}){note}; noise is what the \
          yardstick's own two runs of a round differ by, of memory the spread\n",
         rounds.min(5),
         rounds.min(3),
