@@ -13,7 +13,7 @@ use stackset_notifier::operation::{
     CallAs, Operation, OperationRef, OperationStatus, Preferences, StackSetRef, TargetResult,
 };
 use stackset_notifier::render;
-use stackset_notifier::report::{About, ExpectGate, Fold, Report};
+use stackset_notifier::report::{ExpectGate, Report, ReportBuilder, ReportContext};
 
 const ROWS: usize = 100_000;
 const ROUNDS: usize = 9;
@@ -57,17 +57,17 @@ fn report(rows: &[TargetResult]) -> Report {
         retain_stacks: None,
         drift: None,
     };
-    let mut fold = Fold::new();
+    let mut fold = ReportBuilder::new();
     rows.iter().cloned().for_each(|row| fold.add(row));
-    let about = About {
+    let context = ReportContext {
         operation: &operation,
-        call_as: CallAs::Myself,
+        call_as: CallAs::SelfAccount,
         described: &described,
         expect_gate: ExpectGate::Auto,
         unread: None,
         now: None,
     };
-    fold.finish(&about)
+    fold.build(&context)
 }
 
 fn main() {

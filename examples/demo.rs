@@ -13,7 +13,7 @@ use aws_sdk_cloudformation::config::{Credentials, SharedCredentialsProvider};
 use sandbox::{Aws, Published, Scenario, demo};
 use serde_json::Value;
 use stackset_notifier::aws;
-use stackset_notifier::config::{Config, Surroundings};
+use stackset_notifier::config::{Config, SdkSettings};
 use stackset_notifier::handler::{Invocation, Notifier};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -56,10 +56,10 @@ async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         move_to_now(&mut scenario, &mut event)?;
     }
     let loopback = Aws::start_in_thread(scenario);
-    let surroundings =
-        Surroundings { region: "us-east-1".to_owned(), endpoint: Some(loopback.url()), ..Surroundings::default() };
+    let sdk_settings =
+        SdkSettings { region: "us-east-1".to_owned(), endpoint: Some(loopback.url()), ..SdkSettings::default() };
     let credentials = Credentials::new("demo", "demo", None, None, "demo");
-    let sdk = aws::shared(&surroundings)?
+    let sdk = aws::shared(&sdk_settings)?
         .into_builder()
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build();
@@ -76,7 +76,7 @@ async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     for message in loopback.published() {
         show(out, &message)?;
     }
-    title(out, "Reply of the function")?;
+    title(out, "Response of the function")?;
     writeln!(out, "{}", serde_json::to_string_pretty(&reply)?)?;
     Ok(())
 }

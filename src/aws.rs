@@ -1,4 +1,4 @@
-//! The AWS clients' common ground: HTTPS stack, time-outs, retries, and an error's cause in words.
+//! The AWS clients' common ground: HTTPS stack, timeouts, retries, and an error's cause in words.
 
 mod http;
 
@@ -19,7 +19,7 @@ use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::RequestId;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-use crate::config::Surroundings;
+use crate::config::SdkSettings;
 use crate::error::Error as OurError;
 
 /// Longest wait for one attempt's whole answer. The SDK has no such bound of its own.
@@ -39,23 +39,23 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// [`Error::Config`](OurError::Config) if the certificates that the environment names cannot be read.
-pub fn shared(surroundings: &Surroundings) -> Result<SdkConfig, OurError> {
-    let time_outs = TimeoutConfig::builder()
+pub fn shared(sdk_settings: &SdkSettings) -> Result<SdkConfig, OurError> {
+    let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .http_client(http::Http::new(surroundings.ca_bundle.as_deref())?)
-        .region(Region::new(surroundings.region.clone()))
+        .http_client(http::Http::new(sdk_settings.ca_bundle.as_deref())?)
+        .region(Region::new(sdk_settings.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .identity_cache(IdentityCache::lazy().build())
-        .timeout_config(time_outs)
+        .timeout_config(timeouts)
         .retry_config(retries())
-        .service_config(Endpoints(surroundings.endpoints.clone()));
-    config.set_endpoint_url(surroundings.endpoint.clone());
-    config.set_use_fips(surroundings.fips);
-    config.set_use_dual_stack(surroundings.dual_stack);
+        .service_config(Endpoints(sdk_settings.endpoints.clone()));
+    config.set_endpoint_url(sdk_settings.endpoint.clone());
+    config.set_use_fips(sdk_settings.fips);
+    config.set_use_dual_stack(sdk_settings.dual_stack);
     Ok(config.build())
 }
 

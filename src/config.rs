@@ -1,6 +1,6 @@
 //! Every setting, its default and its limits; the only reader of the environment.
 
-mod surroundings;
+mod sdk_settings;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::operation::CallAs;
 use crate::report::ExpectGate;
 
-pub use surroundings::Surroundings;
+pub use sdk_settings::SdkSettings;
 
 /// When a report is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct Sweep {
     /// Stack sets read at the same time (`SWEEP_CONCURRENCY`).
     pub concurrency: usize,
     /// Account that owns the stack sets which a delegated administrator sees
-    /// (`STACK_SET_OWNER_ACCOUNT_ID`); the list of stack sets does not tell it.
+    /// (`MANAGEMENT_ACCOUNT_ID`); the list of stack sets does not tell it.
     pub owner: Option<String>,
     /// Stack sets looked at, by name; `*` stands for any text (`STACK_SET_NAME_PATTERN`).
     pub names: String,
@@ -151,7 +151,7 @@ impl Config {
                 setting("CALL_AS")?,
                 &[
                     ("auto", CallAsSetting::Auto),
-                    ("SELF", CallAsSetting::Fixed(CallAs::Myself)),
+                    ("SELF", CallAsSetting::Fixed(CallAs::SelfAccount)),
                     ("DELEGATED_ADMIN", CallAsSetting::Fixed(CallAs::DelegatedAdmin)),
                 ],
             )?,
@@ -200,7 +200,7 @@ impl Sweep {
                 "numbers",
             )?)
             .unwrap_or(1),
-            owner: owner(setting("STACK_SET_OWNER_ACCOUNT_ID")?)?,
+            owner: owner(setting("MANAGEMENT_ACCOUNT_ID")?)?,
             names: names(setting("STACK_SET_NAME_PATTERN")?)?,
         })
     }
@@ -325,7 +325,7 @@ fn interval(expression: &str) -> Result<Option<Duration>, Error> {
 fn owner(value: Option<String>) -> Result<Option<String>, Error> {
     match value {
         Some(id) if id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()) => Err(Error::Config(format!(
-            "could not read the setting STACK_SET_OWNER_ACCOUNT_ID: it is {id:?}, allowed is an account id of 12 digits"
+            "could not read the setting MANAGEMENT_ACCOUNT_ID: it is {id:?}, allowed is an account id of 12 digits"
         ))),
         other => Ok(other),
     }
@@ -354,7 +354,7 @@ fn topic(value: Option<String>) -> Result<Topic, Error> {
             if ![partition, region, account, name].iter().any(|part| part.is_empty()) =>
         {
             if name.ends_with(".fifo") {
-                return wrong(", a FIFO topic, which can feed neither mail nor chat");
+                return wrong(", a FIFO topic, which can feed neither email nor chat");
             }
             Ok(Topic { region: (*region).to_owned(), arn: arn.clone() })
         }
@@ -377,7 +377,7 @@ mod tests {
         "SWEEP_LOOKBACK_HOURS",
         "STUCK_AFTER_HOURS",
         "SWEEP_CONCURRENCY",
-        "STACK_SET_OWNER_ACCOUNT_ID",
+        "MANAGEMENT_ACCOUNT_ID",
         "STACK_SET_NAME_PATTERN",
     ];
     const TOPIC: (&str, &str) = ("TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:111111111111:alerts");
@@ -420,7 +420,7 @@ mod tests {
         assert_eq!(sweep("STUCK_AFTER_HOURS", "0").stuck_after, None);
         assert_eq!(sweep("SWEEP_CONCURRENCY", "16").concurrency, 16);
         assert_eq!(sweep("STACK_SET_NAME_PATTERN", "prod-*").names, "prod-*");
-        assert_eq!(sweep("STACK_SET_OWNER_ACCOUNT_ID", "999999999999").owner.as_deref(), Some("999999999999"));
+        assert_eq!(sweep("MANAGEMENT_ACCOUNT_ID", "999999999999").owner.as_deref(), Some("999999999999"));
         for (expression, seconds) in [
             ("rate(1 minute)", Some(60)),
             ("rate(15 minutes)", Some(900)),
@@ -470,7 +470,7 @@ mod tests {
         for (word, meaning) in [("always", ExpectGate::Always), ("never", ExpectGate::Never)] {
             assert_eq!(read(&[TOPIC, ("EXPECT_ACCOUNT_GATE", word)]).unwrap().expect_gate, meaning);
         }
-        assert_eq!(read(&[TOPIC, ("CALL_AS", "SELF")]).unwrap().call_as, CallAsSetting::Fixed(CallAs::Myself));
+        assert_eq!(read(&[TOPIC, ("CALL_AS", "SELF")]).unwrap().call_as, CallAsSetting::Fixed(CallAs::SelfAccount));
     }
 
     #[test]
@@ -489,7 +489,7 @@ mod tests {
             (
                 vec![("TOPIC_ARN", "arn:aws:sns:eu-west-1:111111111111:alerts.fifo")],
                 "could not read the setting TOPIC_ARN: it is \"arn:aws:sns:eu-west-1:111111111111:alerts.fifo\", a FIFO \
-                 topic, which can feed neither mail nor chat, allowed is the ARN of a standard SNS topic, \
+                 topic, which can feed neither email nor chat, allowed is the ARN of a standard SNS topic, \
                  arn:<partition>:sns:<region>:<account>:<name>",
             ),
             (
@@ -545,8 +545,8 @@ mod tests {
                  rate(<number> <minutes, hours or days>) and cron(<six fields>)",
             ),
             (
-                vec![TOPIC, ("STACK_SET_OWNER_ACCOUNT_ID", "management")],
-                "could not read the setting STACK_SET_OWNER_ACCOUNT_ID: it is \"management\", allowed is an account id of 12 digits",
+                vec![TOPIC, ("MANAGEMENT_ACCOUNT_ID", "management")],
+                "could not read the setting MANAGEMENT_ACCOUNT_ID: it is \"management\", allowed is an account id of 12 digits",
             ),
             (
                 vec![TOPIC, ("STACK_SET_NAME_PATTERN", "prod_*")],

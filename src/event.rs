@@ -55,7 +55,7 @@ pub enum Trigger {
     /// The event of the operation's end.
     Event,
     /// A person, who wants an answer in any case.
-    ByHand,
+    Manual,
     /// The sweep, because the operation has ended.
     Sweep,
     /// The sweep, because the operation does not end.
@@ -67,7 +67,7 @@ pub enum Trigger {
 
 /// Where the function itself lives, from the ARN it was invoked by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Home {
+pub struct FunctionIdentity {
     /// Partition; empty if the ARN was not one.
     pub partition: String,
     /// Region; empty if the ARN was not one.
@@ -76,7 +76,7 @@ pub struct Home {
     pub account: String,
 }
 
-impl Home {
+impl FunctionIdentity {
     /// Reads a function ARN, `arn:<partition>:lambda:<region>:<account>:function:<name>`.
     pub fn from_function_arn(arn: &str) -> Self {
         let mut parts = arn.splitn(6, ':').skip(1);
@@ -98,9 +98,9 @@ const SCHEDULED: &str = "Scheduled Event";
 /// # Errors
 /// [`Error::Event`] naming the field, when a terminal operation event or a manual request does not
 /// tell which operation it means.
-pub fn parse(payload: &Value, home: &Home) -> Result<Task, Error> {
+pub fn parse(payload: &Value, identity: &FunctionIdentity) -> Result<Task, Error> {
     if payload.get("stackSetName").is_some() && payload.get("detail-type").is_none() {
-        return manual(payload, home).map(Task::Report);
+        return manual(payload, identity).map(Task::Report);
     }
     let (Some(detail_type), Some(source)) = (text(payload, "/detail-type"), text(payload, "/source")) else {
         return Ok(Task::ignore("neither an EventBridge event nor a manual request with stackSetName and operationId"));
@@ -144,7 +144,7 @@ fn operation_change(payload: &Value) -> Result<Task, Error> {
     }))
 }
 
-fn manual(payload: &Value, home: &Home) -> Result<Request, Error> {
+fn manual(payload: &Value, identity: &FunctionIdentity) -> Result<Request, Error> {
     let name = required(payload, "/stackSetName")?;
     let operation_id = required(payload, "/operationId")?.to_owned();
     let stack_set = if name.starts_with("arn:") {
@@ -157,21 +157,21 @@ fn manual(payload: &Value, home: &Home) -> Result<Request, Error> {
         StackSetRef {
             name: name.to_owned(),
             id,
-            partition: home.partition.clone(),
-            region: home.region.clone(),
+            partition: identity.partition.clone(),
+            region: identity.region.clone(),
             account: None,
         }
     };
     let call_as = match payload.get("callAs") {
         None | Some(Value::Null) => None,
-        Some(Value::String(word)) if word == "SELF" => Some(CallAs::Myself),
+        Some(Value::String(word)) if word == "SELF" => Some(CallAs::SelfAccount),
         Some(Value::String(word)) if word == "DELEGATED_ADMIN" => Some(CallAs::DelegatedAdmin),
         Some(_) => return Err(wrong("/callAs", "allowed are SELF and DELEGATED_ADMIN")),
     };
     Ok(Request {
         operation: OperationRef { stack_set, operation_id },
         call_as,
-        trigger: Trigger::ByHand,
+        trigger: Trigger::Manual,
         only_guarded: false,
         may_wait: false,
     })
@@ -203,8 +203,8 @@ mod tests {
 
     const ARN: &str = "arn:aws-us-gov:cloudformation:us-gov-west-1:111111111111:stackset/base:1b2c";
 
-    fn home() -> Home {
-        Home::from_function_arn("arn:aws:lambda:eu-west-1:222222222222:function:notifier:live")
+    fn identity() -> FunctionIdentity {
+        FunctionIdentity::from_function_arn("arn:aws:lambda:eu-west-1:222222222222:function:notifier:live")
     }
 
     fn event(detail: Value) -> Value {
@@ -214,17 +214,17 @@ mod tests {
     #[test]
     fn home_from_the_function_arn() {
         assert_eq!(
-            home(),
-            Home { partition: "aws".into(), region: "eu-west-1".into(), account: "222222222222".into() }
+            identity(),
+            FunctionIdentity { partition: "aws".into(), region: "eu-west-1".into(), account: "222222222222".into() }
         );
-        assert_eq!(Home::from_function_arn("nonsense"), Home::default());
+        assert_eq!(FunctionIdentity::from_function_arn("nonsense"), FunctionIdentity::default());
     }
 
     #[test]
     fn fields_that_a_terminal_event_must_have() {
         let full =
             json!({"stack-set-arn": ARN, "stack-set-operation-id": "op", "status-details": {"status": "FAILED"}});
-        assert!(matches!(parse(&event(full.clone()), &home()), Ok(Task::Report(_))));
+        assert!(matches!(parse(&event(full.clone()), &identity()), Ok(Task::Report(_))));
         for (pointer, value, text) in [
             ("stack-set-arn", Value::Null, "could not read the field detail.stack-set-arn of the event: it is missing"),
             ("stack-set-arn", json!(7), "could not read the field detail.stack-set-arn of the event: it is not a text"),
@@ -256,14 +256,14 @@ mod tests {
         ] {
             let mut detail = full.clone();
             detail[pointer] = value;
-            let error = parse(&event(detail), &home()).unwrap_err();
+            let error = parse(&event(detail), &identity()).unwrap_err();
             assert_eq!((error.kind(), error.to_string().as_str()), ("EventError", text));
         }
     }
 
     #[test]
     fn both_forms_of_a_schedule_ask_for_a_sweep() {
-        let tick = |event: Value| match parse(&event, &home()) {
+        let tick = |event: Value| match parse(&event, &identity()) {
             Ok(Task::Sweep { tick }) => tick,
             other => panic!("{other:?}"),
         };
@@ -275,13 +275,13 @@ mod tests {
         assert_eq!(tick(json!({"source": "aws.scheduler", "detail-type": SCHEDULED})), None);
         // What merely looks like one is not.
         for source in ["aws.cloudformation", "somebody.else"] {
-            assert!(matches!(parse(&scheduled(source, Value::Null, json!({})), &home()), Ok(Task::Ignore { .. })));
+            assert!(matches!(parse(&scheduled(source, Value::Null, json!({})), &identity()), Ok(Task::Ignore { .. })));
         }
     }
 
     #[test]
     fn manual_requests_by_name_by_id_and_by_arn() {
-        let ask = |body: Value| match parse(&body, &home()) {
+        let ask = |body: Value| match parse(&body, &identity()) {
             Ok(Task::Report(request)) => request,
             other => panic!("{other:?}"),
         };
@@ -289,7 +289,7 @@ mod tests {
         assert_eq!(bare.operation.stack_set.api_name(), "base");
         assert_eq!((bare.operation.stack_set.region.as_str(), bare.call_as), ("eu-west-1", None));
         let id = ask(json!({"stackSetName": "base:1b2c", "operationId": "op", "callAs": "SELF"}));
-        assert_eq!((id.operation.stack_set.id.as_deref(), id.call_as), (Some("1b2c"), Some(CallAs::Myself)));
+        assert_eq!((id.operation.stack_set.id.as_deref(), id.call_as), (Some("1b2c"), Some(CallAs::SelfAccount)));
         let arn = ask(json!({"stackSetName": ARN, "operationId": "op", "callAs": "DELEGATED_ADMIN"}));
         assert_eq!(arn.operation.stack_set.partition, "aws-us-gov");
         assert_eq!(arn.call_as, Some(CallAs::DelegatedAdmin));
@@ -308,7 +308,7 @@ mod tests {
                 "could not read the field callAs of the event: allowed are SELF and DELEGATED_ADMIN",
             ),
         ] {
-            assert_eq!(parse(&body, &home()).unwrap_err().to_string(), text);
+            assert_eq!(parse(&body, &identity()).unwrap_err().to_string(), text);
         }
     }
 }

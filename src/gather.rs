@@ -17,14 +17,14 @@ use crate::error::Error;
 use crate::numbers::count;
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus, ResultStatus, TargetResult};
 use crate::read::{Next, PAGE_SIZE, Pages, Reader, Results};
-use crate::report::Fold;
+use crate::report::ReportBuilder;
 
 /// Sets of so few pages are read whole again: that is as quick, and tells more.
 const FEW_PAGES: u64 = 10;
 
 /// How long it may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct ReadLimits {
     /// When reading must have ended.
     pub until: Instant,
     /// Longest time spent on waiting for results to settle.
@@ -37,9 +37,9 @@ pub struct Pace {
 
 /// What was gathered.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub struct CollectedResults {
     /// All rows.
-    pub fold: Fold,
+    pub fold: ReportBuilder,
     /// Pages and rows that were read, those read again included.
     pub pages: Pages,
     /// How often results were read again because they had not settled.
@@ -60,8 +60,8 @@ pub async fn gather(
     operation: &OperationRef,
     call_as: CallAs,
     described: &Operation,
-    pace: Pace,
-) -> Result<Gathered, Error> {
+    pace: ReadLimits,
+) -> Result<CollectedResults, Error> {
     let mut all = Gathering {
         reader,
         operation,
@@ -79,7 +79,7 @@ pub async fn gather(
         unread = if described.status.is_terminal() { all.settle(pace, &mut rounds).await } else { None };
         unread = unread.or(all.doubt());
     }
-    Ok(Gathered { fold: all.rows.into_fold(), pages: all.pages, rounds, unread, out_of_time })
+    Ok(CollectedResults { fold: all.rows.into_fold(), pages: all.pages, rounds, unread, out_of_time })
 }
 
 /// One operation being gathered.
@@ -99,7 +99,7 @@ impl Gathering<'_> {
     /// Reads again what has not settled, until it has or time is up.
     ///
     /// What was read stands whatever becomes of that: an error is told, and loses nothing.
-    async fn settle(&mut self, pace: Pace, rounds: &mut u32) -> Option<String> {
+    async fn settle(&mut self, pace: ReadLimits, rounds: &mut u32) -> Option<String> {
         let whole = self.pages.pages <= FEW_PAGES;
         let settle_until = pace.until.min(Instant::now() + pace.settle);
         let mut pause = pace.first_pause;

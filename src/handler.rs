@@ -10,16 +10,16 @@ use tracing::info;
 
 use crate::config::{CallAsSetting, Config, NotifyOn};
 use crate::error::Error;
-use crate::event::{self, Home, Request, Task, Trigger};
-use crate::gather::{Pace, gather};
+use crate::event::{self, FunctionIdentity, Request, Task, Trigger};
+use crate::gather::{ReadLimits, gather};
 use crate::guard::{Entry, Guard};
 use crate::ledger::{Key, Ledger};
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
 use crate::publish::Publisher;
 use crate::read::{Reader, Source};
 use crate::render;
-use crate::reply::{Action, Done, Measured, Reply};
-use crate::report::{About, Report};
+use crate::report::{Report, ReportContext};
+use crate::response::{Action, Measured, OperationResult, Response};
 
 /// The whole function, built once at init.
 #[derive(Debug, Clone)]
@@ -77,21 +77,21 @@ impl Notifier {
     /// [`Error`] of the step that failed; nothing has been published then. An event whose operation
     /// another invocation is about to tell is [`Error::InProgress`]: Lambda tries it again, and so
     /// nothing is lost if the other one fails. A sweep whose settings are wrong is [`Error::Config`].
-    pub async fn handle(&self, payload: &Value, invocation: &Invocation<'_>) -> Result<Reply, Error> {
-        let home = Home::from_function_arn(invocation.function_arn);
-        let done = match event::parse(payload, &home)? {
-            Task::Ignore { why, operation } => Done::nothing(Action::Ignored, why, operation.as_ref()),
+    pub async fn handle(&self, payload: &Value, invocation: &Invocation<'_>) -> Result<Response, Error> {
+        let identity = FunctionIdentity::from_function_arn(invocation.function_arn);
+        let done = match event::parse(payload, &identity)? {
+            Task::Ignore { why, operation } => OperationResult::nothing(Action::Ignored, why, operation.as_ref()),
             Task::Report(request) => {
-                let by_hand = request.trigger == Trigger::ByHand;
-                let done = self.report(&self.source.reader(), request, &home, invocation.deadline).await?;
-                if done.action == Action::InProgress && !by_hand {
+                let is_manual = request.trigger == Trigger::Manual;
+                let done = self.report(&self.source.reader(), request, &identity, invocation.deadline).await?;
+                if done.action == Action::InProgress && !is_manual {
                     return Err(Error::InProgress(done.why));
                 }
                 done
             }
-            Task::Sweep { tick } => return self.sweep(tick.unwrap_or_else(now), &home, invocation.deadline).await,
+            Task::Sweep { tick } => return self.sweep(tick.unwrap_or_else(now), &identity, invocation.deadline).await,
         };
-        Ok(Reply { operations: vec![done], sweep: None })
+        Ok(Response { operations: vec![done], sweep: None })
     }
 
     /// Claims, tells, completes; in this order a crash repeats a message rather than loses it.
@@ -99,11 +99,11 @@ impl Notifier {
         &self,
         reader: &Reader,
         request: Request,
-        home: &Home,
+        identity: &FunctionIdentity,
         deadline: Instant,
-    ) -> Result<Done, Error> {
+    ) -> Result<OperationResult, Error> {
         let times = Times::until(deadline, self.ledger.is_some());
-        let asked = self.describe(reader, request, home, times).await?;
+        let asked = self.describe(reader, request, identity, times).await?;
         let guard = match self.ledger.as_ref().zip(asked.key()) {
             Some((ledger, key)) => match Guard::enter(ledger, key, deadline).await {
                 Entry::Go(guard) => match guard.trouble().filter(|_| asked.only_guarded) {
@@ -111,9 +111,9 @@ impl Notifier {
                     None => guard,
                 },
                 // A person who asks gets an answer.
-                Entry::Told(_, guard) if asked.trigger == Trigger::ByHand => guard,
-                Entry::Told(told, _) => return Ok(Done::told_before(&asked.operation, &told)),
-                Entry::InProgress { until } => return Ok(Done::in_progress(&asked.operation, &until)),
+                Entry::Told(_, guard) if asked.trigger == Trigger::Manual => guard,
+                Entry::Told(told, _) => return Ok(OperationResult::told_before(&asked.operation, &told)),
+                Entry::InProgress { until } => return Ok(OperationResult::in_progress(&asked.operation, &until)),
             },
             None => Guard::none(deadline),
         };
@@ -136,11 +136,11 @@ impl Notifier {
         &self,
         reader: &Reader,
         request: Request,
-        home: &Home,
+        identity: &FunctionIdentity,
         deadline: Instant,
-    ) -> Result<Seen, Error> {
+    ) -> Result<Assessment, Error> {
         let times = Times::until(deadline, self.ledger.is_some());
-        let asked = self.describe(reader, request, home, times).await?;
+        let asked = self.describe(reader, request, identity, times).await?;
         self.read(&asked, None, times).await
     }
 
@@ -148,22 +148,27 @@ impl Notifier {
         &self,
         reader: &'a Reader,
         request: Request,
-        home: &Home,
+        identity: &FunctionIdentity,
         times: Times,
-    ) -> Result<Asked<'a>, Error> {
-        let call_as = self.call_as(&request, home);
+    ) -> Result<OperationContext<'a>, Error> {
+        let call_as = self.call_as(&request, identity);
         let Request { mut operation, trigger, only_guarded, may_wait, .. } = request;
-        if call_as == CallAs::Myself && operation.stack_set.account.is_none() && !home.account.is_empty() {
-            operation.stack_set.account = Some(home.account.clone());
+        if call_as == CallAs::SelfAccount && operation.stack_set.account.is_none() && !identity.account.is_empty() {
+            operation.stack_set.account = Some(identity.account.clone());
         }
         let retries_before = reader.retries();
         let (described, id) = reader.describe(&operation, call_as, times.reading_ends).await?;
         operation.stack_set.id = operation.stack_set.id.or(id);
-        Ok(Asked { reader, operation, call_as, trigger, only_guarded, may_wait, described, retries_before })
+        Ok(OperationContext { reader, operation, call_as, trigger, only_guarded, may_wait, described, retries_before })
     }
 
     /// Reads, classifies, folds, renders, publishes.
-    async fn tell(&self, asked: &Asked<'_>, attempt: Option<u64>, times: Times) -> Result<Done, Error> {
+    async fn tell(
+        &self,
+        asked: &OperationContext<'_>,
+        attempt: Option<u64>,
+        times: Times,
+    ) -> Result<OperationResult, Error> {
         let mut seen = self.read(asked, attempt, times).await?;
         let mut rendered = Instant::now();
         if seen.is_loud {
@@ -179,9 +184,15 @@ impl Notifier {
     }
 
     /// Reads, classifies, folds; and decides whether that is worth a message.
-    async fn read(&self, asked: &Asked<'_>, attempt: Option<u64>, times: Times) -> Result<Seen, Error> {
-        let Asked { reader, operation, call_as, trigger, only_guarded, may_wait, described, retries_before } = asked;
-        let pace = Pace {
+    async fn read(
+        &self,
+        asked: &OperationContext<'_>,
+        attempt: Option<u64>,
+        times: Times,
+    ) -> Result<Assessment, Error> {
+        let OperationContext { reader, operation, call_as, trigger, only_guarded, may_wait, described, retries_before } =
+            asked;
+        let pace = ReadLimits {
             until: times.reading_ends,
             settle: self.settle(*trigger, described),
             first_pause: self.first_pause,
@@ -199,7 +210,7 @@ impl Notifier {
         let read_by = Instant::now();
         let retries = reader.retries().saturating_sub(*retries_before);
 
-        let mut report = gathered.fold.finish(&About {
+        let mut report = gathered.fold.build(&ReportContext {
             operation,
             call_as: *call_as,
             described,
@@ -213,7 +224,7 @@ impl Notifier {
             progress.stuck_after_hours = stuck_after.map(|after| after.as_secs() / 3_600);
         }
         let problems = report.problems();
-        let mut done = Done::about(operation, &report, read.pages);
+        let mut done = OperationResult::about(operation, &report, read.pages);
         done.measured = Some(Measured {
             results: read.rows,
             retries,
@@ -223,17 +234,17 @@ impl Notifier {
                 || (matches!(trigger, Trigger::Stuck { .. }) && report.in_progress.is_some()),
             ungated: report.account_gate.ungated.count,
         });
-        let by_hand = *trigger == Trigger::ByHand;
-        let is_loud = !problems.is_empty() || self.config.notify_on == NotifyOn::Always || by_hand;
+        let is_manual = *trigger == Trigger::Manual;
+        let is_loud = !problems.is_empty() || self.config.notify_on == NotifyOn::Always || is_manual;
         done.why = match (is_loud, problems.is_empty()) {
             (false, _) => "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned(),
             (true, false) => problems.join("; "),
-            (true, true) if by_hand => "asked for by hand".to_owned(),
+            (true, true) if is_manual => "asked for by hand".to_owned(),
             (true, true) => "NOTIFY_ON is always".to_owned(),
         };
         let only_guarded = *only_guarded;
         let (may_wait, rounds) = (*may_wait, gathered.rounds);
-        Ok(Seen { report, done, is_loud, key: asked.key(), only_guarded, may_wait, rounds, read_by })
+        Ok(Assessment { report, done, is_loud, key: asked.key(), only_guarded, may_wait, rounds, read_by })
     }
 
     /// How long to wait for results to settle: a sweep finds most operations long after their end.
@@ -246,22 +257,22 @@ impl Notifier {
     }
 
     /// `auto` means delegated administrator when the stack set belongs to another account.
-    fn call_as(&self, request: &Request, home: &Home) -> CallAs {
+    fn call_as(&self, request: &Request, identity: &FunctionIdentity) -> CallAs {
         let owner = request.operation.stack_set.account.as_ref();
         match (request.call_as, self.config.call_as) {
             (Some(asked), _) => asked,
             (None, CallAsSetting::Fixed(fixed)) => fixed,
             (None, CallAsSetting::Auto)
-                if !home.account.is_empty() && owner.is_some_and(|owner| *owner != home.account) =>
+                if !identity.account.is_empty() && owner.is_some_and(|owner| *owner != identity.account) =>
             {
                 CallAs::DelegatedAdmin
             }
-            (None, CallAsSetting::Auto) => CallAs::Myself,
+            (None, CallAsSetting::Auto) => CallAs::SelfAccount,
         }
     }
 }
 
-impl Asked<'_> {
+impl OperationContext<'_> {
     fn key(&self) -> Option<Key> {
         key(&self.operation, &self.described.status, self.trigger)
     }
@@ -269,9 +280,9 @@ impl Asked<'_> {
 
 /// One operation that was read.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct Assessment {
     pub(crate) report: Report,
-    pub(crate) done: Done,
+    pub(crate) done: OperationResult,
     /// Whether it is worth a message.
     pub(crate) is_loud: bool,
     /// What the ledger knows it by.
@@ -284,7 +295,7 @@ pub(crate) struct Seen {
     read_by: Instant,
 }
 
-impl Seen {
+impl Assessment {
     /// The line of one report, whose message was ready at `rendered`.
     pub(crate) fn log(&self, rendered: Instant) {
         let Self { report, done, .. } = self;
@@ -337,7 +348,7 @@ fn millis(time: Duration) -> u64 {
 }
 
 /// One operation that is to be told.
-struct Asked<'a> {
+struct OperationContext<'a> {
     reader: &'a Reader,
     operation: OperationRef,
     call_as: CallAs,

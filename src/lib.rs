@@ -10,7 +10,7 @@
 //! One file a step, in that order: [`event`], [`read`], [`classify`], [`report`], [`render`],
 //! [`publish`]; [`handler`] is the sentence above, and [`gather`] reads and folds until all results are
 //! there. [`ledger`] knows who was told already, and [`guard`] keeps the order in which nobody is told
-//! twice and nothing is lost. [`sweep`] finds on a schedule what no event told. [`reply`] says what was
+//! twice and nothing is lost. [`sweep`] finds on a schedule what no event told. [`response`] says what was
 //! done. [`operation`] holds our words for what CloudFormation tells, [`config`] every setting, [`error`]
 //! what can go wrong, [`aws`] what the AWS clients share, `numbers` how numbers are written for people.
 //! `event`, `classify`, `report` and `render` are pure: no AWS type, no clock, no environment.
@@ -29,6 +29,6 @@ pub mod operation;
 pub mod publish;
 pub mod read;
 pub mod render;
-pub mod reply;
 pub mod report;
+pub mod response;
 pub mod sweep;

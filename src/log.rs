@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 use stackset_notifier::config::{LogFormat, Logging};
-use stackset_notifier::reply::{Action, Done};
+use stackset_notifier::response::{Action, OperationResult};
 use stackset_notifier::sweep::Swept;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -61,7 +61,7 @@ pub(super) fn request(id: &str) {
 }
 
 /// Writes one report's numbers as metrics, in CloudWatch's embedded metric format.
-pub(super) fn metrics(function: &str, done: &Done) {
+pub(super) fn metrics(function: &str, done: &OperationResult) {
     let Some(read) = &done.measured else {
         return;
     };
@@ -72,8 +72,8 @@ pub(super) fn metrics(function: &str, done: &Done) {
             ("TargetsFailed", COUNT, done.counts.as_ref().map_or(0, |counts| counts.failed)),
             ("ResultsRead", COUNT, read.results),
             ("IncompleteReports", COUNT, u64::from(!read.complete)),
-            ("UngatedTargets", COUNT, read.ungated),
-            ("UnguardedReports", COUNT, u64::from(done.unguarded.is_some())),
+            ("AccountGateSkipped", COUNT, read.ungated),
+            ("LedgerErrors", COUNT, u64::from(done.unguarded.is_some())),
             ("ReadDuration", MILLISECONDS, millis(read.reading)),
         ],
     );
@@ -88,9 +88,9 @@ pub(super) fn sweep_metrics(function: &str, swept: &Swept) {
             ("SweepOperations", COUNT, swept.operations),
             ("SweepReports", COUNT, swept.published),
             ("SweepFailures", COUNT, swept.failures.len() as u64 + swept.failures_omitted),
-            ("SweepsUnfinished", COUNT, u64::from(!swept.finished)),
+            ("IncompleteSweeps", COUNT, u64::from(!swept.finished)),
             // The alarm on reports that went out unguarded is to know of those kept back, too.
-            ("UnguardedReports", COUNT, u64::from(swept.unguarded.is_some())),
+            ("LedgerErrors", COUNT, u64::from(swept.unguarded.is_some())),
             ("SweepDuration", MILLISECONDS, millis(swept.took)),
         ],
     );

@@ -8,10 +8,10 @@ use std::time::SystemTime;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde_json::Value;
 use stackset_notifier::aws;
-use stackset_notifier::config::{Config, Logging, Surroundings};
+use stackset_notifier::config::{Config, Logging, SdkSettings};
 use stackset_notifier::error::Error;
 use stackset_notifier::handler::{Invocation, Notifier};
-use stackset_notifier::reply::Reply;
+use stackset_notifier::response::Response;
 use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
@@ -35,18 +35,18 @@ fn notifier() -> Result<Notifier, Error> {
     if let Err(error) = &config.sweep {
         tracing::warn!(kind = error.kind(), "{error}; events are reported, sweeps are not made");
     }
-    Ok(Notifier::new(config, &aws::shared(&Surroundings::from_env()?)?))
+    Ok(Notifier::new(config, &aws::shared(&SdkSettings::from_env()?)?))
 }
 
-async fn invoke(notifier: &Notifier, function: &str, event: LambdaEvent<Value>) -> Result<Reply, Error> {
+async fn invoke(notifier: &Notifier, function: &str, event: LambdaEvent<Value>) -> Result<Response, Error> {
     let (payload, context) = event.into_parts();
     log::request(&context.request_id);
     let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
     let invocation = Invocation { function_arn: &context.invoked_function_arn, deadline: Instant::now() + left };
-    let reply = notifier.handle(&payload, &invocation).await?;
-    reply.operations.iter().for_each(|done| log::metrics(function, done));
-    reply.sweep.iter().for_each(|swept| log::sweep_metrics(function, swept));
-    Ok(reply.shortened())
+    let response = notifier.handle(&payload, &invocation).await?;
+    response.operations.iter().for_each(|done| log::metrics(function, done));
+    response.sweep.iter().for_each(|swept| log::sweep_metrics(function, swept));
+    Ok(response.shortened())
 }
 
 /// What Lambda shows as `errorType` and `errorMessage`.

@@ -98,7 +98,7 @@ pub struct ListedOperation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallAs {
     /// As the account that owns the stack set.
-    Myself,
+    SelfAccount,
     /// As a delegated administrator of the organization.
     DelegatedAdmin,
 }
@@ -107,7 +107,7 @@ impl CallAs {
     /// The API's and the CLI's word for it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Myself => "SELF",
+            Self::SelfAccount => "SELF",
             Self::DelegatedAdmin => "DELEGATED_ADMIN",
         }
     }
@@ -177,7 +177,7 @@ words! {
         Pending = "PENDING",
         /// Begun.
         Running = "RUNNING",
-        /// Done.
+        /// OperationResult.
         Succeeded = "SUCCEEDED",
         /// Failed.
         Failed = "FAILED",

@@ -104,8 +104,8 @@ impl Publisher {
         }
         // The SDK's own limit, unlike one from outside, lets `Publishing` see an answer that has only begun.
         let left = until.saturating_duration_since(Instant::now());
-        let time_outs = TimeoutConfig::builder().operation_timeout(left).build();
-        let own = aws_sdk_sns::Config::builder().retry_partition(aws::patience()).timeout_config(time_outs);
+        let timeouts = TimeoutConfig::builder().operation_timeout(left).build();
+        let own = aws_sdk_sns::Config::builder().retry_partition(aws::patience()).timeout_config(timeouts);
         let Ok(answer) = timeout_at(until + FINISH, request.customize().config_override(own).send()).await else {
             return Err(failed(OUT_OF_TIME.to_owned()));
         };

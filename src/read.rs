@@ -89,7 +89,7 @@ pub struct Results<'a> {
     operation: &'a OperationRef,
     call_as: CallAs,
     filter: Option<types::OperationResultFilter>,
-    chain: chain::Chain,
+    chain: chain::PageCursor,
 }
 
 /// What a list has to give when its next page is asked for.
@@ -181,7 +181,7 @@ impl Reader {
                 .values(status.as_str())
                 .build()
         });
-        Results { reader: self, operation, call_as, filter, chain: chain::Chain::default() }
+        Results { reader: self, operation, call_as, filter, chain: chain::PageCursor::default() }
     }
 
     /// The error for an operation of which nothing could be read in time.
@@ -237,7 +237,7 @@ impl Results<'_> {
 
 fn sdk_call_as(call_as: CallAs) -> types::CallAs {
     match call_as {
-        CallAs::Myself => types::CallAs::SelfValue,
+        CallAs::SelfAccount => types::CallAs::SelfValue,
         CallAs::DelegatedAdmin => types::CallAs::DelegatedAdmin,
     }
 }
@@ -259,8 +259,8 @@ where
 {
     let mut text = format!("{subject}: {}", aws::cause(error));
     let other = match call_as {
-        CallAs::Myself => CallAs::DelegatedAdmin,
-        CallAs::DelegatedAdmin => CallAs::Myself,
+        CallAs::SelfAccount => CallAs::DelegatedAdmin,
+        CallAs::DelegatedAdmin => CallAs::SelfAccount,
     };
     // Both codes are seen with and without the suffix.
     match aws::code(error).map(|code| code.trim_end_matches("Exception")) {

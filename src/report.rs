@@ -1,26 +1,26 @@
 //! Rows -> the report: counts, causes, account gates, completeness.
 //!
-//! [`Fold`] takes rows as pages arrive and keeps successes as numbers only; [`Fold::finish`] makes
+//! [`ReportBuilder`] takes rows as pages arrive and keeps successes as numbers only; [`ReportBuilder::finish`] makes
 //! the [`Report`], whose JSON form is the public document. The same rows in another order give the
 //! same report.
 
+mod builder;
 mod digest;
 mod document;
-mod fold;
 mod place;
 mod retry;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+pub use builder::ReportBuilder;
 pub use digest::{Digest, DigestCounts, Failure, StackSetDigest, SweepSummary};
 pub(crate) use document::rfc3339;
 pub use document::{
     AccountGate, Cause, Collateral, Completeness, Counts, Group, GroupsOmitted, InProgress, OperationSummary,
     OrganizationalUnitSummary, OtherReason, Outcome, Reason, RegionInProgress, RegionSummary, Report, Resource,
-    ResultsCommand, Retry, SCHEMA_VERSION, StackSetSummary, TalliesOmitted, Tally, Target, Ungated,
+    ResultsCommand, Retry, SCHEMA_VERSION, SkippedGates, StackSetSummary, TalliesOmitted, Tally, Target,
 };
-pub use fold::Fold;
 pub(crate) use place::{Place, Places};
 
 use foldhash::fast::RandomState;
@@ -28,7 +28,7 @@ use foldhash::fast::RandomState;
 use crate::classify::{self, Code};
 use crate::numbers::{count, number};
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
-use fold::GroupFold;
+use builder::GroupBuilder;
 
 /// What the operator says of account gates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,12 +42,12 @@ pub enum ExpectGate {
     Never,
 }
 
-impl Fold {
+impl ReportBuilder {
     /// Makes the report of everything taken in.
-    pub fn finish(self, about: &About<'_>) -> Report {
-        let About { operation: named, call_as, described, expect_gate, .. } = about;
+    pub fn build(self, context: &ReportContext<'_>) -> Report {
+        let ReportContext { operation: named, call_as, described, expect_gate, .. } = context;
         let outcome = outcome(described, &self.counts);
-        let completeness = completeness(described, &self.counts, about.unread);
+        let completeness = completeness(described, &self.counts, context.unread);
         let mut gates = self.gates;
         gates.reasons = other_reasons(self.gate_reasons);
         let gates_in_use = match expect_gate {
@@ -59,7 +59,7 @@ impl Fold {
             gates.ungated.targets_omitted = gates.ungated.count - self.ungated.len() as u64;
             gates.ungated.targets = self.ungated.into_iter().collect();
         } else {
-            gates.ungated = Ungated::default();
+            gates.ungated = SkippedGates::default();
         }
         let mut cancelled = self.cancelled;
         cancelled.sort_unstable();
@@ -80,7 +80,7 @@ impl Fold {
         });
         let in_progress = (outcome == Outcome::InProgress).then(|| InProgress {
             // A time that no clock has shown tells nothing, least of all in a subject.
-            seconds: about.now.zip(described.started_at).and_then(seconds_between).filter(|s| *s < CENTURY),
+            seconds: context.now.zip(described.started_at).and_then(seconds_between).filter(|s| *s < CENTURY),
             regions: self
                 .in_progress
                 .into_iter()
@@ -141,7 +141,7 @@ impl Fold {
 
 /// What the rows belong to.
 #[derive(Debug, Clone, Copy)]
-pub struct About<'a> {
+pub struct ReportContext<'a> {
     /// The operation, by name.
     pub operation: &'a OperationRef,
     /// Capacity it was read in; the retry needs the same.
@@ -206,8 +206,8 @@ fn completeness(described: &Operation, counts: &Counts, unread: Option<&str>) ->
     }
 }
 
-fn collateral_reasons(texts: BTreeMap<Option<Arc<str>>, fold::Text>) -> Vec<Reason> {
-    let reason = |(pattern, known): (Option<Arc<str>>, fold::Text)| Reason {
+fn collateral_reasons(texts: BTreeMap<Option<Arc<str>>, builder::Text>) -> Vec<Reason> {
+    let reason = |(pattern, known): (Option<Arc<str>>, builder::Text)| Reason {
         pattern: pattern.map(text),
         sample: known.sample.and_then(|sample| sample.text),
         count: known.count,
@@ -217,8 +217,8 @@ fn collateral_reasons(texts: BTreeMap<Option<Arc<str>>, fold::Text>) -> Vec<Reas
     list
 }
 
-fn other_reasons(texts: BTreeMap<(String, Option<Arc<str>>), fold::Text>) -> Vec<OtherReason> {
-    let reason = |((status, pattern), known): ((String, Option<Arc<str>>), fold::Text)| OtherReason {
+fn other_reasons(texts: BTreeMap<(String, Option<Arc<str>>), builder::Text>) -> Vec<OtherReason> {
+    let reason = |((status, pattern), known): ((String, Option<Arc<str>>), builder::Text)| OtherReason {
         status,
         pattern: pattern.map(text),
         sample: known.sample.and_then(|sample| sample.text),
@@ -244,7 +244,7 @@ fn only_unsettled(mut unsettled: HashSet<Target>, causes: &[Cause]) -> HashSet<T
 }
 
 /// A group by its masked text and its gate's.
-type Patterned = ((Option<Arc<str>>, Option<Arc<str>>), GroupFold);
+type Patterned = ((Option<Arc<str>>, Option<Arc<str>>), GroupBuilder);
 
 fn text(shared: Arc<str>) -> String {
     shared.as_ref().to_owned()
@@ -255,7 +255,7 @@ fn by_name(tallies: HashMap<Option<Arc<str>>, Tally, RandomState>) -> impl Itera
     tallies.into_iter().collect::<BTreeMap<_, _>>().into_iter()
 }
 
-fn causes(groups: HashMap<fold::GroupKey, GroupFold, RandomState>, service_managed: bool) -> Vec<Cause> {
+fn causes(groups: HashMap<builder::GroupKey, GroupBuilder, RandomState>, service_managed: bool) -> Vec<Cause> {
     let mut by_code: BTreeMap<Code, Vec<Patterned>> = BTreeMap::new();
     for ((code, pattern, gate), group) in groups {
         by_code.entry(code).or_default().push(((pattern, gate), group));

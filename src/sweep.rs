@@ -17,13 +17,13 @@ use tracing::{info, warn};
 
 use crate::config::{self, SweepMode};
 use crate::error::Error;
-use crate::event::{Home, Request, Trigger};
-use crate::handler::{self, Notifier, PUBLISH_RESERVE, RECORDS, Seen};
+use crate::event::{FunctionIdentity, Request, Trigger};
+use crate::handler::{self, Assessment, Notifier, PUBLISH_RESERVE, RECORDS};
 use crate::ledger::Key;
 use crate::operation::{ListedOperation, OperationRef};
 use crate::read::{Next, Reader};
-use crate::reply::{Done, Reply};
 use crate::report::Failure;
+use crate::response::{OperationResult, Response};
 use plan::Window;
 use ring::Stop;
 pub use swept::Swept;
@@ -61,9 +61,9 @@ impl Time {
 /// What became of one stack set.
 #[derive(Debug, Default)]
 struct Outcome {
-    told: Vec<Done>,
+    told: Vec<OperationResult>,
     /// Operations that the digest is to tell of.
-    found: Vec<Seen>,
+    found: Vec<Assessment>,
     pages: u64,
     operations: u64,
     due: u64,
@@ -96,8 +96,13 @@ impl Notifier {
     /// [`Error::Config`] if the sweep's settings are wrong. [`Error::Read`] if nothing could be read at
     /// all: no list of stack sets, or none of the stack sets on it. [`Error::Publish`] or
     /// [`Error::Render`] if there was something to publish and none of it could be. Any other failure is
-    /// in the reply, and the sweep goes on.
-    pub(crate) async fn sweep(&self, tick: i64, home: &Home, deadline: Instant) -> Result<Reply, Error> {
+    /// in the response, and the sweep goes on.
+    pub(crate) async fn sweep(
+        &self,
+        tick: i64,
+        identity: &FunctionIdentity,
+        deadline: Instant,
+    ) -> Result<Response, Error> {
         let started = Instant::now();
         let settings = self.config.sweep.as_ref().map_err(Clone::clone)?;
         let kept = match settings.mode {
@@ -109,7 +114,7 @@ impl Notifier {
             settings,
             // One for all: what slows one request down slows all.
             reader: self.source.reader(),
-            home,
+            identity,
             time: Time::until(deadline - kept),
             window: self.window(tick, settings, deadline).await,
             trouble: OnceLock::new(),
@@ -166,7 +171,7 @@ impl Notifier {
             let error = failure.error.clone();
             return Err(if failure.kind == RENDER { Error::Render(error) } else { Error::Publish(error) });
         }
-        Ok(Reply { operations: told, sweep: Some(swept) })
+        Ok(Response { operations: told, sweep: Some(swept) })
     }
 
     /// What is due at a tick. Where the schedule does not tell the tick's number, the ledger counts.
@@ -190,7 +195,7 @@ struct Round<'a> {
     notifier: &'a Notifier,
     settings: &'a config::Sweep,
     reader: Reader,
-    home: &'a Home,
+    identity: &'a FunctionIdentity,
     time: Time,
     /// What is due, and what of it is new.
     window: Window,
@@ -313,7 +318,7 @@ impl Round<'_> {
         let OperationRef { stack_set, operation_id } = request.operation.clone();
         let told = match self.settings.mode {
             SweepMode::Each => {
-                let done = self.notifier.report(&self.reader, request, self.home, self.time.share()).await;
+                let done = self.notifier.report(&self.reader, request, self.identity, self.time.share()).await;
                 done.map(|done| {
                     self.watch(&done);
                     outcome.told.push(done);
@@ -336,7 +341,7 @@ impl Round<'_> {
     }
 
     /// What could not be claimed or recorded once will not be the next time either.
-    fn watch(&self, done: &Done) {
+    fn watch(&self, done: &OperationResult) {
         if let Some(trouble) = &done.unguarded {
             self.doubt(&Error::Ledger(trouble.clone()));
         }

@@ -67,11 +67,11 @@ async fn every_event_file_gets_its_reply_and_its_message() {
 
     for (file, action, outcome, subject) in expected {
         aws.forget();
-        let Outcome::Response(reply) = invoke(&runtime, &event(file)).await else {
+        let Outcome::Response(response) = invoke(&runtime, &event(file)).await else {
             panic!("{file} is an error");
         };
-        let done = &reply["operations"][0];
-        assert_eq!((&done["action"], &done["outcome"]), (&json!(action), &outcome), "{file}: {reply}");
+        let done = &response["operations"][0];
+        assert_eq!((&done["action"], &done["outcome"]), (&json!(action), &outcome), "{file}: {response}");
         let published = aws.published();
         match subject {
             None => assert!(published.is_empty(), "{file}"),
@@ -99,7 +99,7 @@ async fn a_sweep_leaves_one_line_and_its_metrics() {
     assert_eq!((&ours[0]["finished"], &ours[0]["level"]), (&json!(true), &json!("INFO")));
     let metrics = log.iter().find(|line| line["SweepStackSets"].is_u64()).expect("metrics of the sweep");
     let names =
-        ["SweepStackSets", "SweepOperations", "SweepReports", "SweepFailures", "SweepsUnfinished", "UnguardedReports"];
+        ["SweepStackSets", "SweepOperations", "SweepReports", "SweepFailures", "IncompleteSweeps", "LedgerErrors"];
     assert_eq!(names.map(|name| metrics[name].as_u64().unwrap()), [1, 5, 1, 0, 0, 0]);
     let named = metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
     assert_eq!(named.len(), names.len() + 1);
@@ -286,13 +286,13 @@ async fn wrong_settings_of_the_sweep_end_no_start() {
         SWEEP_SCHEDULE, rate(1 day): 48 hours";
     let (tick, failed) = (event("scheduled-by-scheduler.json"), event("operation-failed.json"));
     let (outcomes, log) = session(demo::scenario(), &settings, "wrong-sweep.log", &[&tick, &failed, &tick]).await;
-    let [Outcome::Error { error_type, error_message, .. }, Outcome::Response(reply), Outcome::Error { .. }] =
+    let [Outcome::Error { error_type, error_message, .. }, Outcome::Response(response), Outcome::Error { .. }] =
         &outcomes[..]
     else {
         panic!("{outcomes:?}");
     };
     assert_eq!((error_type.as_str(), error_message.as_str()), ("ConfigError", text));
-    assert_eq!(reply["operations"][0]["action"], "published");
+    assert_eq!(response["operations"][0]["action"], "published");
     let log = lines(&log);
     // Before any invocation, so that it is there also where the schedule does not run.
     let warned = json!([log[0]["level"], log[0]["kind"], log[0]["message"]]);
@@ -411,7 +411,7 @@ async fn metrics_are_json_also_where_lambda_has_no_json_logs() {
     // In AWS GovCloud (US) Lambda takes the format Text only, and sets no level.
     for (name, numbers) in [
         ("operation-failed.json", json!({"ReportsPublished": 1, "TargetsFailed": 179, "IncompleteReports": 0})),
-        ("scheduled-by-rule.json", json!({"SweepStackSets": 1, "SweepOperations": 5, "SweepsUnfinished": 0})),
+        ("scheduled-by-rule.json", json!({"SweepStackSets": 1, "SweepOperations": 5, "IncompleteSweeps": 0})),
     ] {
         let settings = [("AWS_LAMBDA_LOG_FORMAT", "Text")];
         let log = log_with(demo::scenario(), &settings, &format!("text-{name}.log"), &event(name)).await;
@@ -445,10 +445,10 @@ async fn every_report_leaves_its_metrics_in_the_log() {
     for metric in directive["Metrics"].as_array().unwrap() {
         assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{metric} in {line}");
     }
-    let told = ["ReportsPublished", "TargetsFailed", "ResultsRead", "IncompleteReports", "UnguardedReports"]
+    let told = ["ReportsPublished", "TargetsFailed", "ResultsRead", "IncompleteReports", "LedgerErrors"]
         .map(|name| line[name].as_u64().unwrap());
     assert_eq!(told, [1, 179, 2000, 0, 0]);
-    assert!(line["UngatedTargets"].as_u64().unwrap() > 0);
+    assert!(line["AccountGateSkipped"].as_u64().unwrap() > 0);
     assert_eq!(line["FunctionName"], "stackset-notifier");
 }
 
@@ -476,7 +476,7 @@ async fn what_goes_out_unguarded_counts_in_its_metric_and_is_a_warning() {
             let log = lines(&log_with(scenario, &settings, &format!("unguarded-{unguarded}-{of}"), &event(file)).await);
             let metrics: Vec<&Value> = log.iter().filter(|line| line[of].is_u64()).collect();
             assert_eq!(metrics.len(), 1, "{file}");
-            assert_eq!(metrics[0]["UnguardedReports"], unguarded, "{file}: {}", metrics[0]);
+            assert_eq!(metrics[0]["LedgerErrors"], unguarded, "{file}: {}", metrics[0]);
             assert_eq!(metrics[0][of], 1, "{file}: the message went out");
             let warned =
                 log.iter().filter(|line| (&line["level"], &line["kind"]) == (&json!("WARN"), &json!("LedgerError")));
@@ -494,7 +494,7 @@ async fn what_goes_out_unguarded_counts_in_its_metric_and_is_a_warning() {
 async fn a_capacity_that_cannot_be_listed_counts_as_a_failure_of_the_sweep() {
     let denied = Fault::error("ListStackSets", 403, "AccessDenied", "no").with_param("CallAs", "DELEGATED_ADMIN");
     let scenario = demo::scenario().fault(denied);
-    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("STACK_SET_OWNER_ACCOUNT_ID", "999999999999")];
+    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("MANAGEMENT_ACCOUNT_ID", "999999999999")];
     // At its time nothing is due.
     let mut nothing_due = event("scheduled-by-rule.json");
     nothing_due["time"] = json!("2027-06-01T10:00:00Z");

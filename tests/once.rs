@@ -62,8 +62,8 @@ impl Process {
     async fn invoke_for(&self, event: &Value, timeout: Duration) -> (String, Value) {
         let invocation = Invocation::new(event).timeout(timeout).patience(Duration::from_secs(120));
         match self.runtime.invoke(invocation).await.unwrap() {
-            Outcome::Response(reply) => {
-                let done = reply["operations"][0].clone();
+            Outcome::Response(response) => {
+                let done = response["operations"][0].clone();
                 (done["action"].as_str().unwrap().to_owned(), done)
             }
             Outcome::Error { error_type, raw, .. } => (error_type, raw),
@@ -224,7 +224,7 @@ async fn crashes_repeat_a_message_at_worst_and_never_lose_one() {
             assert_eq!(action, "already-published", "{point}");
         } else {
             assert_eq!(action, "published", "{point}");
-            // The repetition is known as one, by the reply, the document and the record.
+            // The repetition is known as one, by the response, the document and the record.
             let attempt = if live_claim { 2 } else { 1 };
             assert_eq!(done["attempt"], attempt, "{point}");
             let last = aws.published().pop().unwrap();
@@ -308,7 +308,7 @@ async fn crashes_of_a_sweep_repeat_at_worst_and_never_lose() {
             crash_with(&aws, &settings, &sweep, Duration::from_secs(60), fault.clone()).await;
             let process = Process::with(&aws, &settings).await;
             let swept = async || match process.runtime.invoke(Invocation::new(&sweep)).await.unwrap() {
-                Outcome::Response(reply) => reply["sweep"].clone(),
+                Outcome::Response(response) => response["sweep"].clone(),
                 Outcome::Error { raw, .. } => panic!("{mode}, {point}: {raw}"),
             };
             // What the dead one had claimed is kept back until its claim has run out.

@@ -89,12 +89,12 @@ async fn a_warm_function_grows_neither_in_memory_nor_in_connections() {
         let (fault, time, error) = trouble(invocation);
         aws.forget();
         aws.with(|scenario| scenario.faults = fault.into_iter().collect());
-        // Lambda would end it at its time-out; the rest is what a busy machine may take.
+        // Lambda would end it at its timeout; the rest is what a busy machine may take.
         let patience = time + Duration::from_secs(15);
         match runtime.invoke(Invocation::new(&event).timeout(time).patience(patience)).await.unwrap() {
-            Outcome::Response(reply) => {
+            Outcome::Response(response) => {
                 assert_eq!(
-                    (error, &reply["operations"][0]["counts"]["failed"]),
+                    (error, &response["operations"][0]["counts"]["failed"]),
                     (None, &Value::from(25)),
                     "{invocation}"
                 );

@@ -15,7 +15,7 @@ const TOPIC: (&str, &str) = ("TOPIC_ARN", "arn:aws:sns:eu-central-1:111111111111
 /// Set from resources of the template, not from a parameter of the same meaning.
 const WIRED: &[&str] = &["TOPIC_ARN", "LEDGER_TABLE"];
 /// Set from parameters with a pattern, each of which has a test below.
-const PATTERNS: &[&str] = &["STACK_SET_NAME_PATTERN", "STACK_SET_OWNER_ACCOUNT_ID", "SWEEP_SCHEDULE"];
+const PATTERNS: &[&str] = &["STACK_SET_NAME_PATTERN", "MANAGEMENT_ACCOUNT_ID", "SWEEP_SCHEDULE"];
 /// Set from parameters with a pattern of whole numbers.
 const NUMBERS: &[&str] = &["SETTLE_TIMEOUT_SECONDS", "SWEEP_LOOKBACK_HOURS", "STUCK_AFTER_HOURS", "SWEEP_CONCURRENCY"];
 
@@ -168,12 +168,7 @@ fn parameters_with_a_pattern_take_what_the_code_takes() {
             vec!["*", "prod-*", "a*b*c", "baseline"],
             vec!["a b", "a:b", "a_b"],
         ),
-        (
-            "StackSetOwnerAccountId",
-            "STACK_SET_OWNER_ACCOUNT_ID",
-            vec!["", "999999999999"],
-            vec!["1234", "o-1234567890"],
-        ),
+        ("StackSetOwnerAccountId", "MANAGEMENT_ACCOUNT_ID", vec!["", "999999999999"], vec!["1234", "o-1234567890"]),
     ] {
         let pattern = word(get(&documents[0], &["Parameters", parameter, "AllowedPattern"]).unwrap());
         let schema = json!({"pattern": pattern});

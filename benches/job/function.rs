@@ -50,7 +50,7 @@ impl Function {
         let outcome = self.runtime.invoke(Invocation::new(event).timeout(minutes).patience(minutes)).await.unwrap();
         let taken = self.taken();
         match outcome {
-            Outcome::Response(reply) => (reply, taken),
+            Outcome::Response(response) => (response, taken),
             failed => panic!("the function failed: {failed:?}"),
         }
     }

@@ -218,13 +218,13 @@ impl Bench {
     /// One job by a fresh process, its start included; checks that all was read.
     async fn whole(&self, work: Work, job: Job) -> Taken {
         let function = Function::start(&mut self.command(work, &self.server.http)).await;
-        let (reply, taken) = function.invoke(&job.event()).await;
+        let (response, taken) = function.invoke(&job.event()).await;
         let done = match work {
-            Work::Ours => &reply["operations"][0]["counts"]["total"],
-            _ => &reply,
+            Work::Ours => &response["operations"][0]["counts"]["total"],
+            _ => &response,
         };
         let wanted = if work == Work::Bare { job.pages(self.targets) } else { job.rows(self.targets) };
-        assert_eq!(done.as_u64(), Some(wanted as u64), "{work:?} of {job:?}: {reply}");
+        assert_eq!(done.as_u64(), Some(wanted as u64), "{work:?} of {job:?}: {response}");
         taken
     }
 
@@ -285,13 +285,13 @@ impl Bench {
             for work in [Work::Lister, Work::Ours, Work::Lister] {
                 let before = self.server.asked();
                 let function = Function::start(&mut self.command(work, &self.server.http)).await;
-                let (reply, took) = function.invoke(&work::tick()).await;
+                let (response, took) = function.invoke(&work::tick()).await;
                 taken.push(took);
                 asked.push((work, self.server.asked() - before));
-                let done = if work == Work::Ours { &reply["sweep"]["operations"] } else { &reply };
-                assert_eq!(done.as_u64(), Some(operations as u64), "{work:?}: {reply}");
+                let done = if work == Work::Ours { &response["sweep"]["operations"] } else { &response };
+                assert_eq!(done.as_u64(), Some(operations as u64), "{work:?}: {response}");
                 if work == Work::Ours {
-                    assert_eq!(reply["sweep"]["published"].as_u64(), Some(due as u64), "{reply}");
+                    assert_eq!(response["sweep"]["published"].as_u64(), Some(due as u64), "{response}");
                 }
             }
             compared.rounds.push(Round { before: taken[0], ours: taken[1], after: taken[2] });
@@ -311,10 +311,11 @@ impl Bench {
         );
     }
 
-    /// From the start of the process to its question for an event, and to its first reply.
+    /// From the start of the process to its question for an event, and to its first response.
     async fn start(&self) {
         for (scheme, endpoints) in [("HTTP", &self.server.http), ("HTTPS", &self.server.https)] {
-            let (mut ready, mut reply, mut one_page) = (Compared::default(), Compared::default(), Compared::default());
+            let (mut ready, mut response, mut one_page) =
+                (Compared::default(), Compared::default(), Compared::default());
             for _ in 0..self.rounds * 3 {
                 let mut both = Vec::new();
                 for work in [Work::Smallest, Work::Paginator, Work::Ours, Work::Paginator, Work::Smallest] {
@@ -324,12 +325,12 @@ impl Bench {
                     both.push((ready, first));
                 }
                 ready.rounds.push(Round { before: both[0].0, ours: both[2].0, after: both[4].0 });
-                reply.rounds.push(Round { before: both[0].1, ours: both[2].1, after: both[4].1 });
+                response.rounds.push(Round { before: both[0].1, ours: both[2].1, after: both[4].1 });
                 one_page.rounds.push(Round { before: both[1].1, ours: both[2].1, after: both[3].1 });
             }
             ready.print(&format!("start to ready for an event, {scheme}"), "smallest function", "1.5");
-            reply.print(&format!("start to first reply, {scheme}"), "smallest function", "1.5");
-            one_page.print(&format!("start to first reply, {scheme}"), "SDK's paginator and one publish", "-");
+            response.print(&format!("start to first response, {scheme}"), "smallest function", "1.5");
+            one_page.print(&format!("start to first response, {scheme}"), "SDK's paginator and one publish", "-");
         }
     }
 }

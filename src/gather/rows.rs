@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use smol_str::SmolStr;
 
 use crate::operation::{Gate, ResultStatus, TargetResult};
-use crate::report::{Fold, Place, Places};
+use crate::report::{Place, Places, ReportBuilder};
 
 /// A target, by a fingerprint of its account and Region.
 pub(super) type Key = u64;
@@ -27,7 +27,7 @@ fn fingerprint(target: (&str, &str)) -> Key {
 /// Rows of one status that is an end, and which targets they are of.
 #[derive(Debug, Default)]
 pub(super) struct Ended {
-    pub(super) fold: Fold,
+    pub(super) fold: ReportBuilder,
     pub(super) targets: HashSet<Key, RandomState>,
     /// Rows of a target that another row was of.
     pub(super) repeated: u64,
@@ -92,7 +92,7 @@ impl Packed {
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     /// SUCCEEDED, and what is not known.
-    pub(super) settled: Fold,
+    pub(super) settled: ReportBuilder,
     pub(super) failed: Ended,
     pub(super) cancelled: Ended,
     pub(super) open: Vec<Open>,
@@ -144,7 +144,7 @@ impl Rows {
         self.settled.counts().total + self.failed.rows() + self.cancelled.rows() + open - self.repeated()
     }
 
-    pub(super) fn into_fold(self) -> Fold {
+    pub(super) fn into_fold(self) -> ReportBuilder {
         let mut fold = self.settled;
         self.open.into_iter().for_each(|open| fold.add(open.row.unpack()));
         fold.merge(self.failed.fold);

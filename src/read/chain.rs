@@ -13,7 +13,7 @@ const EMPTY_PAGES: u32 = 50;
 /// The SDK's paginator ends as success on a token that came before or is empty, which would end in a
 /// list that is short without a word; and it takes a page that came before for another one.
 #[derive(Debug, Default)]
-pub(super) struct Chain {
+pub(super) struct PageCursor {
     token: Option<String>,
     tokens: HashSet<u64>,
     contents: HashSet<u64>,
@@ -23,7 +23,7 @@ pub(super) struct Chain {
     ended: bool,
 }
 
-impl Chain {
+impl PageCursor {
     /// Whether the last page was read.
     pub(super) fn has_ended(&self) -> bool {
         self.ended

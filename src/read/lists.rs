@@ -3,7 +3,7 @@
 use aws_sdk_cloudformation::types;
 use tokio::time::{Instant, timeout_at};
 
-use super::chain::Chain;
+use super::chain::PageCursor;
 use super::{Action, Next, PAGE_SIZE, Reader, failure, millis, sdk_call_as};
 use crate::error::Error;
 use crate::operation::{CallAs, ListedOperation, OperationStatus, StackSetRef};
@@ -13,7 +13,7 @@ use crate::operation::{CallAs, ListedOperation, OperationStatus, StackSetRef};
 pub struct StackSets<'a> {
     reader: &'a Reader,
     call_as: CallAs,
-    chain: Chain,
+    chain: PageCursor,
 }
 
 /// Pages of a stack set's operations still to come.
@@ -26,18 +26,18 @@ pub struct Operations<'a> {
     reader: &'a Reader,
     stack_set: &'a StackSetRef,
     call_as: CallAs,
-    chain: Chain,
+    chain: PageCursor,
 }
 
 impl Reader {
     /// The ACTIVE stack sets of the function's Region, page by page.
     pub fn stack_sets(&self, call_as: CallAs) -> StackSets<'_> {
-        StackSets { reader: self, call_as, chain: Chain::default() }
+        StackSets { reader: self, call_as, chain: PageCursor::default() }
     }
 
     /// The operations of a stack set, page by page.
     pub fn operations<'a>(&'a self, stack_set: &'a StackSetRef, call_as: CallAs) -> Operations<'a> {
-        Operations { reader: self, stack_set, call_as, chain: Chain::default() }
+        Operations { reader: self, stack_set, call_as, chain: PageCursor::default() }
     }
 }
 

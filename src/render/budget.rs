@@ -331,7 +331,7 @@ fn shorten_commands(frame: &mut Report, bytes: usize) {
 }
 
 /// The report with at most `total` targets: the same share for every list until it is exhausted.
-/// Ungated targets, which nobody waits for, get what failed and cancelled ones leave.
+/// SkippedGates targets, which nobody waits for, get what failed and cancelled ones leave.
 fn with_targets(frame: &Report, total: usize) -> Report {
     let ungated = frame.account_gate.ungated.targets.len();
     let mut sizes: Vec<usize> = trouble(frame).map(|list| list.len()).collect();

@@ -103,7 +103,7 @@ fn description(report: &Report, commands: Commands) -> String {
     let more = report.causes.len().saturating_sub(CAUSES_SHOWN);
     if more > 0 {
         blocks.push(format!(
-            "and {}, see the mail or the JSON report",
+            "and {}, see the email or the JSON report",
             words::count(more as u64, "more cause", "more causes")
         ));
     }
@@ -280,7 +280,7 @@ fn next_steps(report: &Report, commands: Commands) -> Vec<String> {
     if more > 0 {
         steps.truncate(CAUSES_SHOWN);
         let are = words::count(more, "more next step is", "more next steps are");
-        steps.push(format!("{are} in the mail and in the JSON report"));
+        steps.push(format!("{are} in the email and in the JSON report"));
     }
     match commands.place {
         Place::Steps => {
@@ -297,7 +297,7 @@ fn next_steps(report: &Report, commands: Commands) -> Vec<String> {
             0 => words::count(hidden, "retry command is", "retry commands are"),
             _ => words::count(hidden, "other retry command is", "other retry commands are"),
         };
-        steps.push(format!("{are} in the mail and in the JSON report, as far as there is room"));
+        steps.push(format!("{are} in the email and in the JSON report, as far as there is room"));
     }
     if let Some(command) = report.in_progress.as_ref().and_then(|progress| progress.stop_command.as_ref()) {
         let step = format!("To stop it: {}", escape(command));

@@ -7,8 +7,8 @@ use super::{Attribute, Bodies, MESSAGE_LIMIT, Message, budget, chat, quoted, sub
 use crate::error::Error;
 use crate::report::{self, Cause, Digest, Outcome, Report, SCHEMA_VERSION, StackSetDigest};
 
-/// Bytes of the mail, which is in the message twice.
-const MAIL: usize = 40_000;
+/// Bytes of the email, which is in the message twice.
+const EMAIL: usize = 40_000;
 /// An operation takes at least this much in the three copies of the document, so that more than the
 /// limit holds need not be tried.
 const OPERATION_BYTES: usize = 3 * 400;
@@ -34,10 +34,10 @@ pub fn brief(report: &Report) -> Report {
 /// [`Error::Render`] if not even a message without operations fits.
 pub fn message(digest: &Digest) -> Result<Message, Error> {
     let subject = subject::cut(&headline_within(digest, subject::LIMIT));
-    let (mail, chat, sms) = (quoted(&mail(digest))?, quoted(&notification(digest).to_string())?, quoted(&subject)?);
+    let (email, chat, sms) = (quoted(&email(digest))?, quoted(&notification(digest).to_string())?, quoted(&subject)?);
     let assemble = |operations: usize| {
         let document = quoted(&document(digest, operations).to_string())?;
-        let body = Bodies::of(&mail, &chat, &sms, &document).to_json()?;
+        let body = Bodies::of(&email, &chat, &sms, &document).to_json()?;
         Ok(Message { subject: subject.clone(), body, attributes: attributes(digest) })
     };
     let all = digest.operations().count();
@@ -153,7 +153,7 @@ fn sample(cause: &Cause) -> Option<String> {
     Some(words::shorten(&format!("{resource}{}", words::sample(group)), SAMPLE).into_owned())
 }
 
-fn mail(digest: &Digest) -> String {
+fn email(digest: &Digest) -> String {
     let mut page = Page::default();
     page.folded("", &headline(digest));
     page.folded("", &swept(digest));
@@ -163,13 +163,13 @@ fn mail(digest: &Digest) -> String {
     let mut told = 0;
     for (number, set) in digest.stack_sets.iter().enumerate() {
         let Some(first) = set.operations.first() else { continue };
-        if page.len() > MAIL {
+        if page.len() > EMAIL {
             break;
         }
         let name = words::plain(&first.stack_set.name);
         page.paragraph("", &format!("{}. {name}: {}", number + 1, sums(set)));
         for report in &set.operations {
-            if page.len() > MAIL {
+            if page.len() > EMAIL {
                 break;
             }
             told += 1;

@@ -1,4 +1,4 @@
-//! The mail's subject, and the short message for phones.
+//! The email's subject, and the short message for phones.
 
 use super::words;
 use crate::report::Report;

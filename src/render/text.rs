@@ -1,4 +1,4 @@
-//! The mail: plain text, made to be read on a phone in ten seconds.
+//! The email: plain text, made to be read on a phone in ten seconds.
 
 use std::collections::BTreeMap;
 
@@ -438,7 +438,7 @@ fn retry(page: &mut Page, report: &Report) {
         page.paragraph(
             "",
             &format!(
-                "{} of {} {are} not in this mail, for want of room; the JSON report may have more of them.",
+                "{} of {} {are} not in this email, for want of room; the JSON report may have more of them.",
                 words::number(hidden),
                 words::count(all, "command", "commands")
             ),

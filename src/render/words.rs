@@ -35,7 +35,7 @@ pub(super) fn duration(seconds: u64) -> String {
 
 /// A text of AWS's or a user's on one line: whitespace and control characters become one space.
 ///
-/// Bidirectional controls go too: in a mail they could turn the words around them.
+/// Bidirectional controls go too: in an email they could turn the words around them.
 pub(super) fn plain(text: &str) -> String {
     let is_odd = |c: char| {
         c.is_control()

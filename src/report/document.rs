@@ -441,7 +441,7 @@ pub struct AccountGate {
     /// Texts left out for size.
     pub reasons_omitted: GroupsOmitted,
     /// Targets that went on unchecked though gates are in use.
-    pub ungated: Ungated,
+    pub ungated: SkippedGates,
 }
 
 impl AccountGate {
@@ -462,7 +462,7 @@ impl AccountGate {
 /// Targets that went on without a gate's consent where gates are in use.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Ungated {
+pub struct SkippedGates {
     /// How many.
     pub count: u64,
     /// Which.
@@ -581,7 +581,7 @@ pub(super) fn console_url(operation: &OperationRef, service_managed: bool) -> Op
     };
     let id = set.id.as_ref()?;
     let mut url =
-        format!("https://{region}.{host}/cloudformation/home?region={region}#/stacksets/", region = set.region);
+        format!("https://{region}.{host}/cloudformation/identity?region={region}#/stacksets/", region = set.region);
     percent_encode(&mut url, &set.name);
     url.push(':');
     percent_encode(&mut url, id);

@@ -48,7 +48,7 @@ impl Places {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::{Fold, Target};
+    use super::super::{ReportBuilder, Target};
     use crate::operation::{ResultStatus, TargetResult};
 
     /// A hundred thousand may have failed, each 8 bytes are 0.8 MB then.
@@ -66,7 +66,7 @@ mod tests {
             organizational_unit_id: Some("ou-4kx2-sn0dbx42".to_owned()),
             ..TargetResult::default()
         };
-        let mut fold = Fold::new();
+        let mut fold = ReportBuilder::new();
         fold.add(row("000000000001"));
         fold.add(row("000000000002"));
         let [one, two] = &fold.cancelled[..] else { panic!("{:?}", fold.cancelled) };

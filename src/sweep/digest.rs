@@ -14,10 +14,10 @@ use super::{Outcome, Round, Swept, failure};
 use crate::error::Error;
 use crate::event::Request;
 use crate::guard::{Entry, Guard};
-use crate::handler::{LAST_WORDS, RECORDS, Seen};
+use crate::handler::{Assessment, LAST_WORDS, RECORDS};
 use crate::render;
-use crate::reply::{Action, Done};
 use crate::report::{Digest, SweepSummary};
+use crate::response::{Action, OperationResult};
 
 /// Operations of one digest: about as many as its message can name. At 50 ms a write they are claimed and
 /// recorded in the time kept for that, even one by one.
@@ -34,7 +34,7 @@ impl Round<'_> {
     /// Reads an operation for the digest; one that is not worth a message is done with.
     pub(super) async fn look(&self, request: Request, outcome: &mut Outcome) -> Result<(), Error> {
         let until = self.time.share();
-        let mut seen = self.notifier.look(&self.reader, request, self.home, until).await?;
+        let mut seen = self.notifier.look(&self.reader, request, self.identity, until).await?;
         if seen.is_loud {
             // What a digest does not tell need not be kept until it is sent.
             seen.report = render::digest::brief(&seen.report);
@@ -58,16 +58,16 @@ impl Round<'_> {
     pub(super) async fn publish_digest(
         &self,
         tick: i64,
-        found: Vec<Seen>,
+        found: Vec<Assessment>,
         swept: &mut Swept,
         deadline: Instant,
-    ) -> Vec<Done> {
+    ) -> Vec<OperationResult> {
         let at_once = self.settings.concurrency;
         let now = Instant::now();
         let left = deadline.saturating_duration_since(now);
         let deadline = deadline - LAST_WORDS.min(left / 8);
         let claims = Claims { end: now + left / 2, deadline, refused: OnceLock::new() };
-        let entries: Vec<(Seen, Option<Entry<'_>>)> =
+        let entries: Vec<(Assessment, Option<Entry<'_>>)> =
             stream::iter(found).map(|seen| self.claim(seen, &claims)).buffer_unordered(at_once).collect().await;
         let mut told = Vec::new();
         let mut mine = Vec::new();
@@ -108,7 +108,7 @@ impl Round<'_> {
             Ok(id) => {
                 let all: Vec<_> =
                     mine.into_iter().map(|(seen, guard)| complete(seen, guard, id.clone(), ready)).collect();
-                let completed: Vec<Done> = stream::iter(all).buffer_unordered(at_once).collect().await;
+                let completed: Vec<OperationResult> = stream::iter(all).buffer_unordered(at_once).collect().await;
                 told.extend(completed);
             }
             Err(error) => {
@@ -124,7 +124,7 @@ impl Round<'_> {
     /// Claims an operation unless a claim was refused before: many of them would take the message's time.
     ///
     /// Gives nothing for one that there is no time for and that a later sweep will look at.
-    async fn claim(&self, seen: Seen, claims: &Claims) -> (Seen, Option<Entry<'_>>) {
+    async fn claim(&self, seen: Assessment, claims: &Claims) -> (Assessment, Option<Entry<'_>>) {
         let Claims { end, deadline, refused } = claims;
         let deadline = *deadline;
         let late = (Instant::now() >= *end).then_some(LATE);
@@ -149,7 +149,7 @@ impl Round<'_> {
     async fn publish(
         &self,
         digest: &Digest,
-        mine: &[(Seen, Guard<'_>)],
+        mine: &[(Assessment, Guard<'_>)],
         deadline: Instant,
     ) -> Result<Option<String>, Error> {
         let message = render::digest::message(digest)?;
@@ -174,7 +174,12 @@ struct Claims {
     refused: OnceLock<String>,
 }
 
-async fn complete(mut seen: Seen, guard: Guard<'_>, message_id: Option<String>, ready: Instant) -> Done {
+async fn complete(
+    mut seen: Assessment,
+    guard: Guard<'_>,
+    message_id: Option<String>,
+    ready: Instant,
+) -> OperationResult {
     // A message without a known id is none the less told.
     seen.done.unguarded = guard.told(Some(message_id.as_deref().unwrap_or("unknown"))).await;
     seen.done.action = Action::Published;

@@ -74,11 +74,11 @@ impl Round<'_> {
 
     /// `auto` is the owner's capacity, and the delegated administrator's too where it is known for whom.
     fn capacities(&self) -> Vec<CallAs> {
-        let foreign = self.settings.owner.as_ref().is_some_and(|owner| *owner != self.home.account);
+        let foreign = self.settings.owner.as_ref().is_some_and(|owner| *owner != self.identity.account);
         match self.notifier.config.call_as {
             CallAsSetting::Fixed(fixed) => vec![fixed],
-            CallAsSetting::Auto if foreign => vec![CallAs::Myself, CallAs::DelegatedAdmin],
-            CallAsSetting::Auto => vec![CallAs::Myself],
+            CallAsSetting::Auto if foreign => vec![CallAs::SelfAccount, CallAs::DelegatedAdmin],
+            CallAsSetting::Auto => vec![CallAs::SelfAccount],
         }
     }
 
@@ -87,10 +87,10 @@ impl Round<'_> {
         StackSetRef {
             name: name.to_owned(),
             id: uuid.map(str::to_owned),
-            partition: self.home.partition.clone(),
-            region: self.home.region.clone(),
+            partition: self.identity.partition.clone(),
+            region: self.identity.region.clone(),
             account: match call_as {
-                CallAs::Myself => Some(self.home.account.clone()).filter(|account| !account.is_empty()),
+                CallAs::SelfAccount => Some(self.identity.account.clone()).filter(|account| !account.is_empty()),
                 CallAs::DelegatedAdmin => self.settings.owner.clone(),
             },
         }

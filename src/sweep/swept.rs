@@ -6,12 +6,12 @@ use tracing::warn;
 
 use super::{End, Outcome};
 use crate::error::Error;
-use crate::handler::Seen;
+use crate::handler::Assessment;
 use crate::operation::StackSetRef;
-use crate::reply::{Action, Done};
 use crate::report::Failure;
+use crate::response::{Action, OperationResult};
 
-/// Failures that the reply lists; more are counted.
+/// Failures that the response lists; more are counted.
 const FAILURES_LISTED: usize = 100;
 /// Kinds of failures that keep a message from going out.
 const PUBLISH: &str = "PublishError";
@@ -47,7 +47,7 @@ pub struct Swept {
     pub failures: Vec<Failure>,
     /// More of them.
     pub failures_omitted: u64,
-    /// Entries left out of the reply's `operations`; the numbers above count them.
+    /// Entries left out of the response's `operations`; the numbers above count them.
     pub operations_omitted: u64,
     /// What kept the ledger from telling or keeping what was told; from then on only what has become
     /// due since the last tick was told, and what the next one would not look at any more (with cron: what
@@ -63,7 +63,7 @@ pub struct Swept {
 }
 
 impl Swept {
-    pub(super) fn add(&mut self, told: &mut Vec<Done>, found: &mut Vec<Seen>, outcome: Outcome) {
+    pub(super) fn add(&mut self, told: &mut Vec<OperationResult>, found: &mut Vec<Assessment>, outcome: Outcome) {
         self.finished &= outcome.end != End::OutOfTime;
         self.stack_sets_done += u64::from(outcome.end == End::Reached);
         self.operations += outcome.operations;
@@ -77,7 +77,7 @@ impl Swept {
         outcome.failures.into_iter().for_each(|failure| self.fail(failure));
     }
 
-    pub(super) fn count(&mut self, done: &Done) {
+    pub(super) fn count(&mut self, done: &OperationResult) {
         match done.action {
             Action::Published => self.published += 1,
             Action::Quiet | Action::Ignored => self.quiet += 1,

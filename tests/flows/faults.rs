@@ -50,12 +50,12 @@ enum Nature {
     /// Not worth another try; the text names it.
     Final(&'static str),
     /// The tokens between pages are wrong; the text says how.
-    Chain(&'static str),
+    PageCursor(&'static str),
     /// SNS has accepted the message, and only its answer is spoiled.
     Accepted,
 }
 
-use Nature::{Accepted, Chain, Final, Passing, Silent, Throttling};
+use Nature::{Accepted, Final, PageCursor, Passing, Silent, Throttling};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
@@ -116,10 +116,10 @@ fn faults() -> Vec<(FaultKind, Nature, Vec<Place>)> {
         (FaultKind::RenamedTag, Passing(NOT_WHOLE), reads()),
         (FaultKind::Hang, Silent, everywhere()),
         (FaultKind::Stall, Silent, reads()),
-        (FaultKind::EmptyToken, Chain("hands out an empty token for the next page"), list()),
-        (FaultKind::RepeatToken, Chain("hands out an already used token for the next page"), LIST[1..].to_vec()),
+        (FaultKind::EmptyToken, PageCursor("hands out an empty token for the next page"), list()),
+        (FaultKind::RepeatToken, PageCursor("hands out an already used token for the next page"), LIST[1..].to_vec()),
         // The first page was asked for without a token: the one that leads back to it is a new one.
-        (FaultKind::RepeatToken, Chain("lists the results of an earlier page once more"), LIST[..1].to_vec()),
+        (FaultKind::RepeatToken, PageCursor("lists the results of an earlier page once more"), LIST[..1].to_vec()),
         (error(403, "ExpiredToken", "expired"), Final("ExpiredToken: expired"), everywhere()),
         (
             error(403, "AccessDenied", denied),
@@ -219,7 +219,7 @@ enum Expected {
 fn expected(cell: &Cell) -> Expected {
     let short = cell.time == Time::Short;
     match (cell.nature, cell.often) {
-        (Final(text) | Chain(text), _) => Expected::Error(vec![text]),
+        (Final(text) | PageCursor(text), _) => Expected::Error(vec![text]),
         (Accepted, _) => Expected::Complete,
         // What comes after a refusal is slowed down, and may not be done in time.
         (Throttling(_), _) if short && cell.place != Place::Publish => match (cell.often, cell.place) {
@@ -292,7 +292,7 @@ async fn invoke(stage: &Stage, time: Duration) -> Outcome {
 fn verdict(cell: &Cell, outcome: &Outcome) -> Result<(), String> {
     let found = match (&outcome.result, outcome.documents.first()) {
         (Ok(done), Some(document)) => {
-            told(done["counts"] == document["counts"], "the reply's counts are not the report's")?;
+            told(done["counts"] == document["counts"], "the response's counts are not the report's")?;
             report(document, &outcome.requests)?;
             document["completeness"]["complete"].as_bool()
         }
@@ -418,7 +418,7 @@ fn attempts(cell: &Cell, outcome: &Outcome) -> Result<(), String> {
     let most = match (cell.often, cell.nature) {
         (Often::Once, _) | (_, Accepted) => 1,
         // A page that leads to itself is known by the second time; short of time, the last page is asked for again.
-        (_, Chain(_)) => 2,
+        (_, PageCursor(_)) => 2,
         (_, Final(_)) => {
             if cell.time == Time::Short {
                 2
@@ -508,7 +508,7 @@ async fn late_rows() {
     }
 }
 
-/// Lambda may hand over an event so late that nothing can be done: also then there is an answer, not a time-out.
+/// Lambda may hand over an event so late that nothing can be done: also then there is an answer, not a timeout.
 #[tokio::test]
 async fn time_that_is_nearly_gone_at_the_start() {
     for millis in [0, 50, 500] {

@@ -79,7 +79,7 @@ fn claimed_elsewhere(stage: &Stage, status: &str) {
     stage.aws.with(|scenario| scenario.tables[0].items.insert(key(status), item.as_object().unwrap().clone()));
 }
 
-fn by_hand(name: &str) -> Value {
+fn is_manual(name: &str) -> Value {
     json!({"stackSetName": name, "operationId": OPERATION})
 }
 
@@ -128,7 +128,7 @@ async fn a_live_claim_stops_everybody_else() {
     let text = error.to_string();
     let start = format!("could not report operation {OPERATION} of stack set {}: another invocation", stack_set().id());
     assert!(text.starts_with(&start), "{text}");
-    let done = stage.invoke(&by_hand("baseline")).await.unwrap();
+    let done = stage.invoke(&is_manual("baseline")).await.unwrap();
     assert_eq!((&done["action"], &done["messageId"]), (&json!("in-progress"), &Value::Null));
     assert!(stage.aws.published().is_empty());
     assert!(stage.aws.requests_of(RESULTS).is_empty());
@@ -297,7 +297,7 @@ async fn a_release_or_record_whose_answer_was_lost_changes_nothing_more() {
 async fn a_person_who_asks_is_always_told() {
     let stage = keeping(scenario(failed())).await;
     let first = stage.ended("FAILED").await.unwrap();
-    let again = stage.invoke(&by_hand("baseline")).await.unwrap();
+    let again = stage.invoke(&is_manual("baseline")).await.unwrap();
     assert_eq!(again["action"], "published");
     let known: HashSet<String> = [&first, &again].map(|done| done["messageId"].as_str().unwrap().to_owned()).into();
     let ids = record(&stage)["message_ids"]["SS"].clone();
@@ -306,7 +306,7 @@ async fn a_person_who_asks_is_always_told() {
 
     // And what was told by hand first, need not be told by the event.
     let stage = keeping(scenario(failed())).await;
-    assert_eq!(stage.invoke(&by_hand("baseline")).await.unwrap()["action"], "published");
+    assert_eq!(stage.invoke(&is_manual("baseline")).await.unwrap()["action"], "published");
     assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "already-published");
 }
 
@@ -315,7 +315,7 @@ async fn a_failed_request_by_hand_leaves_what_was_told() {
     let stage =
         keeping(scenario(failed()).fault(Fault::error("Publish", 403, "AuthorizationError", "no").call(2))).await;
     stage.ended("FAILED").await.unwrap();
-    stage.invoke(&by_hand("baseline")).await.unwrap_err();
+    stage.invoke(&is_manual("baseline")).await.unwrap_err();
     assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "already-published");
 }
 
@@ -323,7 +323,7 @@ async fn a_failed_request_by_hand_leaves_what_was_told() {
 async fn event_and_requests_by_hand_find_the_same_record() {
     let stage = keeping(scenario(failed())).await;
     for name in ["baseline".to_owned(), stack_set().id(), stack_set().arn()] {
-        stage.invoke(&by_hand(&name)).await.unwrap();
+        stage.invoke(&is_manual(&name)).await.unwrap();
     }
     stage.ended("FAILED").await.unwrap();
     assert_eq!(record(&stage)["id"]["S"], key("FAILED"));
@@ -334,7 +334,7 @@ async fn event_and_requests_by_hand_find_the_same_record() {
 async fn an_operation_that_goes_on_is_not_recorded() {
     let running = operation("RUNNING", vec![Row::running(&account(1), "eu-west-1")]);
     let stage = keeping(scenario(running)).await;
-    assert_eq!(stage.invoke(&by_hand("baseline")).await.unwrap()["outcome"], "IN_PROGRESS");
+    assert_eq!(stage.invoke(&is_manual("baseline")).await.unwrap()["outcome"], "IN_PROGRESS");
     assert!(stage.aws.requests_of(WRITE).is_empty());
 }
 

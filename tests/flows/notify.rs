@@ -2,9 +2,9 @@
 
 use sandbox::{Aws, FailedCount, Fault, Operation, Row, Scenario};
 use serde_json::{Value, json};
-use stackset_notifier::config::Surroundings;
+use stackset_notifier::config::SdkSettings;
 
-use crate::support::{OPERATION, Stage, TOPIC, account, operation, stack_set, surroundings};
+use crate::support::{OPERATION, Stage, TOPIC, account, operation, sdk_settings, stack_set};
 
 const NO_GATE: &str =
     "Function not found: arn:aws:lambda:eu-west-1:200000000001:function:AWSCloudFormationStackSetAccountGate";
@@ -159,7 +159,7 @@ async fn one_service_may_be_elsewhere() {
         Aws::start(Scenario::new().stack_set(stack_set().operation(operation("FAILED", rows))).topic(TOPIC)).await;
     let sns = Aws::start(Scenario::new().topic(TOPIC)).await;
     let url = aws.url();
-    let stage = Stage::within(aws, Surroundings { endpoints: vec![("SNS", sns.url())], ..surroundings(&url) });
+    let stage = Stage::within(aws, SdkSettings { endpoints: vec![("SNS", sns.url())], ..sdk_settings(&url) });
     assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "published");
     assert_eq!((stage.aws.published().len(), sns.published().len()), (0, 1));
 }

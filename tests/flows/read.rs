@@ -369,7 +369,7 @@ proptest! {
                 operation_id: OPERATION.to_owned(),
             };
             let reader = Source::new(&stage.sdk).reader();
-            let mut results = reader.results(&operation, CallAs::Myself, None);
+            let mut results = reader.results(&operation, CallAs::SelfAccount, None);
             let minute = Instant::now() + std::time::Duration::from_secs(60);
             let Next::Page(ours) = results.next(minute).await.unwrap() else {
                 panic!("there is a page");

@@ -8,7 +8,7 @@ use aws_sdk_cloudformation::config::{Credentials, SharedCredentialsProvider};
 use sandbox::{Aws, demo};
 use serde_json::Value;
 use stackset_notifier::aws;
-use stackset_notifier::config::{Config, Surroundings};
+use stackset_notifier::config::{Config, SdkSettings};
 use stackset_notifier::handler::{Invocation, Notifier};
 use tokio::time::Instant;
 
@@ -18,12 +18,12 @@ use tokio::time::Instant;
 async fn the_readme_shows_what_subscribers_get() {
     let aws = reported("operation-succeeded-with-failures.json").await;
     let message = aws.published().remove(0);
-    let mail = format!("Subject: {}\n\n{}", message.subject.as_deref().unwrap(), message.body("email").unwrap());
+    let email = format!("Subject: {}\n\n{}", message.subject.as_deref().unwrap(), message.body("email").unwrap());
     let chat = message.chat().unwrap();
 
     let path = root().join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
-    let wanted = with_section(&with_section(&readme, "mail", &mail), "chat", &chat);
+    let wanted = with_section(&with_section(&readme, "email", &email), "chat", &chat);
     if std::env::var_os("README_UPDATE").is_some() {
         fs::write(&path, &wanted).unwrap();
     }
@@ -47,10 +47,10 @@ async fn the_demo_has_an_operation_that_the_readmes_filter_takes_and_one_that_it
 async fn reported(event: &str) -> Aws {
     let event = fs::read_to_string(root().join("events").join(event)).unwrap();
     let aws = Aws::start(demo::scenario()).await;
-    let surroundings =
-        Surroundings { region: "us-east-1".to_owned(), endpoint: Some(aws.url()), ..Surroundings::default() };
+    let sdk_settings =
+        SdkSettings { region: "us-east-1".to_owned(), endpoint: Some(aws.url()), ..SdkSettings::default() };
     let credentials = Credentials::new("AKIDTEST", "secret", None, None, "test");
-    let sdk = aws::shared(&surroundings)
+    let sdk = aws::shared(&sdk_settings)
         .unwrap()
         .into_builder()
         .credentials_provider(SharedCredentialsProvider::new(credentials))

@@ -8,7 +8,7 @@ use aws_sdk_cloudformation::config::{Credentials, SharedCredentialsProvider};
 use sandbox::{Aws, Operation, Published, Row, Scenario, StackSet};
 use serde_json::{Value, json};
 use stackset_notifier::aws;
-use stackset_notifier::config::{Config, Surroundings};
+use stackset_notifier::config::{Config, SdkSettings};
 use stackset_notifier::error::Error;
 use stackset_notifier::handler::{Invocation, Notifier};
 use tokio::time::Instant;
@@ -41,22 +41,22 @@ impl Stage {
     pub(crate) async fn impatient(scenario: Scenario, settings: &[(&str, &str)], attempt: Duration) -> Self {
         let aws = Aws::start(scenario.topic(TOPIC)).await;
         let url = aws.url();
-        Self::wired(aws, surroundings(&url), settings, attempt)
+        Self::wired(aws, sdk_settings(&url), settings, attempt)
     }
 
     /// A stage whose function looks for AWS at another address.
     pub(crate) async fn at(url: &str, scenario: Scenario) -> Self {
-        Self::wired(Aws::start(scenario).await, surroundings(url), &[], Duration::from_secs(10))
+        Self::wired(Aws::start(scenario).await, sdk_settings(url), &[], Duration::from_secs(10))
     }
 
     /// A stage whose function finds AWS, which runs already, where these say.
-    pub(crate) fn within(aws: Aws, surroundings: Surroundings) -> Self {
-        Self::wired(aws, surroundings, &[], Duration::from_secs(10))
+    pub(crate) fn within(aws: Aws, sdk_settings: SdkSettings) -> Self {
+        Self::wired(aws, sdk_settings, &[], Duration::from_secs(10))
     }
 
-    fn wired(aws: Aws, surroundings: Surroundings, settings: &[(&str, &str)], attempt: Duration) -> Self {
+    fn wired(aws: Aws, sdk_settings: SdkSettings, settings: &[(&str, &str)], attempt: Duration) -> Self {
         let credentials = Credentials::new("AKIDTEST", "secret", None, None, "test");
-        let sdk = aws::shared(&surroundings)
+        let sdk = aws::shared(&sdk_settings)
             .unwrap()
             .into_builder()
             // The same number of attempts as in production, without its long pauses.
@@ -110,27 +110,27 @@ impl Stage {
         self
     }
 
-    /// Invokes the function and gives its whole reply.
-    pub(crate) async fn reply(&self, event: &Value) -> Result<Value, Error> {
+    /// Invokes the function and gives its whole response.
+    pub(crate) async fn response(&self, event: &Value) -> Result<Value, Error> {
         self.reply_until(event, Instant::now() + self.time).await
     }
 
     async fn reply_until(&self, event: &Value, deadline: Instant) -> Result<Value, Error> {
         let invocation = Invocation { function_arn: &self.function, deadline };
-        let reply = self.notifier.handle(event, &invocation).await?;
-        Ok(serde_json::to_value(reply).unwrap())
+        let response = self.notifier.handle(event, &invocation).await?;
+        Ok(serde_json::to_value(response).unwrap())
     }
 
-    /// Invokes the function and gives the one entry of its reply.
+    /// Invokes the function and gives the one entry of its response.
     pub(crate) async fn invoke(&self, event: &Value) -> Result<Value, Error> {
         self.invoke_until(event, Instant::now() + self.time).await
     }
 
     /// Invokes the function, which has time until then.
     pub(crate) async fn invoke_until(&self, event: &Value, deadline: Instant) -> Result<Value, Error> {
-        let reply = self.reply_until(event, deadline).await?;
-        let operations = reply["operations"].as_array().unwrap();
-        assert_eq!(operations.len(), 1, "{reply}");
+        let response = self.reply_until(event, deadline).await?;
+        let operations = response["operations"].as_array().unwrap();
+        assert_eq!(operations.len(), 1, "{response}");
         Ok(operations[0].clone())
     }
 
@@ -164,8 +164,8 @@ impl Stage {
 }
 
 /// Those of a function that finds all of AWS at one endpoint.
-pub(crate) fn surroundings(url: &str) -> Surroundings {
-    Surroundings { region: REGION.to_owned(), endpoint: Some(url.to_owned()), ..Surroundings::default() }
+pub(crate) fn sdk_settings(url: &str) -> SdkSettings {
+    SdkSettings { region: REGION.to_owned(), endpoint: Some(url.to_owned()), ..SdkSettings::default() }
 }
 
 pub(crate) fn stack_set() -> StackSet {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sandbox::{Fault, FaultKind, Operation, Row, Scenario, StackSet};
 use serde_json::{Value, json};
-use stackset_notifier::reply::{Action, Done, Reply};
+use stackset_notifier::response::{Action, OperationResult, Response};
 use stackset_notifier::sweep::Swept;
 
 use crate::support::{MANAGEMENT, REGION, Stage, account, operation};
@@ -47,9 +47,9 @@ fn running(id: &str, started: &str) -> Operation {
     operation("RUNNING", rows).id(id).times(started, None)
 }
 
-/// The operations told of, as the reply has them.
-fn told(reply: &Value) -> Vec<String> {
-    let mut ids: Vec<String> = reply["operations"]
+/// The operations told of, as the response has them.
+fn told(response: &Value) -> Vec<String> {
+    let mut ids: Vec<String> = response["operations"]
         .as_array()
         .unwrap()
         .iter()
@@ -60,8 +60,8 @@ fn told(reply: &Value) -> Vec<String> {
 }
 
 /// The numbers of the sweep that are not 0.
-fn numbers(reply: &Value) -> Value {
-    let mut sweep = reply["sweep"].clone();
+fn numbers(response: &Value) -> Value {
+    let mut sweep = response["sweep"].clone();
     sweep.as_object_mut().unwrap().retain(|_, value| *value != json!(0) && *value != json!([]));
     sweep
 }
@@ -86,14 +86,14 @@ async fn settings_that_do_not_fit_stop_the_sweep_and_nothing_else() {
         let scenario = Scenario::new().stack_set(set("baseline").operation(operation.clone()));
         let stage = Stage::with(scenario, &[(name, value)]).await;
         for _ in 0..2 {
-            let error = stage.reply(&tick(TICK)).await.unwrap_err();
+            let error = stage.response(&tick(TICK)).await.unwrap_err();
             assert_eq!(error.kind(), "ConfigError");
             assert!(error.to_string().starts_with(text), "{error}");
         }
         assert!(stage.aws.requests().is_empty(), "nothing is read that cannot be told");
         assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "published", "{name}");
-        let by_hand = json!({"stackSetName": "baseline", "operationId": "op-1"});
-        assert_eq!(stage.invoke(&by_hand).await.unwrap()["action"], "published", "{name}");
+        let is_manual = json!({"stackSetName": "baseline", "operationId": "op-1"});
+        assert_eq!(stage.invoke(&is_manual).await.unwrap()["action"], "published", "{name}");
     }
 }
 
@@ -110,17 +110,17 @@ async fn what_ended_since_the_last_tick_is_reported_as_if_its_event_had_come() {
         .stack_set(set("network").operation(failed("other", "2026-11-20T09:00:00Z")))
         .stack_set(set("gone").deleted().operation(failed("of-a-deleted-one", "2026-11-20T09:30:00Z")));
     let stage = Stage::new(scenario).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(told(&reply), ["in-time published", "other published", "quiet quiet"]);
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&response), ["in-time published", "other published", "quiet quiet"]);
     assert_eq!(
-        numbers(&reply),
+        numbers(&response),
         json!({"finished": true, "stackSets": 2, "stackSetsDone": 2, "operations": 5, "due": 3, "published": 2, "quiet": 1})
     );
 
     // The same message as by the event, to the byte.
     let by_sweep = stage.aws.published();
     let event = crate::support::event(&set("network").arn(), "other", "FAILED");
-    stage.reply(&event).await.unwrap();
+    stage.response(&event).await.unwrap();
     let by_event = stage.aws.published().pop().unwrap();
     let same = by_sweep.iter().find(|message| message.subject == by_event.subject).unwrap();
     assert_eq!((&same.message, &same.attributes), (&by_event.message, &by_event.attributes));
@@ -134,18 +134,18 @@ async fn a_rules_schedule_and_one_by_hand_sweep_too() {
     let mut rule = tick(TICK);
     rule["source"] = json!("aws.events");
     rule["detail"] = json!({});
-    assert_eq!(told(&stage.reply(&rule).await.unwrap()), ["op-1 published"]);
+    assert_eq!(told(&stage.response(&rule).await.unwrap()), ["op-1 published"]);
     // Without a time it is now, when that operation has long ended.
-    let by_hand = json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": {"mine": 1}});
-    let reply = stage.reply(&by_hand).await.unwrap();
-    assert_eq!((told(&reply), &reply["sweep"]["operations"]), (vec![], &json!(1)));
+    let is_manual = json!({"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": {"mine": 1}});
+    let response = stage.response(&is_manual).await.unwrap();
+    assert_eq!((told(&response), &response["sweep"]["operations"]), (vec![], &json!(1)));
 }
 
 #[tokio::test]
 async fn nothing_to_sweep_is_no_error() {
     let stage = Stage::new(Scenario::new()).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!((&reply["operations"], numbers(&reply)), (&json!([]), json!({"finished": true})));
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!((&response["operations"], numbers(&response)), (&json!([]), json!({"finished": true})));
 }
 
 #[tokio::test]
@@ -161,22 +161,22 @@ async fn a_stuck_operation_is_told_with_where_it_stands() {
         ("2026-11-21T09:00:00Z", false),
         ("2026-11-21T10:00:00Z", true),
     ] {
-        let reply = stage.reply(&tick(time)).await.unwrap();
-        assert_eq!(told(&reply) == ["stuck published"], told_now, "{time}");
-        let why = reply["operations"][0]["why"].as_str().unwrap_or_default();
+        let response = stage.response(&tick(time)).await.unwrap();
+        assert_eq!(told(&response) == ["stuck published"], told_now, "{time}");
+        let why = response["operations"][0]["why"].as_str().unwrap_or_default();
         assert_eq!(why.contains("the operation takes longer than 6 hours"), told_now, "{time}: {why}");
     }
     let messages = stage.aws.published();
     assert_eq!(messages.len(), 2);
     let subject = messages[0].subject.as_deref().unwrap();
     assert!(subject.starts_with("IN_PROGRESS: UPDATE of baseline, still running after "), "{subject}");
-    let mail = messages[0].body("email").unwrap();
-    assert!(mail.contains("4 of 6 targets to go, 1 failed"), "{mail}");
-    assert!(mail.contains("Now in eu-west-1 (1 running, 1 pending). Pending: us-east-1 (2)."), "{mail}");
-    assert!(mail.contains("Told because it takes longer than STUCK_AFTER_HOURS (6 hours)."), "{mail}");
-    assert!(mail.contains("To stop it:\n\naws cloudformation stop-stack-set-operation --stack-set-name "), "{mail}");
-    assert!(!mail.contains("INCOMPLETE"), "that it runs is in the headline: {mail}");
-    assert!(mail.contains("1. AWS_INTERNAL_FAILURE: 1 account, 1 target, 1 Region"), "{mail}");
+    let email = messages[0].body("email").unwrap();
+    assert!(email.contains("4 of 6 targets to go, 1 failed"), "{email}");
+    assert!(email.contains("Now in eu-west-1 (1 running, 1 pending). Pending: us-east-1 (2)."), "{email}");
+    assert!(email.contains("Told because it takes longer than STUCK_AFTER_HOURS (6 hours)."), "{email}");
+    assert!(email.contains("To stop it:\n\naws cloudformation stop-stack-set-operation --stack-set-name "), "{email}");
+    assert!(!email.contains("INCOMPLETE"), "that it runs is in the headline: {email}");
+    assert!(email.contains("1. AWS_INTERNAL_FAILURE: 1 account, 1 target, 1 Region"), "{email}");
     let document: Value = serde_json::from_str(&messages[0].body("sqs").unwrap()).unwrap();
     crate::schema::check(&document);
     assert_eq!(
@@ -193,9 +193,9 @@ async fn stuck_can_be_another_time_or_nothing() {
     {
         let scenario = Scenario::new().stack_set(set("baseline").operation(running("stuck", "2026-11-20T03:55:00Z")));
         let stage = Stage::with(scenario, &[("STUCK_AFTER_HOURS", hours)]).await;
-        let reply = stage.reply(&tick(tick_time)).await.unwrap();
+        let response = stage.response(&tick(tick_time)).await.unwrap();
         let expected = hours == "1" && tick_time == "2026-11-20T05:00:00Z";
-        assert_eq!(!told(&reply).is_empty(), expected, "{hours} hours, {tick_time}");
+        assert_eq!(!told(&response).is_empty(), expected, "{hours} hours, {tick_time}");
     }
 }
 
@@ -211,8 +211,8 @@ async fn a_stuck_operation_that_ends_meanwhile_is_reported_as_what_it_is() {
         operation.status = Some("SUCCEEDED".to_owned());
         operation.ended = Some("2026-11-20T09:59:00Z".to_owned());
     });
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(told(&reply), ["stuck quiet"]);
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&response), ["stuck quiet"]);
 }
 
 #[tokio::test]
@@ -227,24 +227,24 @@ async fn both_capacities_where_the_owner_is_known() {
     let ours = vec!["ours published".to_owned()];
     let theirs = vec!["theirs published".to_owned()];
     let both = [ours.clone(), theirs.clone()].concat();
-    let owner = ("STACK_SET_OWNER_ACCOUNT_ID", OWNER);
+    let owner = ("MANAGEMENT_ACCOUNT_ID", OWNER);
     for (settings, expected) in [
         (vec![], &ours),
         (vec![owner], &both),
         (vec![owner, ("CALL_AS", "SELF")], &ours),
         (vec![owner, ("CALL_AS", "DELEGATED_ADMIN")], &theirs),
-        (vec![("STACK_SET_OWNER_ACCOUNT_ID", MANAGEMENT)], &ours),
+        (vec![("MANAGEMENT_ACCOUNT_ID", MANAGEMENT)], &ours),
     ] {
         let stage = Stage::with(scenario(), &settings).await;
-        let reply = stage.reply(&tick(TICK)).await.unwrap();
-        assert_eq!(&told(&reply), expected, "{settings:?}");
+        let response = stage.response(&tick(TICK)).await.unwrap();
+        assert_eq!(&told(&response), expected, "{settings:?}");
         for request in stage.aws.requests().iter().filter(|request| request.param("OperationId") == Some("theirs")) {
             assert_eq!(request.param("CallAs"), Some("DELEGATED_ADMIN"));
         }
     }
     // The message names the owner, whom the lists do not tell.
     let stage = Stage::with(scenario(), &[owner, ("CALL_AS", "DELEGATED_ADMIN")]).await;
-    stage.reply(&tick(TICK)).await.unwrap();
+    stage.response(&tick(TICK)).await.unwrap();
     assert_eq!(stage.document()["stackSet"]["account"], OWNER);
 }
 
@@ -252,9 +252,9 @@ async fn both_capacities_where_the_owner_is_known() {
 async fn what_both_capacities_see_is_told_once() {
     let seen_twice =
         set("baseline").visible_to(&["SELF", "DELEGATED_ADMIN"]).operation(failed("op-1", "2026-11-20T09:30:00Z"));
-    let settings = [("STACK_SET_OWNER_ACCOUNT_ID", "999999999999")];
+    let settings = [("MANAGEMENT_ACCOUNT_ID", "999999999999")];
     let stage = Stage::with(Scenario::new().stack_set(seen_twice), &settings).await;
-    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["op-1 published"]);
+    assert_eq!(told(&stage.response(&tick(TICK)).await.unwrap()), ["op-1 published"]);
     assert_eq!(stage.aws.requests_of("ListStackSetOperations").len(), 1);
 }
 
@@ -265,8 +265,8 @@ async fn only_stack_sets_of_the_pattern_are_looked_at() {
         scenario = scenario.stack_set(set(name).operation(failed(name, "2026-11-20T09:30:00Z")));
     }
     let stage = Stage::with(scenario, &[("STACK_SET_NAME_PATTERN", "prod-*")]).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(told(&reply), ["prod-dns published", "prod-network published"]);
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&response), ["prod-dns published", "prod-network published"]);
     assert_eq!(stage.aws.requests_of("ListStackSetOperations").len(), 2);
 }
 
@@ -281,10 +281,10 @@ async fn every_page_is_read_because_no_order_is_promised() {
         failed("began-long-ago", "2026-11-20T09:40:00Z").times("2026-01-01T00:00:00Z", Some("2026-11-20T09:40:00Z")),
     );
     let stage = Stage::new(Scenario::new().stack_set(baseline)).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(told(&reply), ["began-long-ago published", "new published"]);
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&response), ["began-long-ago published", "new published"]);
     assert_eq!(stage.aws.requests_of("ListStackSetOperations").len(), 3);
-    assert_eq!(reply["sweep"]["operations"], 252);
+    assert_eq!(response["sweep"]["operations"], 252);
 }
 
 #[tokio::test]
@@ -301,9 +301,9 @@ async fn a_stack_set_that_fails_does_not_stop_the_others() {
         .fault(of("ListStackSetOperations", "b", 403, "AccessDenied"))
         .fault(of("DescribeStackSetOperation", "c", 404, "OperationNotFoundException"));
     let stage = Stage::new(scenario).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(told(&reply), ["op-d published"]);
-    let mut failures: Vec<(String, Value, String)> = reply["sweep"]["failures"]
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&response), ["op-d published"]);
+    let mut failures: Vec<(String, Value, String)> = response["sweep"]["failures"]
         .as_array()
         .unwrap()
         .iter()
@@ -331,7 +331,7 @@ async fn a_stack_set_that_fails_does_not_stop_the_others() {
     );
     assert_eq!((&operation.0, &operation.1), (&set("c").id(), &json!("op-c")));
     assert_eq!(
-        (&reply["sweep"]["stackSets"], &reply["sweep"]["due"], &reply["sweep"]["published"]),
+        (&response["sweep"]["stackSets"], &response["sweep"]["due"], &response["sweep"]["published"]),
         (&json!(4), &json!(2), &json!(1))
     );
 }
@@ -341,23 +341,23 @@ async fn the_invocation_fails_only_if_nothing_could_be_read() {
     let one = || set("baseline").operation(failed("op-1", "2026-11-20T09:30:00Z"));
     let denied = |action: &str| Fault::error(action, 403, "AccessDenied", "no");
     let stage = Stage::new(Scenario::new().stack_set(one()).fault(denied("ListStackSets"))).await;
-    let error = stage.reply(&tick(TICK)).await.unwrap_err();
+    let error = stage.response(&tick(TICK)).await.unwrap_err();
     assert_eq!(error.kind(), "ReadError");
     let text = error.to_string();
     assert!(text.starts_with("could not list the stack sets as SELF: AccessDenied: no (request id "), "{text}");
     assert!(text.ends_with("; the function's role needs cloudformation:ListStackSets on *"), "{text}");
 
     let stage = Stage::new(Scenario::new().stack_set(one()).fault(denied("ListStackSetOperations"))).await;
-    let text = stage.reply(&tick(TICK)).await.unwrap_err().to_string();
+    let text = stage.response(&tick(TICK)).await.unwrap_err().to_string();
     assert!(text.starts_with("could not list the operations of stack set baseline:"), "{text}");
 
     // One capacity that is closed does not close the other.
     let mut scenario = Scenario::new().stack_set(one());
     scenario.delegated_admin_registered = false;
-    let stage = Stage::with(scenario, &[("STACK_SET_OWNER_ACCOUNT_ID", "999999999999")]).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(told(&reply), ["op-1 published"]);
-    let failure = &reply["sweep"]["failures"][0];
+    let stage = Stage::with(scenario, &[("MANAGEMENT_ACCOUNT_ID", "999999999999")]).await;
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&response), ["op-1 published"]);
+    let failure = &response["sweep"]["failures"][0];
     assert_eq!((&failure["stackSet"], &failure["operationId"]), (&Value::Null, &Value::Null));
     assert!(failure["error"].as_str().unwrap().contains("as DELEGATED_ADMIN: ValidationError: Account used is not"));
 }
@@ -372,9 +372,9 @@ async fn broken_chains_of_pages_are_failures() {
         let other = set("other").operation(failed("op-1", "2026-11-20T09:30:00Z"));
         let fault = Fault::on("ListStackSetOperations", kind.clone()).with_param("StackSetName", &set("baseline").id());
         let stage = Stage::new(Scenario::new().stack_set(baseline).stack_set(other).fault(fault)).await;
-        let reply = stage.reply(&tick(TICK)).await.unwrap();
-        assert_eq!(told(&reply), ["op-1 published"], "{kind:?}");
-        let error = reply["sweep"]["failures"][0]["error"].as_str().unwrap();
+        let response = stage.response(&tick(TICK)).await.unwrap();
+        assert_eq!(told(&response), ["op-1 published"], "{kind:?}");
+        let error = response["sweep"]["failures"][0]["error"].as_str().unwrap();
         assert!(error.ends_with("rows may not be all"), "{error}");
     }
 }
@@ -388,11 +388,11 @@ async fn a_list_that_is_behind_is_caught_up_by_a_later_sweep() {
     };
     let (with, without) = (recorded(scenario(), &[]).await, Stage::new(scenario()).await);
     for stage in [&with, &without] {
-        assert!(told(&stage.reply(&tick(TICK)).await.unwrap()).is_empty());
+        assert!(told(&stage.response(&tick(TICK)).await.unwrap()).is_empty());
     }
-    assert_eq!(told(&with.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap()), ["late published"]);
+    assert_eq!(told(&with.response(&tick("2026-11-20T11:00:00Z")).await.unwrap()), ["late published"]);
     // Without a ledger the next tick is too late for it: the README says so.
-    assert!(told(&without.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap()).is_empty());
+    assert!(told(&without.response(&tick("2026-11-20T11:00:00Z")).await.unwrap()).is_empty());
 }
 
 /// A sweep that has time for a tenth only: after five stack sets of fifty nothing answers any more.
@@ -415,8 +415,8 @@ async fn no_stack_set_starves_when_time_is_for_a_tenth_of_them() {
         stage.aws.with(|scenario| {
             scenario.faults = vec![Fault::on("ListStackSetOperations", FaultKind::Hang).from_call(answers + 1)];
         });
-        let reply = stage.reply(&tick(&format!("2026-11-20T{:02}:00:00Z", 10 + sweeps))).await.unwrap();
-        let sweep = &reply["sweep"];
+        let response = stage.response(&tick(&format!("2026-11-20T{:02}:00:00Z", 10 + sweeps))).await.unwrap();
+        let sweep = &response["sweep"];
         assert_eq!((&sweep["finished"], &sweep["stackSets"]), (&json!(false), &json!(SETS)));
         assert_eq!(sweep["stackSetsDone"], SETS / 10, "{sweep}");
         sweeps += 1;
@@ -440,7 +440,7 @@ async fn a_daily_cron_schedule_reaches_all_in_a_week_too() {
         stage.aws.with(|scenario| {
             scenario.faults = vec![Fault::on("ListStackSetOperations", FaultKind::Hang).from_call(answers + 1)];
         });
-        stage.reply(&tick(&format!("2026-11-{day}T08:00:00Z"))).await.unwrap();
+        stage.response(&tick(&format!("2026-11-{day}T08:00:00Z"))).await.unwrap();
     }
     let requests = stage.aws.requests_of("ListStackSetOperations");
     let answered = requests.iter().filter(|request| request.status == Some(200));
@@ -457,9 +457,9 @@ async fn operations_that_there_is_no_time_for_are_left_and_counted() {
     // The second operation's results never come: its share ends, then the last quarter has begun.
     let hang = Fault::on("ListStackSetOperationResults", FaultKind::Hang).from_call(2);
     let stage = Stage::new(Scenario::new().stack_set(baseline).fault(hang)).await.time(Duration::from_secs(2));
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(reply["sweep"]["published"], 1);
-    let sweep = &reply["sweep"];
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!(response["sweep"]["published"], 1);
+    let sweep = &response["sweep"];
     assert_eq!((&sweep["finished"], &sweep["due"], &sweep["stackSetsDone"]), (&json!(false), &json!(6), &json!(0)));
     let failed = sweep["failures"].as_array().unwrap().len() as u64;
     assert_eq!(1 + failed + sweep["left"].as_u64().unwrap(), 6, "{sweep}");
@@ -483,14 +483,14 @@ async fn an_operation_that_its_share_of_the_time_is_too_short_for_is_left_to_a_l
         let settings = [("SWEEP_CONCURRENCY", "1"), ("SWEEP_MODE", mode)];
         let stage = recorded(scenario.fault(hang), &settings).await.time(Duration::from_secs(3));
         // At this tick the ring begins with the first or the last.
-        let reply = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
-        assert_eq!(told(&reply), ["a published", "c published"], "{mode}: {reply}");
-        let sweep = &reply["sweep"];
+        let response = stage.response(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+        assert_eq!(told(&response), ["a published", "c published"], "{mode}: {response}");
+        let sweep = &response["sweep"];
         assert_eq!((&sweep["left"], &sweep["finished"], &sweep["failures"]), (&json!(1), &json!(false), &json!([])));
         // It was not told, so the next attempt is the first.
         stage.aws.with(|scenario| scenario.faults.clear());
-        let reply = stage.reply(&tick("2026-11-20T12:00:00Z")).await.unwrap();
-        assert_eq!(told(&reply), ["large published"], "{mode}");
+        let response = stage.response(&tick("2026-11-20T12:00:00Z")).await.unwrap();
+        assert_eq!(told(&response), ["large published"], "{mode}");
         let document: Value = serde_json::from_str(&stage.aws.published().pop().unwrap().body("sqs").unwrap()).unwrap();
         let report = if mode == "each" { &document } else { &document["stackSets"][0]["operations"][0] };
         assert_eq!((&report["attempt"], &report["completeness"]["complete"]), (&json!(1), &json!(true)), "{mode}");
@@ -509,8 +509,8 @@ async fn what_no_later_sweep_has_more_time_for_is_told_as_far_as_it_was_read() {
             }
         }
         let stage = recorded(scenario, &[("SWEEP_CONCURRENCY", "1")]).await.time(Duration::from_secs(3));
-        let reply = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
-        assert!(told(&reply).contains(&"large published".to_owned()), "{ended}: {reply}");
+        let response = stage.response(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+        assert!(told(&response).contains(&"large published".to_owned()), "{ended}: {response}");
         let messages = stage.aws.published();
         let incomplete = messages.iter().filter(|message| message.body("email").unwrap().contains("INCOMPLETE"));
         assert_eq!(incomplete.count(), 1, "{ended}");
@@ -525,7 +525,7 @@ async fn a_sweep_that_reads_nothing_in_time_fails() {
         ("ListStackSetOperations", "could not list the operations of any stack set: the function's time ran out"),
     ] {
         let stage = Stage::new(scenario().fault(Fault::on(action, FaultKind::Hang))).await;
-        let error = stage.time(Duration::from_millis(400)).reply(&tick(TICK)).await.unwrap_err();
+        let error = stage.time(Duration::from_millis(400)).response(&tick(TICK)).await.unwrap_err();
         assert_eq!(error.to_string(), text);
     }
 }
@@ -539,7 +539,7 @@ async fn at_most_so_many_requests_are_under_way() {
                 .stack_set(set(&format!("set-{n:03}")).operation(failed(&format!("op-{n}"), "2026-11-20T09:30:00Z")));
         }
         let stage = Stage::with(scenario, &[("SWEEP_CONCURRENCY", setting)]).await;
-        assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()).len(), 40);
+        assert_eq!(told(&stage.response(&tick(TICK)).await.unwrap()).len(), 40);
         assert_eq!(stage.aws.most_at_once(), most);
     }
 }
@@ -561,9 +561,9 @@ async fn a_thousand_stack_sets_with_twenty_thousand_operations() {
         }));
     }
     let stage = Stage::new(scenario).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    let response = stage.response(&tick(TICK)).await.unwrap();
     assert_eq!(
-        numbers(&reply),
+        numbers(&response),
         json!({"finished": true, "stackSets": 1_000, "stackSetsDone": 1_000, "operations": 20_000, "due": 10, "published": 10})
     );
     let calls = |action: &str| stage.aws.requests_of(action).len();
@@ -578,7 +578,7 @@ async fn a_thousand_stack_sets_with_twenty_thousand_operations() {
 
 #[test]
 fn a_reply_stays_below_what_lambda_takes() {
-    let done = |n: u64| Done {
+    let done = |n: u64| OperationResult {
         stack_set: Some(set("baseline").id()),
         operation_id: Some(format!("op-{n}")),
         outcome: None,
@@ -591,11 +591,11 @@ fn a_reply_stays_below_what_lambda_takes() {
         unguarded: None,
         measured: None,
     };
-    let whole = Reply { operations: (0..20_000).map(done).collect(), sweep: Some(Swept::default()) };
-    let reply = serde_json::to_value(whole.shortened()).unwrap();
-    assert!(reply.to_string().len() < 1_000_000);
-    let kept = reply["operations"].as_array().unwrap();
-    assert_eq!((kept.len(), &reply["sweep"]["operationsOmitted"]), (1_000, &json!(19_000)));
+    let whole = Response { operations: (0..20_000).map(done).collect(), sweep: Some(Swept::default()) };
+    let response = serde_json::to_value(whole.shortened()).unwrap();
+    assert!(response.to_string().len() < 1_000_000);
+    let kept = response["operations"].as_array().unwrap();
+    assert_eq!((kept.len(), &response["sweep"]["operationsOmitted"]), (1_000, &json!(19_000)));
     assert!(kept.iter().all(|done| done["action"] == "published"));
 }
 
@@ -616,15 +616,15 @@ async fn with_a_ledger_all_that_nobody_was_told_of_within_the_look_back_is_told_
             .operation(failed("too-old", "2026-11-19T10:00:00Z")),
     );
     let stage = recorded(scenario, &[]).await;
-    stage.reply(&crate::support::event(&set("baseline").arn(), "by-event", "FAILED")).await.unwrap();
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(told(&reply), ["missed published", "quiet quiet"]);
-    assert_eq!((&reply["sweep"]["due"], &reply["sweep"]["alreadyTold"]), (&json!(3), &json!(1)));
+    stage.response(&crate::support::event(&set("baseline").arn(), "by-event", "FAILED")).await.unwrap();
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&response), ["missed published", "quiet quiet"]);
+    assert_eq!((&response["sweep"]["due"], &response["sweep"]["alreadyTold"]), (&json!(3), &json!(1)));
 
     // Quiet ones are known, too: the next sweep reads no results.
     let before = stage.aws.requests_of("ListStackSetOperationResults").len();
-    let reply = stage.reply(&tick("2026-11-20T10:15:00Z")).await.unwrap();
-    assert_eq!((told(&reply), &reply["sweep"]["alreadyTold"]), (vec![], &json!(3)));
+    let response = stage.response(&tick("2026-11-20T10:15:00Z")).await.unwrap();
+    assert_eq!((told(&response), &response["sweep"]["alreadyTold"]), (vec![], &json!(3)));
     assert_eq!(stage.aws.requests_of("ListStackSetOperationResults").len(), before);
     // And an event that comes late is told no more.
     let late = stage.invoke(&crate::support::event(&set("baseline").arn(), "missed", "FAILED")).await.unwrap();
@@ -645,8 +645,8 @@ async fn with_a_ledger_each_day_of_a_stuck_operation_is_told_by_whichever_sweep_
         ("2026-11-21T11:00:00Z", true),
         ("2026-11-21T12:00:00Z", false),
     ] {
-        let reply = stage.reply(&tick(time)).await.unwrap();
-        assert_eq!(told(&reply) == ["stuck published"], told_now, "{time}");
+        let response = stage.response(&tick(time)).await.unwrap();
+        assert_eq!(told(&response) == ["stuck published"], told_now, "{time}");
     }
     // Its end is another thing to tell.
     stage.aws.with(|scenario| {
@@ -654,7 +654,7 @@ async fn with_a_ledger_each_day_of_a_stuck_operation_is_told_by_whichever_sweep_
         operation.status = Some("FAILED".to_owned());
         operation.ended = Some("2026-11-21T12:30:00Z".to_owned());
     });
-    assert_eq!(told(&stage.reply(&tick("2026-11-21T13:00:00Z")).await.unwrap()), ["stuck published"]);
+    assert_eq!(told(&stage.response(&tick("2026-11-21T13:00:00Z")).await.unwrap()), ["stuck published"]);
     assert_eq!(stage.aws.published().len(), 3);
 }
 
@@ -668,8 +668,8 @@ async fn what_another_invocation_is_about_to_tell_is_no_error_of_the_sweep() {
             "in_progress_expiration": {"N": "99999999999999"}, "expiration": {"N": "99999999999"}});
         scenario.tables[0].items.insert(id.clone(), item.as_object().unwrap().clone());
     });
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!((told(&reply), &reply["sweep"]["inProgress"]), (vec!["op-1 in-progress".to_owned()], &json!(1)));
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!((told(&response), &response["sweep"]["inProgress"]), (vec!["op-1 in-progress".to_owned()], &json!(1)));
     assert!(stage.aws.published().is_empty());
 }
 
@@ -685,10 +685,10 @@ async fn a_ledger_that_cannot_be_read_makes_it_a_sweep_without_one() {
     }
     let down = Fault::error("BatchGetItem", 400, "AccessDeniedException", "not allowed");
     let stage = recorded(scenario.fault(down), &[("SWEEP_CONCURRENCY", "1")]).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    let response = stage.response(&tick(TICK)).await.unwrap();
     // Otherwise every sweep would tell everything of the last day again.
-    assert_eq!(told(&reply), ["recent-a published", "recent-b published", "recent-c published"]);
-    let unguarded = reply["sweep"]["unguarded"].as_str().unwrap();
+    assert_eq!(told(&response), ["recent-a published", "recent-b published", "recent-c published"]);
+    let unguarded = response["sweep"]["unguarded"].as_str().unwrap();
     assert!(unguarded.starts_with("could not read 2 records of table told: AccessDeniedException"), "{unguarded}");
     assert_eq!(stage.aws.requests_of("BatchGetItem").len(), 1, "it is not asked again");
 }
@@ -708,8 +708,8 @@ async fn sweeps_that_have_time_for_a_part_only_tell_all_of_it_in_the_end() {
         stage.aws.with(|scenario| {
             scenario.faults = vec![Fault::on("ListStackSetOperations", FaultKind::Hang).from_call(answers + 1)];
         });
-        let reply = stage.reply(&tick(&format!("2026-11-20T{:02}:00:00Z", 10 + sweeps))).await.unwrap();
-        assert_eq!(reply["sweep"]["finished"], false);
+        let response = stage.response(&tick(&format!("2026-11-20T{:02}:00:00Z", 10 + sweeps))).await.unwrap();
+        assert_eq!(response["sweep"]["finished"], false);
         sweeps += 1;
         assert!(sweeps <= 13, "{} of {SETS} told", stage.aws.published().len());
     }
@@ -725,16 +725,16 @@ async fn if_nothing_can_be_published_the_invocation_fails() {
     };
     let denied = || Fault::error("Publish", 403, "AuthorizationError", "not yours");
     let stage = recorded(scenario().fault(denied()), &[]).await;
-    let error = stage.reply(&tick(TICK)).await.unwrap_err();
+    let error = stage.response(&tick(TICK)).await.unwrap_err();
     assert_eq!(error.kind(), "PublishError");
     assert!(error.to_string().contains("AuthorizationError: not yours"), "{error}");
     // Lambda tries again, and nothing has been lost.
     stage.aws.with(|scenario| scenario.faults.clear());
-    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["op-a published", "op-b published"]);
+    assert_eq!(told(&stage.response(&tick(TICK)).await.unwrap()), ["op-a published", "op-b published"]);
 
     let stage = recorded(scenario().fault(denied().once()), &[("SWEEP_CONCURRENCY", "1")]).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!((told(&reply).len(), &reply["sweep"]["failures"][0]["kind"]), (1, &json!("PublishError")));
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!((told(&response).len(), &response["sweep"]["failures"][0]["kind"]), (1, &json!("PublishError")));
 }
 
 const DIGEST: (&str, &str) = ("SWEEP_MODE", "digest");
@@ -756,13 +756,13 @@ async fn a_digest_is_one_message_for_the_sweep() {
             false => Stage::with(two_stack_sets(), &[DIGEST]).await,
             true => recorded(two_stack_sets(), &[DIGEST]).await,
         };
-        let reply = stage.reply(&tick(TICK)).await.unwrap();
-        assert_eq!(told(&reply), ["op-1 published", "op-2 quiet", "op-3 published"]);
+        let response = stage.response(&tick(TICK)).await.unwrap();
+        assert_eq!(told(&response), ["op-1 published", "op-2 quiet", "op-3 published"]);
         let message = stage.published();
-        for done in reply["operations"].as_array().unwrap().iter().filter(|done| done["action"] == "published") {
+        for done in response["operations"].as_array().unwrap().iter().filter(|done| done["action"] == "published") {
             assert_eq!(done["messageId"], message.message_id);
         }
-        assert_eq!((&reply["sweep"]["published"], &reply["sweep"]["quiet"]), (&json!(2), &json!(1)));
+        assert_eq!((&response["sweep"]["published"], &response["sweep"]["quiet"]), (&json!(2), &json!(1)));
         assert_eq!(
             message.subject.as_deref(),
             Some("DIGEST: 2 operations with problems in 2 stack sets, 2 targets failed, 1 still in progress")
@@ -777,7 +777,7 @@ async fn a_digest_is_one_message_for_the_sweep() {
         assert_eq!(sets[0]["operations"][0]["attempt"], if ledger { json!(1) } else { Value::Null });
         if ledger {
             // All of it is recorded, the quiet one too.
-            let again = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+            let again = stage.response(&tick("2026-11-20T11:00:00Z")).await.unwrap();
             assert_eq!((told(&again), &again["sweep"]["alreadyTold"]), (vec![], &json!(3)));
             let late = stage.invoke(&crate::support::event(&set("baseline").arn(), "op-1", "FAILED")).await.unwrap();
             assert_eq!(
@@ -793,10 +793,10 @@ async fn a_digest_is_one_message_for_the_sweep() {
 async fn a_digest_without_problems_is_sent_only_where_always_is_asked_for() {
     let scenario = || Scenario::new().stack_set(set("baseline").operation(succeeded("op-2", "2026-11-20T09:40:00Z")));
     let stage = Stage::with(scenario(), &[DIGEST]).await;
-    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["op-2 quiet"]);
+    assert_eq!(told(&stage.response(&tick(TICK)).await.unwrap()), ["op-2 quiet"]);
     assert!(stage.aws.published().is_empty());
     let stage = Stage::with(scenario(), &[DIGEST, ("NOTIFY_ON", "always")]).await;
-    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["op-2 published"]);
+    assert_eq!(told(&stage.response(&tick(TICK)).await.unwrap()), ["op-2 published"]);
     assert_eq!(stage.published().subject.as_deref(), Some("DIGEST: 1 operation in 1 stack set, no problems"));
 }
 
@@ -809,8 +809,8 @@ async fn what_somebody_else_tells_meanwhile_is_left_out_of_the_digest() {
             "in_progress_expiration": {"N": "99999999999999"}, "expiration": {"N": "99999999999"}});
         scenario.tables[0].items.insert(id.clone(), item.as_object().unwrap().clone());
     });
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(told(&reply), ["op-1 in-progress", "op-2 quiet", "op-3 published"]);
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&response), ["op-1 in-progress", "op-2 quiet", "op-3 published"]);
     assert_eq!(stage.document()["counts"]["operations"], 1);
 }
 
@@ -818,10 +818,10 @@ async fn what_somebody_else_tells_meanwhile_is_left_out_of_the_digest() {
 async fn a_digest_that_cannot_be_published_fails_and_is_told_by_the_next_try() {
     let denied = Fault::error("Publish", 403, "AuthorizationError", "not yours");
     let stage = recorded(two_stack_sets().fault(denied), &[DIGEST]).await;
-    assert_eq!(stage.reply(&tick(TICK)).await.unwrap_err().kind(), "PublishError");
+    assert_eq!(stage.response(&tick(TICK)).await.unwrap_err().kind(), "PublishError");
     stage.aws.with(|scenario| scenario.faults.clear());
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(told(&reply), ["op-1 published", "op-3 published"], "the claims were given back");
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&response), ["op-1 published", "op-3 published"], "the claims were given back");
     // SNS may have taken the first one all the same, so the second says that it is one.
     assert_eq!(stage.document()["stackSets"][0]["operations"][0]["attempt"], 2);
 }
@@ -832,11 +832,11 @@ async fn a_digest_holds_its_claims_until_it_is_out() {
     let stage = recorded(two_stack_sets().fault(slow), &[DIGEST]).await.lease(Duration::from_millis(300));
     let event = crate::support::event(&set("baseline").arn(), "op-1", "FAILED");
     let sweep = tick(TICK);
-    let (reply, event) = tokio::join!(stage.reply(&sweep), async {
+    let (response, event) = tokio::join!(stage.response(&sweep), async {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        stage.reply(&event).await
+        stage.response(&event).await
     });
-    assert_eq!(told(&reply.unwrap()).len(), 3);
+    assert_eq!(told(&response.unwrap()).len(), 3);
     // Without renewals its claim would have run out by then.
     assert_eq!(event.unwrap_err().kind(), "InProgressError");
     assert_eq!(stage.aws.published().len(), 1);
@@ -849,9 +849,9 @@ async fn an_operation_that_takes_long_leaves_time_to_the_next() {
         .operation(failed("quick", "2026-11-20T09:30:00Z"));
     let hang = Fault::on("ListStackSetOperationResults", FaultKind::Hang).with_param("OperationId", "slow");
     let stage = Stage::new(Scenario::new().stack_set(baseline).fault(hang)).await.time(Duration::from_secs(3));
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(told(&reply), ["quick published"]);
-    assert_eq!(reply["sweep"]["failures"][0]["operationId"], "slow");
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&response), ["quick published"]);
+    assert_eq!(response["sweep"]["failures"][0]["operationId"], "slow");
 }
 
 #[tokio::test]
@@ -867,20 +867,20 @@ async fn a_ledger_that_cannot_be_written_does_not_tell_the_look_back_at_every_ti
     };
     for mode in ["each", "digest"] {
         let stage = recorded(scenario(), &[("SWEEP_MODE", mode)]).await;
-        let reply = stage.reply(&tick(TICK)).await.unwrap();
-        let published: Vec<String> = told(&reply).into_iter().filter(|one| one.ends_with("published")).collect();
+        let response = stage.response(&tick(TICK)).await.unwrap();
+        let published: Vec<String> = told(&response).into_iter().filter(|one| one.ends_with("published")).collect();
         assert_eq!(published, ["recent published"], "{mode}");
-        let sweep = &reply["sweep"];
+        let sweep = &response["sweep"];
         assert!(sweep["unguarded"].as_str().unwrap().contains("AccessDeniedException: no"), "{mode}: {sweep}");
         assert!(sweep["withheld"].as_u64().unwrap() >= 1, "{mode}: {sweep}");
         for hour in 11..15 {
-            stage.reply(&tick(&format!("2026-11-20T{hour}:00:00Z"))).await.unwrap();
+            stage.response(&tick(&format!("2026-11-20T{hour}:00:00Z"))).await.unwrap();
         }
         assert_eq!(stage.aws.published().len(), 1, "{mode}");
         // Nothing is lost: once it can be written, what was kept back is told.
         stage.aws.with(|scenario| scenario.faults.clear());
-        let reply = stage.reply(&tick("2026-11-20T10:30:00Z")).await.unwrap();
-        assert!(told(&reply).contains(&"long-ago published".to_owned()), "{mode}: {reply}");
+        let response = stage.response(&tick("2026-11-20T10:30:00Z")).await.unwrap();
+        assert!(told(&response).contains(&"long-ago published".to_owned()), "{mode}: {response}");
     }
 }
 
@@ -896,14 +896,17 @@ async fn what_would_leave_the_look_back_is_told_by_a_ledger_in_trouble_too() {
             let stage = recorded(scenario().fault(down), &[("SWEEP_MODE", mode)]).await;
             // The look-back of the sweep at 13:00 begins at 13:00 of the day before.
             for (hour, expected) in [(11, vec![]), (12, vec!["op-1 published"]), (13, vec![])] {
-                let reply = stage.reply(&tick(&format!("2026-11-20T{hour}:00:00Z"))).await.unwrap();
-                assert_eq!(told(&reply), expected, "{action}, {mode}, {hour}: {reply}");
-                let sweep = &reply["sweep"];
+                let response = stage.response(&tick(&format!("2026-11-20T{hour}:00:00Z"))).await.unwrap();
+                assert_eq!(told(&response), expected, "{action}, {mode}, {hour}: {response}");
+                let sweep = &response["sweep"];
                 assert!(sweep["unguarded"].as_str().unwrap().contains("AccessDeniedException: no"), "{sweep}");
                 assert!(sweep["withheld"].as_u64().unwrap() >= 1, "{action}, {mode}, {hour}: {sweep}");
                 // Where no claim could be made, the message says so.
                 let unguarded = |done: &Value| done["unguarded"].is_string() == (action == "UpdateItem");
-                assert!(reply["operations"].as_array().unwrap().iter().all(unguarded), "{action}, {mode}: {reply}");
+                assert!(
+                    response["operations"].as_array().unwrap().iter().all(unguarded),
+                    "{action}, {mode}: {response}"
+                );
             }
             assert_eq!(stage.aws.published().len(), 1, "{action}, {mode}");
         }
@@ -921,22 +924,22 @@ async fn a_cron_schedule_with_a_ledger_in_trouble_tells_the_older_half_only() {
         let down = || Fault::error(action, 400, "AccessDeniedException", "no");
         let stage = recorded(scenario().fault(down()), &[cron]).await;
         for hour in [10, 11, 14, 21] {
-            let reply = stage.reply(&tick(&format!("2026-11-20T{hour}:00:00Z"))).await.unwrap();
-            assert!(told(&reply).is_empty(), "{action}: {reply}");
-            let sweep = &reply["sweep"];
+            let response = stage.response(&tick(&format!("2026-11-20T{hour}:00:00Z"))).await.unwrap();
+            assert!(told(&response).is_empty(), "{action}: {response}");
+            let sweep = &response["sweep"];
             assert!(sweep["unguarded"].as_str().unwrap().contains("AccessDeniedException"), "{action}");
             assert_eq!(sweep["withheld"], 2, "{action}: {sweep}");
         }
         // Once the ledger answers, what was kept back is told.
         stage.aws.with(|scenario| scenario.faults.clear());
-        let reply = stage.reply(&tick("2026-11-20T21:30:00Z")).await.unwrap();
-        assert_eq!(told(&reply), ["op-1 published", "stuck published"], "{action}");
+        let response = stage.response(&tick("2026-11-20T21:30:00Z")).await.unwrap();
+        assert_eq!(told(&response), ["op-1 published", "stuck published"], "{action}");
 
         // If it does not, half a day of the look-back is left.
         let stage = recorded(scenario().fault(down()), &[cron]).await;
-        let reply = stage.reply(&tick("2026-11-20T22:00:00Z")).await.unwrap();
-        assert_eq!(told(&reply), ["op-1 published", "stuck published"], "{action}: {reply}");
-        assert_eq!(reply["sweep"]["withheld"], 0, "{action}");
+        let response = stage.response(&tick("2026-11-20T22:00:00Z")).await.unwrap();
+        assert_eq!(told(&response), ["op-1 published", "stuck published"], "{action}: {response}");
+        assert_eq!(response["sweep"]["withheld"], 0, "{action}");
     }
 }
 
@@ -955,21 +958,21 @@ async fn a_digest_takes_no_more_than_it_can_record_and_the_next_one_takes_the_re
     };
     let settings = [DIGEST, ("SWEEP_CONCURRENCY", "1")];
     let stage = recorded(scenario(), &settings).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    let sweep = &reply["sweep"];
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    let sweep = &response["sweep"];
     assert_eq!((&sweep["due"], &sweep["published"], &sweep["left"]), (&json!(250), &json!(200), &json!(50)), "{sweep}");
     assert_eq!((&sweep["finished"], &sweep["stackSetsDone"]), (&json!(false), &json!(8)));
-    let mail = stage.published().body("email").unwrap();
-    assert!(mail.contains("INCOMPLETE: 8 of 10 stack sets are done; the next sweeps go on elsewhere."), "{mail}");
+    let email = stage.published().body("email").unwrap();
+    assert!(email.contains("INCOMPLETE: 8 of 10 stack sets are done; the next sweeps go on elsewhere."), "{email}");
     // What was left was not read, either.
     assert_eq!(stage.aws.requests_of("DescribeStackSetOperation").len(), 200);
-    let reply = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
-    let sweep = &reply["sweep"];
+    let response = stage.response(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+    let sweep = &response["sweep"];
     assert_eq!((&sweep["alreadyTold"], &sweep["published"], &sweep["left"]), (&json!(200), &json!(50), &json!(0)));
 
     // Without a ledger nobody would take the rest, so that it is counted at least.
     let stage = Stage::with(scenario(), &settings).await;
-    assert_eq!(stage.reply(&tick(TICK)).await.unwrap()["sweep"]["published"], 250);
+    assert_eq!(stage.response(&tick(TICK)).await.unwrap()["sweep"]["published"], 250);
 }
 
 /// A digest of 40 operations that ended then, claimed one by one, each claim taking 150 ms.
@@ -985,15 +988,15 @@ async fn claims_that_take_long_leave_a_digest_time_for_its_message() {
     let time = Duration::from_secs(6);
     let stage = slowly_claimed("2026-11-20T09:30:00Z", time).await;
     let started = std::time::Instant::now();
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
+    let response = stage.response(&tick(TICK)).await.unwrap();
     assert!(started.elapsed() < time, "{:?}", started.elapsed());
-    let count = |reply: &Value, word: &str| reply["sweep"][word].as_u64().unwrap();
-    let (first, left) = (count(&reply, "published"), count(&reply, "left"));
-    assert!(first > 0 && left > 0 && first + left == 40 && reply["sweep"]["unguarded"].is_null(), "{reply}");
+    let count = |response: &Value, word: &str| response["sweep"][word].as_u64().unwrap();
+    let (first, left) = (count(&response, "published"), count(&response, "left"));
+    assert!(first > 0 && left > 0 && first + left == 40 && response["sweep"]["unguarded"].is_null(), "{response}");
     // The next one takes them, and nothing twice.
     stage.aws.with(|scenario| scenario.faults.clear());
-    let reply = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
-    assert_eq!((count(&reply, "published"), count(&reply, "left")), (left, 0), "{reply}");
+    let response = stage.response(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+    assert_eq!((count(&response, "published"), count(&response, "left")), (left, 0), "{response}");
     assert_eq!(stage.aws.published().len(), 2);
 }
 
@@ -1001,11 +1004,14 @@ async fn claims_that_take_long_leave_a_digest_time_for_its_message() {
 #[tokio::test]
 async fn what_cannot_wait_for_its_claim_is_told_without_one() {
     let stage = slowly_claimed("2026-11-19T10:30:00Z", Duration::from_secs(6)).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!((&reply["sweep"]["published"], stage.aws.published().len()), (&json!(40), 1), "{reply}");
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!((&response["sweep"]["published"], stage.aws.published().len()), (&json!(40), 1), "{response}");
     assert!(
-        reply["sweep"]["unguarded"].as_str().unwrap().contains("could not claim all operations of the digest in time"),
-        "{reply}"
+        response["sweep"]["unguarded"]
+            .as_str()
+            .unwrap()
+            .contains("could not claim all operations of the digest in time"),
+        "{response}"
     );
 }
 
@@ -1018,12 +1024,12 @@ async fn one_claim_that_fails_does_not_leave_the_rest_of_a_digest_unrecorded() {
     let throttled = Fault::on("UpdateItem", FaultKind::Throttling).times(3);
     let settings = [DIGEST, ("SWEEP_CONCURRENCY", "1")];
     let stage = recorded(Scenario::new().stack_set(baseline).fault(throttled), &settings).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert_eq!(told(&reply), ["op-1 published", "op-2 published"]);
-    for done in reply["operations"].as_array().unwrap() {
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert_eq!(told(&response), ["op-1 published", "op-2 published"]);
+    for done in response["operations"].as_array().unwrap() {
         assert!(done["unguarded"].as_str().unwrap().contains("could not claim "), "{done}");
     }
-    let next = stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap();
+    let next = stage.response(&tick("2026-11-20T11:00:00Z")).await.unwrap();
     assert_eq!((told(&next), &next["sweep"]["alreadyTold"]), (vec![], &json!(2)));
     assert_eq!(stage.aws.published().len(), 1);
 }
@@ -1043,9 +1049,9 @@ async fn a_slow_publish_does_not_leave_a_digest_unrecorded() {
         scenario = scenario.fault(hang(id));
     }
     let stage = recorded(scenario, &[DIGEST]).await.time(Duration::from_secs(8));
-    let reply = stage.reply(&tick("2026-11-20T12:00:00Z")).await.unwrap();
-    assert_eq!(told(&reply), ["good-1 published", "good-2 published"]);
-    for done in reply["operations"].as_array().unwrap() {
+    let response = stage.response(&tick("2026-11-20T12:00:00Z")).await.unwrap();
+    assert_eq!(told(&response), ["good-1 published", "good-2 published"]);
+    for done in response["operations"].as_array().unwrap() {
         assert!(done["unguarded"].is_null(), "{done}");
     }
     let statuses = stage.aws.with(|scenario| -> Vec<Value> {
@@ -1064,14 +1070,14 @@ async fn what_has_just_ended_is_left_to_its_event_for_five_minutes() {
         )
     };
     let stage = recorded(just(Scenario::new()), &[]).await;
-    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["before published"]);
-    assert_eq!(told(&stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap()), ["just published"]);
+    assert_eq!(told(&stage.response(&tick(TICK)).await.unwrap()), ["before published"]);
+    assert_eq!(told(&stage.response(&tick("2026-11-20T11:00:00Z")).await.unwrap()), ["just published"]);
     // The next sweep finds it even when it cannot ask the ledger.
     let down = Fault::error("BatchGetItem", 400, "AccessDeniedException", "no");
     let stage = recorded(just(Scenario::new().fault(down)), &[]).await;
-    assert_eq!(told(&stage.reply(&tick(TICK)).await.unwrap()), ["before published"]);
-    assert_eq!(told(&stage.reply(&tick("2026-11-20T11:00:00Z")).await.unwrap()), ["just published"]);
-    assert!(told(&stage.reply(&tick("2026-11-20T12:00:00Z")).await.unwrap()).is_empty());
+    assert_eq!(told(&stage.response(&tick(TICK)).await.unwrap()), ["before published"]);
+    assert_eq!(told(&stage.response(&tick("2026-11-20T11:00:00Z")).await.unwrap()), ["just published"]);
+    assert!(told(&stage.response(&tick("2026-11-20T12:00:00Z")).await.unwrap()).is_empty());
 }
 
 #[tokio::test]
@@ -1091,8 +1097,8 @@ async fn no_operation_of_a_stack_set_starves_behind_those_that_hang() {
     let stage = recorded(scenario, &[]).await.time(Duration::from_secs(2));
     let mut sweeps = 0;
     while stage.aws.published().is_empty() {
-        let reply = stage.reply(&tick(&format!("2026-11-20T{:02}:00:00Z", 10 + sweeps))).await;
-        assert!(reply.is_ok());
+        let response = stage.response(&tick(&format!("2026-11-20T{:02}:00:00Z", 10 + sweeps))).await;
+        assert!(response.is_ok());
         sweeps += 1;
         assert!(sweeps <= 6, "it starves");
     }
@@ -1106,9 +1112,9 @@ async fn records_that_dynamodb_never_gets_to_are_asked_for_a_few_times_only() {
     }
     let scenario = Scenario::new().stack_set(baseline).fault(Fault::on("BatchGetItem", FaultKind::Unprocessed));
     let stage = recorded(scenario, &[]).await;
-    let reply = stage.reply(&tick(TICK)).await.unwrap();
-    assert!(reply["sweep"]["unguarded"].as_str().unwrap().contains("the time ran out"), "{reply}");
-    assert_eq!(told(&reply), ["op-1 published", "op-2 published"]);
+    let response = stage.response(&tick(TICK)).await.unwrap();
+    assert!(response["sweep"]["unguarded"].as_str().unwrap().contains("the time ran out"), "{response}");
+    assert_eq!(told(&response), ["op-1 published", "op-2 published"]);
     // 50, 100, 200, 400, 800 ms, then a second each.
     assert!(stage.aws.requests_of("BatchGetItem").len() <= 9, "{}", stage.aws.requests_of("BatchGetItem").len());
 }
@@ -1126,6 +1132,6 @@ async fn many_failures_do_not_hide_that_nothing_could_be_published() {
         .fault(Fault::error("Publish", 403, "AuthorizationError", "not yours"));
     for time in [TICK, "2026-11-20T11:00:00Z", "2026-11-20T12:00:00Z"] {
         let stage = recorded(scenario.clone(), &[("SWEEP_CONCURRENCY", "1")]).await;
-        assert_eq!(stage.reply(&tick(time)).await.unwrap_err().kind(), "PublishError", "{time}");
+        assert_eq!(stage.response(&tick(time)).await.unwrap_err().kind(), "PublishError", "{time}");
     }
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use sandbox::{Aws, Row, Scenario, TlsFront};
 use stackset_notifier::aws;
-use stackset_notifier::config::Surroundings;
+use stackset_notifier::config::SdkSettings;
 
-use crate::support::{Stage, TOPIC, account, operation, stack_set, surroundings};
+use crate::support::{Stage, TOPIC, account, operation, sdk_settings, stack_set};
 
 async fn fronted() -> (Aws, TlsFront) {
     let rows = vec![Row::failed(&account(1), "eu-west-1", "Internal Failure")];
@@ -27,7 +27,7 @@ fn file(name: &str, text: &str) -> PathBuf {
 async fn a_named_authority_is_trusted_and_one_connection_serves_all_calls() {
     let (aws, front) = fronted().await;
     let bundle = file("authority.pem", &format!("One of ours\n{}", front.authority()));
-    let stage = Stage::within(aws, Surroundings { ca_bundle: Some(bundle), ..surroundings(&front.url()) });
+    let stage = Stage::within(aws, SdkSettings { ca_bundle: Some(bundle), ..sdk_settings(&front.url()) });
     let document = stage.report("FAILED").await;
     assert_eq!(document["counts"]["failed"], 1);
     assert_eq!(stage.actions(), ["DescribeStackSetOperation", "ListStackSetOperationResults", "Publish"]);
@@ -39,7 +39,7 @@ async fn a_named_authority_is_trusted_and_one_connection_serves_all_calls() {
 #[tokio::test]
 async fn an_unknown_authority_is_refused_at_once() {
     let (aws, front) = fronted().await;
-    let stage = Stage::within(aws, surroundings(&front.url()));
+    let stage = Stage::within(aws, sdk_settings(&front.url()));
     let error = stage.ended("FAILED").await.unwrap_err();
     assert_eq!(error.kind(), "ReadError");
     assert!(error.to_string().ends_with("invalid peer certificate: UnknownIssuer"), "{error}");
@@ -53,7 +53,7 @@ async fn a_certificate_for_another_name_is_refused_at_once() {
     let (aws, _) = fronted().await;
     let front = TlsFront::named(&aws.url(), "elsewhere.test").await;
     let bundle = file("authority-of-another.pem", front.authority());
-    let stage = Stage::within(aws, Surroundings { ca_bundle: Some(bundle), ..surroundings(&front.url()) });
+    let stage = Stage::within(aws, SdkSettings { ca_bundle: Some(bundle), ..sdk_settings(&front.url()) });
     let error = stage.ended("FAILED").await.unwrap_err().to_string();
     assert!(error.contains("invalid peer certificate: certificate not valid for name"), "{error}");
     assert_eq!((front.connections(), stage.actions().len()), (1, 0));
@@ -62,7 +62,7 @@ async fn a_certificate_for_another_name_is_refused_at_once() {
 #[test]
 fn certificates_that_cannot_be_read_are_named() {
     let read = |bundle: PathBuf| {
-        aws::shared(&Surroundings { ca_bundle: Some(bundle), ..surroundings("https://127.0.0.1:1") })
+        aws::shared(&SdkSettings { ca_bundle: Some(bundle), ..sdk_settings("https://127.0.0.1:1") })
             .unwrap_err()
             .to_string()
     };

@@ -19,7 +19,7 @@ fn sweep(finished: bool) -> SweepSummary {
 fn of(name: &str, id: &str, rows: &[TargetResult], described: &Operation) -> Report {
     let arn = format!("arn:aws:cloudformation:eu-central-1:111111111111:stackset/{name}:1b2c3d4e");
     let named = OperationRef { stack_set: StackSetRef::from_arn(&arn).unwrap(), operation_id: id.to_owned() };
-    render::digest::brief(&report_as(CallAs::Myself, rows, &named, described, ExpectGate::Auto))
+    render::digest::brief(&report_as(CallAs::SelfAccount, rows, &named, described, ExpectGate::Auto))
 }
 
 fn some_reports() -> Vec<Report> {
@@ -94,7 +94,7 @@ fn shown(message: &Message) -> String {
     let steps: Vec<&str> =
         chat["content"]["nextSteps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
     format!(
-        "Subject: {}\nSMS: {}\nAttributes: {}\n\n=== mail\n{}\n=== chat: {}\n{}\n\n- {}\n[{}]\n\n=== document\n{:#}\n",
+        "Subject: {}\nSMS: {}\nAttributes: {}\n\n=== email\n{}\n=== chat: {}\n{}\n\n- {}\n[{}]\n\n=== document\n{:#}\n",
         message.subject,
         bodies["sms"].as_str().unwrap(),
         attributes.join(" "),
@@ -122,8 +122,8 @@ fn a_sweep_with_problems() {
 #[test]
 fn chat_has_one_paragraph_for_each_stack_set() {
     let text = in_chat(&checked(&Digest::new(sweep(true), some_reports())));
-    let about = |name: &str| text.split("\n\n").filter(|block| block.contains(&format!("*{name}*"))).count();
-    assert_eq!(["baseline", "network", "dns"].map(about), [1, 1, 1], "{text}");
+    let context = |name: &str| text.split("\n\n").filter(|block| block.contains(&format!("*{name}*"))).count();
+    assert_eq!(["baseline", "network", "dns"].map(context), [1, 1, 1], "{text}");
 }
 
 /// One stack set with so many failed operations, each with a long text.
@@ -173,8 +173,8 @@ fn the_order_of_reports_changes_no_byte() {
 fn a_sweep_that_did_not_get_around_says_so() {
     let message = checked(&Digest::new(sweep(false), some_reports()));
     assert!(message.subject.ends_with(" (incomplete)"), "{}", message.subject);
-    let mail = bodies(&message)["email"].as_str().unwrap().to_owned();
-    assert!(mail.contains("INCOMPLETE: 17 of 41 stack sets are done; the next sweeps go on elsewhere."), "{mail}");
+    let email = bodies(&message)["email"].as_str().unwrap().to_owned();
+    assert!(email.contains("INCOMPLETE: 17 of 41 stack sets are done; the next sweeps go on elsewhere."), "{email}");
     assert_eq!(document(&message)["sweep"]["finished"], false);
 }
 
@@ -212,12 +212,12 @@ fn the_largest_digest_fits_and_counts_what_it_leaves_out() {
     let chat = in_chat(&message);
     assert!(chat.contains("\n\n*set-0000*: 4 operations, 16 targets failed\n"), "{chat}");
     assert!(chat.ends_with(" paragraphs are left out for size"), "{chat}");
-    let mail = bodies(&message)["email"].as_str().unwrap().to_owned();
-    let told = mail.matches("Operation: op-").count();
+    let email = bodies(&message)["email"].as_str().unwrap().to_owned();
+    let told = email.matches("Operation: op-").count();
     assert!(
         told > 20
-            && mail.contains(&format!("and {} more operations", crate::properties::thousands(1_200 - told as u64))),
-        "{mail}"
+            && email.contains(&format!("and {} more operations", crate::properties::thousands(1_200 - told as u64))),
+        "{email}"
     );
 }
 
@@ -232,7 +232,7 @@ proptest! {
         let reports: Vec<Report> = all
             .iter()
             .map(|(rows, named, described)| {
-                render::digest::brief(&report_as(CallAs::Myself, rows, named, described, ExpectGate::Auto))
+                render::digest::brief(&report_as(CallAs::SelfAccount, rows, named, described, ExpectGate::Auto))
             })
             .collect();
         checked(&Digest::new(sweep(finished), reports));

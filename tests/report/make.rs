@@ -4,7 +4,7 @@ use serde_json::Value;
 use stackset_notifier::operation::{
     CallAs, Gate, Operation, OperationRef, OperationStatus, Preferences, ResultStatus, StackSetRef, TargetResult,
 };
-use stackset_notifier::report::{About, ExpectGate, Fold, Report};
+use stackset_notifier::report::{ExpectGate, Report, ReportBuilder, ReportContext};
 
 pub(crate) fn named() -> OperationRef {
     let arn = "arn:aws:cloudformation:eu-central-1:111111111111:stackset/baseline:1b2c3d4e";
@@ -59,7 +59,7 @@ pub(crate) fn report(
     described: &Operation,
     expect_gate: ExpectGate,
 ) -> Report {
-    report_as(CallAs::Myself, rows, named, described, expect_gate)
+    report_as(CallAs::SelfAccount, rows, named, described, expect_gate)
 }
 
 pub(crate) fn report_as(
@@ -69,9 +69,9 @@ pub(crate) fn report_as(
     described: &Operation,
     expect_gate: ExpectGate,
 ) -> Report {
-    let mut fold = Fold::new();
+    let mut fold = ReportBuilder::new();
     rows.iter().cloned().for_each(|row| fold.add(row));
-    fold.finish(&About {
+    fold.build(&ReportContext {
         operation: named,
         call_as,
         described,

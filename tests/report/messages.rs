@@ -18,8 +18,8 @@ fn bodies(report: &Report) -> (String, Value) {
 fn a_failed_operation_without_targets_says_what_cloudformation_says() {
     let told =
         Operation { status_reason: Some("No accounts in the OU".to_owned()), ..described("CREATE", "FAILED", None) };
-    let (mail, chat) = bodies(&report(&[], &named(), &told, ExpectGate::Auto));
-    assert!(mail.contains("CloudFormation says: No accounts in the OU"), "{mail}");
+    let (email, chat) = bodies(&report(&[], &named(), &told, ExpectGate::Auto));
+    assert!(email.contains("CloudFormation says: No accounts in the OU"), "{email}");
     let description = chat["content"]["description"].as_str().unwrap();
     assert!(description.contains("No accounts in the OU") && !description.contains("Nothing to do"), "{description}");
     let (_, chat) = bodies(&report(
@@ -46,7 +46,7 @@ fn chat_shows_all_commands_or_says_where_they_are() {
     assert_eq!(steps(3).iter().filter(|step| step.starts_with("Now: aws ")).count(), 3);
     let many = steps(20);
     assert!(many.iter().all(|step| !step.contains("update-stack-instances")), "{many:?}");
-    assert!(many.iter().any(|step| step.starts_with("20 retry commands are in the mail")), "{many:?}");
+    assert!(many.iter().any(|step| step.starts_with("20 retry commands are in the email")), "{many:?}");
 }
 
 #[test]
@@ -60,8 +60,8 @@ fn units_that_do_not_fit_are_counted_in_the_mail() {
         })
         .collect();
     let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
-    let (mail, _) = bodies(&report);
-    assert!(mail.contains("\nand 885 more\n"), "{mail}");
+    let (email, _) = bodies(&report);
+    assert!(email.contains("\nand 885 more\n"), "{email}");
 }
 
 #[test]
@@ -90,8 +90,8 @@ fn an_account_whose_regions_were_cut_is_not_shown_with_some_of_them() {
     let regions = ["ap-south-1", "eu-west-1", "us-east-1"];
     let rows: Vec<TargetResult> =
         (0..30_000).map(|i| failed(i / 3, regions[(i % 3) as usize], "nobody knows this")).collect();
-    let (mail, _) = bodies(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
-    for line in mail.lines().filter(|line| line.starts_with("     ") && line.contains(": 0000")) {
+    let (email, _) = bodies(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
+    for line in email.lines().filter(|line| line.starts_with("     ") && line.contains(": 0000")) {
         assert!(line.trim_start().starts_with("ap-south-1, eu-west-1, us-east-1: "), "{line}");
     }
 }
@@ -144,7 +144,7 @@ fn chat_shows_the_ready_commands_when_it_cannot_show_all() {
         chat["content"]["nextSteps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
     assert!(steps.contains(&format!("Now: {}", whole.retry.commands[0]).as_str()), "{steps:?}");
     assert!(
-        steps.contains(&"4 other retry commands are in the mail and in the JSON report, as far as there is room"),
+        steps.contains(&"4 other retry commands are in the email and in the JSON report, as far as there is room"),
         "{steps:?}"
     );
     assert!(!chat.to_string().contains("Once the causes"), "{chat}");
@@ -153,7 +153,7 @@ fn chat_shows_the_ready_commands_when_it_cannot_show_all() {
     rows.extend((1_000..1_300).map(|i| failed(i, "eu-west-1", "Rate exceeded")));
     let long = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
     let chat = bodies(&long).1.to_string();
-    assert!(chat.contains("6 retry commands are in the mail") && !chat.contains("update-stack-instances"), "{chat}");
+    assert!(chat.contains("6 retry commands are in the email") && !chat.contains("update-stack-instances"), "{chat}");
 }
 
 #[test]
@@ -164,8 +164,8 @@ fn start_and_duration_add_up_to_the_end() {
         ..described("UPDATE", "FAILED", None)
     };
     let report = report(&[failed(1, "eu-west-1", "x")], &named(), &told, ExpectGate::Auto);
-    let (mail, _) = bodies(&report);
-    assert!(mail.contains("Ended: 2026-03-20 09:47:40 UTC, took 1 min (started 2026-03-20 09:46:40"), "{mail}");
+    let (email, _) = bodies(&report);
+    assert!(email.contains("Ended: 2026-03-20 09:47:40 UTC, took 1 min (started 2026-03-20 09:46:40"), "{email}");
 }
 
 #[test]
@@ -179,13 +179,16 @@ fn the_account_gates_numbers_add_up() {
     for (expected, line) in
         [(ExpectGate::Auto, "3 passed, 2 went on without a gate's consent, 5 never asked."), (ExpectGate::Never, "")]
     {
-        let mail = bodies(&report(&rows, &named(), &told, expected)).0.replace('\n', " ");
-        assert_eq!(mail.contains("Account gate"), !line.is_empty(), "{mail}");
-        assert!(mail.contains(line), "{mail}");
+        let email = bodies(&report(&rows, &named(), &told, expected)).0.replace('\n', " ");
+        assert_eq!(email.contains("Account gate"), !line.is_empty(), "{email}");
+        assert!(email.contains(line), "{email}");
     }
     rows.push(with_gate(failed(30, "eu-west-1", "AccountGate check failed"), "FAILED", "no"));
-    let mail = bodies(&report(&rows, &named(), &told, ExpectGate::Never)).0.replace('\n', " ");
-    assert!(mail.contains("Account gate, in targets: 3 passed, 1 refused, 2 without a gate, 5 never asked."), "{mail}");
+    let email = bodies(&report(&rows, &named(), &told, ExpectGate::Never)).0.replace('\n', " ");
+    assert!(
+        email.contains("Account gate, in targets: 3 passed, 1 refused, 2 without a gate, 5 never asked."),
+        "{email}"
+    );
 }
 
 #[test]
@@ -199,7 +202,7 @@ fn chat_counts_what_it_leaves_out() {
     let causes = report.causes.len();
     let (_, chat) = bodies(&report);
     let description = chat["content"]["description"].as_str().unwrap();
-    assert!(description.contains(&format!("\n\nand {} more causes, see the mail", causes - 8)), "{description}");
+    assert!(description.contains(&format!("\n\nand {} more causes, see the email", causes - 8)), "{description}");
     assert!(
         description.contains(
             "10 targets with a status that is not known: 1 without a status, 1 ODD_0, 1 ODD_1, 1 ODD_2, 1 ODD_3 and 5 more \
@@ -210,7 +213,9 @@ fn chat_counts_what_it_leaves_out() {
     assert!(description.ends_with(report.operation.console_url.as_deref().unwrap()), "{description}");
     let steps: Vec<&str> =
         chat["content"]["nextSteps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
-    assert!(steps.contains(&format!("{} more next steps are in the mail and in the JSON report", causes - 8).as_str()));
+    assert!(
+        steps.contains(&format!("{} more next steps are in the email and in the JSON report", causes - 8).as_str())
+    );
     for listed in &report.operation.results_commands {
         assert!(steps.contains(&listed.command.as_str()), "{steps:?}");
     }
@@ -255,8 +260,8 @@ fn large_groups_share_the_room_and_small_ones_keep_all() {
 #[test]
 fn people_are_told_only_what_happened() {
     let heading = |rows: &[TargetResult]| {
-        let (mail, _) = bodies(&report(rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
-        mail.lines().find(|line| line.starts_with("To retry")).unwrap().split(',').next().unwrap().to_owned()
+        let (email, _) = bodies(&report(rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
+        email.lines().find(|line| line.starts_with("To retry")).unwrap().split(',').next().unwrap().to_owned()
     };
     let (one, other) = (failed(1, "eu-west-1", "Rate exceeded"), cancelled(2, "eu-west-1"));
     assert_eq!(heading(std::slice::from_ref(&one)), "To retry what failed");
@@ -267,8 +272,8 @@ fn people_are_told_only_what_happened() {
 #[test]
 fn every_cause_says_who_can_fix_it_or_that_it_is_not_known() {
     let rows = [failed(1, "eu-west-1", "nobody knows this")];
-    let (mail, chat) = bodies(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
-    assert!(mail.contains("\n   Who can fix it: not known\n"), "{mail}");
+    let (email, chat) = bodies(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
+    assert!(email.contains("\n   Who can fix it: not known\n"), "{email}");
     let chat = chat["content"]["description"].as_str().unwrap();
     assert!(chat.contains("\nWho can fix it: not known\n"), "{chat}");
 }
@@ -282,8 +287,8 @@ fn tables_hold_long_names() {
         in_unit(row(3, "eu-west-1", "SUCCEEDED"), &unit(2)),
         in_unit(row(4, "eu-west-1", "PENDING"), &unit(2)),
     ];
-    let (mail, _) = bodies(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
-    let table: Vec<&str> = mail.lines().skip_while(|line| !line.starts_with("By organizational")).take(3).collect();
+    let (email, _) = bodies(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
+    let table: Vec<&str> = email.lines().skip_while(|line| !line.starts_with("By organizational")).take(3).collect();
     assert_eq!(table.iter().map(|line| line.chars().count()).collect::<Vec<_>>(), [78; 3], "{table:#?}");
 }
 
@@ -292,12 +297,15 @@ fn the_mail_shows_the_first_commands_and_counts_the_rest() {
     let mut rows: Vec<TargetResult> = (0..2_000).map(|i| failed(i, "eu-west-1", "Rate exceeded")).collect();
     rows.extend((5_000..5_900).map(|i| failed(i, "eu-west-1", "Access Denied")));
     let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
-    let (mail, _) = bodies(&report);
-    let shown: Vec<&str> = mail.lines().filter(|line| line.contains(" update-stack-instances ")).collect();
+    let (email, _) = bodies(&report);
+    let shown: Vec<&str> = email.lines().filter(|line| line.contains(" update-stack-instances ")).collect();
     assert!(shown.len() > 2 && shown.len() < report.retry.commands.len());
     assert!(report.retry.commands.iter().zip(&shown).all(|(made, shown)| made == shown), "the first, without a gap");
     let left_out = report.retry.commands.len() - shown.len();
-    assert!(mail.contains(&format!("\n{left_out} of 15 commands are not in this mail, for want of room; ")), "{mail}");
+    assert!(
+        email.contains(&format!("\n{left_out} of 15 commands are not in this email, for want of room; ")),
+        "{email}"
+    );
 }
 
 #[test]
@@ -305,11 +313,11 @@ fn failures_that_are_counted_but_not_listed_are_told_by_every_headline() {
     let told = |rows: &[TargetResult], status: &str, expected: u64| {
         let report = report(rows, &named(), &described("UPDATE", status, Some(expected)), ExpectGate::Auto);
         let subject = render::message(&report).unwrap().subject;
-        let (mail, chat) = bodies(&report);
+        let (email, chat) = bodies(&report);
         let title = chat["content"]["title"].as_str().unwrap().to_owned();
         let steps = chat["content"]["nextSteps"].as_array().unwrap().len();
         assert!(steps > 0, "what lists the targets is a next step");
-        (subject, mail.lines().nth(1).unwrap().to_owned(), title)
+        (subject, email.lines().nth(1).unwrap().to_owned(), title)
     };
     let rows: Vec<TargetResult> = (0..37).map(|i| row(i, "eu-west-1", "SUCCEEDED")).collect();
     let headline = "SUCCEEDED_WITH_FAILURES: UPDATE of baseline, 3 targets failed, 0 listed (incomplete)";

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use stackset_notifier::operation::{CallAs, TargetResult};
 use stackset_notifier::render::{self, MESSAGE_LIMIT, Message};
-use stackset_notifier::report::{About, ExpectGate, Fold, Report};
+use stackset_notifier::report::{ExpectGate, Report, ReportBuilder, ReportContext};
 
 use crate::make::{described, named, report};
 use crate::rows::{names, operation, rows};
@@ -88,8 +88,8 @@ fn check_message(report: &Report) -> Message {
     assert!(!has_account_id(&message.subject), "{}", message.subject);
     check_numbers(report, &message.subject);
     let bodies: Value = serde_json::from_str(&message.body).unwrap();
-    let mail = bodies["default"].as_str().unwrap();
-    let paragraphs: Vec<&str> = mail.split("\n\n").collect();
+    let email = bodies["default"].as_str().unwrap();
+    let paragraphs: Vec<&str> = email.split("\n\n").collect();
     check_numbers(report, &paragraphs.join(", ").replace(".\n", ", ").replace('\n', " ").replace(".,", ","));
     let told: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
     schema::check(&told);
@@ -157,21 +157,21 @@ proptest! {
     ) {
         let (head, tail) = rows.split_at(cut.min(rows.len()));
         let fold = |rows: &[TargetResult]| {
-            let mut fold = Fold::new();
+            let mut fold = ReportBuilder::new();
             rows.iter().cloned().for_each(|row| fold.add(row));
             fold
         };
         let mut merged = fold(head);
         merged.merge(fold(tail));
-        let about = About {
+        let context = ReportContext {
             operation: &named,
-            call_as: CallAs::Myself,
+            call_as: CallAs::SelfAccount,
             described: &described,
             expect_gate: ExpectGate::Always,
             unread: None,
             now: None,
         };
-        prop_assert_eq!(json(&merged.finish(&about)), json(&fold(&rows).finish(&about)));
+        prop_assert_eq!(json(&merged.build(&context)), json(&fold(&rows).build(&context)));
     }
 
     #[test]
@@ -221,8 +221,8 @@ fn a_hundred_thousand_failures_fill_the_message() {
     let groups = document["causes"].as_array().unwrap().iter().flat_map(|cause| cause["groups"].as_array().unwrap());
     let listed: usize = groups.map(|group| bytes(&group["targets"])).sum();
     let commands = document["retry"]["commands"].as_array().unwrap();
-    let mail = bodies["email"].as_str().unwrap();
-    let mailed: usize = mail.lines().filter(|line| line.contains("update-stack-instances")).map(str::len).sum();
+    let email = bodies["email"].as_str().unwrap();
+    let mailed: usize = email.lines().filter(|line| line.contains("update-stack-instances")).map(str::len).sum();
     let named = 3 * (listed + commands.iter().map(bytes).sum::<usize>()) + 2 * mailed;
     assert!(listed > commands.iter().map(bytes).sum::<usize>());
     assert!(named > MESSAGE_LIMIT * 9 / 10, "{named} bytes name targets");

@@ -177,8 +177,8 @@ fn what_somebody_stopped_is_not_for_now() {
         );
         let message = stackset_notifier::render::message(&report).unwrap();
         let bodies: Value = serde_json::from_str(&message.body).unwrap();
-        let (mail, chat) = (bodies["email"].as_str().unwrap(), bodies["https"].as_str().unwrap());
-        assert!(mail.contains(", once it is known why it was stopped:\n") && !mail.contains("now:"), "{mail}");
+        let (email, chat) = (bodies["email"].as_str().unwrap(), bodies["https"].as_str().unwrap());
+        assert!(email.contains(", once it is known why it was stopped:\n") && !email.contains("now:"), "{email}");
         assert!(chat.contains("Once it is known why it was stopped: aws ") && !chat.contains("Now:"), "{chat}");
     }
 }
@@ -345,7 +345,7 @@ fn commands_for_the_aws_cli() {
             deleted(false),
             described("DETECT_DRIFT", "FAILED", None),
         ] {
-            for call_as in [CallAs::Myself, CallAs::DelegatedAdmin] {
+            for call_as in [CallAs::SelfAccount, CallAs::DelegatedAdmin] {
                 let report = report_as(call_as, &rows, &named(), &described, ExpectGate::Auto);
                 let running = Operation { status: "RUNNING".into(), ..described.clone() };
                 let going_on = report_as(call_as, &rows, &named(), &running, ExpectGate::Auto);

@@ -13,7 +13,7 @@ const ROLE: &str = "Account 000000000001 should have 'Exec' role with trust rela
 const NO_FUNCTION: &str =
     "Function not found: arn:aws:lambda:eu-west-1:000000000003:function:AWSCloudFormationStackSetAccountGate";
 
-/// Subject, short message, attributes, mail and chat; the document is checked against its schema
+/// Subject, short message, attributes, email and chat; the document is checked against its schema
 /// and its sums.
 fn message(report: &Report) -> String {
     let message = render::message(report).unwrap();
@@ -35,7 +35,7 @@ fn message(report: &Report) -> String {
         assert!(textwrap::core::display_width(line) <= 78 || unbreakable, "{line}");
     }
     format!(
-        "Subject: {}\nSMS: {}\nAttributes: {}\n\n=== mail\n{}\n=== chat: {}\n{}\n\n- {}\n[{}]\n",
+        "Subject: {}\nSMS: {}\nAttributes: {}\n\n=== email\n{}\n=== chat: {}\n{}\n\n- {}\n[{}]\n",
         message.subject,
         text("sms"),
         attributes.join(" "),

@@ -11,9 +11,9 @@ use super::place::{Place, Places};
 use crate::classify::{self, Code, GateMeaning};
 use crate::operation::{GateStatus, ResultStatus, TargetResult};
 
-/// Ungated targets that are kept by name; more are only counted. No message can list more, and an
+/// SkippedGates targets that are kept by name; more are only counted. No message can list more, and an
 /// organization without gates would otherwise make memory grow with every success.
-const UNGATED_KEPT: usize = 1_500;
+const SKIPPED_KEPT: usize = 1_500;
 
 /// The text of the first target in order, so that the order of arrival does not matter.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +36,7 @@ impl Sample {
 
 /// Rows with one cause and one masked text.
 #[derive(Debug, Default)]
-pub(super) struct GroupFold {
+pub(super) struct GroupBuilder {
     pub(super) sample: Option<Sample>,
     pub(super) targets: Vec<Target>,
 }
@@ -93,7 +93,7 @@ pub(super) type GroupKey = (Code, Option<Arc<str>>, Option<Arc<str>>);
 
 /// Rows folded so far.
 #[derive(Debug, Default)]
-pub struct Fold {
+pub struct ReportBuilder {
     places: Places,
     sayings: Sayings,
     pub(super) counts: Counts,
@@ -103,7 +103,7 @@ pub struct Fold {
     pub(super) in_progress: BTreeMap<Option<Arc<str>>, (u64, u64)>,
     pub(super) gates: AccountGate,
     pub(super) ungated: BTreeSet<Target>,
-    pub(super) groups: HashMap<GroupKey, GroupFold, RandomState>,
+    pub(super) groups: HashMap<GroupKey, GroupBuilder, RandomState>,
     /// Accounts that some row shows to be suspended.
     pub(super) suspended: HashSet<SmolStr>,
     /// Texts of gate answers that are not known, by their status and masked form.
@@ -132,7 +132,7 @@ fn unit_of(row: &TargetResult) -> Option<&str> {
     row.organizational_unit_id.as_deref().filter(|unit| !unit.is_empty())
 }
 
-impl Fold {
+impl ReportBuilder {
     /// An empty fold.
     pub fn new() -> Self {
         Self::default()
@@ -151,16 +151,16 @@ impl Fold {
         }
         let gate = classify::gate_meaning_by(&row, |text| self.sayings.of(text).1);
         self.count_gate(gate);
-        let is_ungated = gate.is_ungated() && self.keeps_ungated(&row);
-        if !is_ungated && gate != GateMeaning::Unrecognized && row.status == Some(ResultStatus::Succeeded) {
+        let is_skipped = gate.is_ungated() && self.keeps_ungated(&row);
+        if !is_skipped && gate != GateMeaning::Unrecognized && row.status == Some(ResultStatus::Succeeded) {
             // Nobody will ask which one it was, so its account need not be remembered.
             return;
         }
         let place = self.places.place(Place { region, organizational_unit_id: unit });
         let target = Target { account: row.account.as_deref().map(SmolStr::new), place };
-        if is_ungated {
+        if is_skipped {
             self.ungated.insert(target.clone());
-            if self.ungated.len() > UNGATED_KEPT {
+            if self.ungated.len() > SKIPPED_KEPT {
                 self.ungated.pop_last();
             }
         }
@@ -212,7 +212,7 @@ impl Fold {
         }
         self.gates.merge(&other.gates);
         self.ungated.extend(other.ungated);
-        while self.ungated.len() > UNGATED_KEPT {
+        while self.ungated.len() > SKIPPED_KEPT {
             self.ungated.pop_last();
         }
         for (key, theirs) in other.groups {
@@ -243,7 +243,7 @@ impl Fold {
 
     /// Whether the row is one of the ungated targets that are kept.
     fn keeps_ungated(&self, row: &TargetResult) -> bool {
-        let Some(last) = self.ungated.last().filter(|_| self.ungated.len() >= UNGATED_KEPT) else {
+        let Some(last) = self.ungated.last().filter(|_| self.ungated.len() >= SKIPPED_KEPT) else {
             return true;
         };
         let row = (row.account.as_deref(), row.region.as_deref(), unit_of(row));

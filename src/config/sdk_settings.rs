@@ -16,7 +16,7 @@ const ENDPOINTS: [(&str, &str); 3] = [
 /// What the variables say that all AWS SDKs know
 /// ([settings reference](https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html)).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct SdkSettings {
     /// The function's own Region (`AWS_REGION`), which Lambda sets.
     pub region: String,
     /// Endpoint of all services (`AWS_ENDPOINT_URL`).
@@ -31,7 +31,7 @@ pub struct Surroundings {
     pub ca_bundle: Option<PathBuf>,
 }
 
-impl Surroundings {
+impl SdkSettings {
     /// Reads the process environment.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Surroundings {
     /// Reads the variables through `lookup`, which gives a variable's value by its name.
     ///
     /// # Errors
-    /// Those of `lookup`, and [`Error::Config`] as for [`Surroundings::from_env`].
+    /// Those of `lookup`, and [`Error::Config`] as for [`SdkSettings::from_env`].
     pub fn from_lookup(lookup: impl Fn(&str) -> Result<Option<String>, Error>) -> Result<Self, Error> {
         let set = |name: &str| -> Result<Option<String>, Error> { Ok(lookup(name)?.filter(|value| !value.is_empty())) };
         let yes_or_no = |name: &str| -> Result<Option<bool>, Error> {
@@ -78,8 +78,8 @@ impl Surroundings {
 mod tests {
     use super::*;
 
-    fn read(vars: &[(&str, &str)]) -> Result<Surroundings, Error> {
-        Surroundings::from_lookup(|name| {
+    fn read(vars: &[(&str, &str)]) -> Result<SdkSettings, Error> {
+        SdkSettings::from_lookup(|name| {
             Ok(vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
         })
     }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn lambdas_own_are_enough() {
-        let wanted = Surroundings { region: "us-gov-west-1".to_owned(), ..Surroundings::default() };
+        let wanted = SdkSettings { region: "us-gov-west-1".to_owned(), ..SdkSettings::default() };
         assert_eq!(read(&[REGION, ("AWS_ENDPOINT_URL", "")]).unwrap(), wanted);
     }
 

@@ -1,4 +1,4 @@
-//! What an invocation did, in the words of its reply.
+//! What an invocation did, in the words of its response.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use crate::sweep::Swept;
 
 /// What an invocation did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reply {
+pub struct Response {
     /// One entry for each operation; one without names where the event was ignored.
-    pub operations: Vec<Done>,
+    pub operations: Vec<OperationResult>,
     /// What the sweep did, if the invocation was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Swept>,
 }
 
-impl Reply {
-    /// The reply with so few entries that Lambda takes it: what was published stays before the rest.
+impl Response {
+    /// The response with so few entries that Lambda takes it: what was published stays before the rest.
     ///
-    /// Lambda refuses a reply of more than 6 MB, and with it the invocation, after all was told
+    /// Lambda refuses a response of more than 6 MB, and with it the invocation, after all was told
     /// ([quotas](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)).
     pub fn shortened(mut self) -> Self {
         const MOST: usize = 1_000;
@@ -39,7 +39,7 @@ impl Reply {
 /// What was done about one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Done {
+pub struct OperationResult {
     /// Stack set, `name:uuid`.
     pub stack_set: Option<String>,
     /// Operation id.
@@ -99,7 +99,7 @@ pub enum Action {
     InProgress,
 }
 
-impl Done {
+impl OperationResult {
     /// Nothing was read.
     pub(crate) fn nothing(action: Action, why: String, operation: Option<&OperationRef>) -> Self {
         let stack_set = operation.map(|operation| operation.stack_set.api_name());
