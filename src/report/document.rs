@@ -581,7 +581,7 @@ pub(super) fn console_url(operation: &OperationRef, service_managed: bool) -> Op
     };
     let id = set.id.as_ref()?;
     let mut url =
-        format!("https://{region}.{host}/cloudformation/identity?region={region}#/stacksets/", region = set.region);
+        format!("https://{region}.{host}/cloudformation/home?region={region}#/stacksets/", region = set.region);
     percent_encode(&mut url, &set.name);
     url.push(':');
     percent_encode(&mut url, id);
