@@ -27,7 +27,7 @@ fn event(name: &str) -> Value {
 }
 
 async fn invoke(runtime: &Runtime, event: &Value) -> Outcome {
-    runtime.invoke(Invocation::new(event).patience(Duration::from_secs(60))).await.unwrap()
+    runtime.invoke(Invocation::new(event).wait_limit(Duration::from_secs(60))).await.unwrap()
 }
 
 #[tokio::test]

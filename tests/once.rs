@@ -60,7 +60,7 @@ impl Process {
     }
 
     async fn invoke_for(&self, event: &Value, timeout: Duration) -> (String, Value) {
-        let invocation = Invocation::new(event).timeout(timeout).patience(Duration::from_secs(120));
+        let invocation = Invocation::new(event).timeout(timeout).wait_limit(Duration::from_secs(120));
         match self.runtime.invoke(invocation).await.unwrap() {
             Outcome::Response(response) => {
                 let done = response["operations"][0].clone();

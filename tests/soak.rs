@@ -90,8 +90,8 @@ async fn a_warm_function_grows_neither_in_memory_nor_in_connections() {
         aws.forget();
         aws.with(|scenario| scenario.faults = fault.into_iter().collect());
         // Lambda would end it at its timeout; the rest is what a busy machine may take.
-        let patience = time + Duration::from_secs(15);
-        match runtime.invoke(Invocation::new(&event).timeout(time).patience(patience)).await.unwrap() {
+        let limit = time + Duration::from_secs(15);
+        match runtime.invoke(Invocation::new(&event).timeout(time).wait_limit(limit)).await.unwrap() {
             Outcome::Response(response) => {
                 assert_eq!(
                     (error, &response["operations"][0]["counts"]["failed"]),

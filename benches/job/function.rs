@@ -47,7 +47,7 @@ impl Function {
     /// Hands it an event, and gives its answer.
     pub(crate) async fn invoke(&self, event: &Value) -> (Value, Taken) {
         let minutes = Duration::from_secs(600);
-        let outcome = self.runtime.invoke(Invocation::new(event).timeout(minutes).patience(minutes)).await.unwrap();
+        let outcome = self.runtime.invoke(Invocation::new(event).timeout(minutes).wait_limit(minutes)).await.unwrap();
         let taken = self.taken();
         match outcome {
             Outcome::Response(response) => (response, taken),

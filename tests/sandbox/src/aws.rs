@@ -1,4 +1,4 @@
-//! The loopback AWS as a test holds it.
+//! The running server, as a test uses it.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -12,35 +12,35 @@ use http_body_util::BodyExt;
 use hyper::{body::Incoming, http::Method};
 
 use crate::{
+    call::Call,
     faults::Fired,
-    http::{Reply, Server},
-    query::Call,
+    http::{HttpResponse, Server},
     scenario::Scenario,
     sns::Published,
-    world::{Request, World},
+    state::{Request, State},
 };
 
 /// A running loopback AWS; it stops when it is dropped.
 #[derive(Debug)]
 pub struct Aws {
-    world: Arc<Mutex<World>>,
+    state: Arc<Mutex<State>>,
     server: Server,
 }
 
 impl Aws {
     /// Serves the scenario on the current tokio runtime.
-    // It awaits nothing, but spawning needs a runtime, which `async` makes sure of.
+    // It awaits nothing; being async makes sure that there is a runtime to spawn on.
     pub async fn start(scenario: Scenario) -> Self {
-        let world = Arc::new(Mutex::new(World::new(scenario)));
-        let server = Server::spawn(Arc::clone(&world), handle);
-        Self { world, server }
+        let state = Arc::new(Mutex::new(State::new(scenario)));
+        let server = Server::spawn(Arc::clone(&state), handle);
+        Self { state, server }
     }
 
-    /// Serves the scenario on a thread of its own, from wherever it is called.
+    /// Serves the scenario on a thread of its own, so that it can be called outside a runtime.
     pub fn start_in_thread(scenario: Scenario) -> Self {
-        let world = Arc::new(Mutex::new(World::new(scenario)));
-        let server = Server::spawn_thread(Arc::clone(&world), handle);
-        Self { world, server }
+        let state = Arc::new(Mutex::new(State::new(scenario)));
+        let server = Server::spawn_thread(Arc::clone(&state), handle);
+        Self { state, server }
     }
 
     /// The endpoint, for all services.
@@ -50,31 +50,31 @@ impl Aws {
 
     /// Reads or changes the scenario between calls.
     ///
-    /// Tokens handed out, requests and counters stay; rendered pages are forgotten.
+    /// Page tokens, requests and counters stay.
     pub fn with<R>(&self, change: impl FnOnce(&mut Scenario) -> R) -> R {
-        let mut world = self.world();
-        world.rendered.clear();
-        change(&mut world.scenario)
+        let mut state = self.state();
+        state.rendered.clear();
+        change(&mut state.scenario)
     }
 
     /// All requests so far, in their order.
     pub fn requests(&self) -> Vec<Request> {
-        self.world().requests.clone()
+        self.state().requests.clone()
     }
 
     /// The requests of one action.
     pub fn requests_of(&self, action: &str) -> Vec<Request> {
-        self.world().requests.iter().filter(|request| request.action == action).cloned().collect()
+        self.state().requests.iter().filter(|request| request.action == action).cloned().collect()
     }
 
     /// All accepted messages.
     pub fn published(&self) -> Vec<Published> {
-        self.world().published.clone()
+        self.state().published.clone()
     }
 
     /// All faults that have happened.
     pub fn faults_fired(&self) -> Vec<Fired> {
-        self.world().fired.clone()
+        self.state().fired.clone()
     }
 
     /// How many connections are open now.
@@ -82,56 +82,56 @@ impl Aws {
         self.server.open.load(Relaxed)
     }
 
-    /// The most requests that were under way at one time.
+    /// The largest number of requests that were in flight at the same time.
     pub fn most_at_once(&self) -> usize {
-        self.world().most_at_once
+        self.state().most_at_once
     }
 
-    /// Forgets requests, messages and fired faults, as between two rounds of a benchmark.
+    /// Forgets requests, messages and fired faults, for example between two rounds of a benchmark.
     pub fn forget(&self) {
-        let mut world = self.world();
-        world.requests.clear();
-        world.published.clear();
-        world.fired.clear();
+        let mut state = self.state();
+        state.requests.clear();
+        state.published.clear();
+        state.fired.clear();
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
-        lock(&self.world)
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
     }
 }
 
-/// A request under way; it ends also when its client goes away.
-struct UnderWay(Arc<AtomicUsize>);
+/// Counts a request in flight until it is dropped, which also happens when its client goes away.
+struct InFlight(Arc<AtomicUsize>);
 
-impl Drop for UnderWay {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.fetch_sub(1, SeqCst);
     }
 }
 
-/// A test that panicked inside `with` has failed already; the others may go on.
-fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
-    world.lock().unwrap_or_else(PoisonError::into_inner)
+/// A test that panicked inside `with` has failed already; other threads may go on.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn handle(world: Arc<Mutex<World>>, request: hyper::Request<Incoming>) -> Reply {
+async fn handle(state: Arc<Mutex<State>>, request: hyper::Request<Incoming>) -> HttpResponse {
     let (parts, body) = request.into_parts();
     if parts.method != Method::POST || parts.uri.path() != "/" {
-        return Reply::new(404, "text/plain", "The Query protocol is POST /\n");
+        return HttpResponse::new(404, "text/plain", "The Query protocol is POST /\n");
     }
     let Ok(body) = body.collect().await else {
-        return Reply::Close;
+        return HttpResponse::Close;
     };
     let call = Call::new(&parts.headers, &body.to_bytes());
-    let (delay, reply, _under_way) = {
-        let mut world = lock(&world);
-        let under_way = UnderWay(Arc::clone(&world.under_way));
-        world.most_at_once = world.most_at_once.max(world.under_way.fetch_add(1, SeqCst) + 1);
-        let (delay, reply) = world.answer(call);
-        (delay, reply, under_way)
+    let (delay, response, _in_flight) = {
+        let mut state = lock(&state);
+        let in_flight = InFlight(Arc::clone(&state.in_flight));
+        state.most_at_once = state.most_at_once.max(state.in_flight.fetch_add(1, SeqCst) + 1);
+        let (delay, response) = state.handle(call);
+        (delay, response, in_flight)
     };
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
-    reply
+    response
 }

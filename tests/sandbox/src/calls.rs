@@ -1,4 +1,4 @@
-//! Which AWS calls were made, kept beyond the process: the permissions in the template are compared with them.
+//! Writes a file of the AWS calls that were made, with which the permissions in the template are compared.
 
 use std::{
     collections::BTreeSet,
@@ -8,25 +8,25 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::query::Call;
+use crate::call::Call;
 
-/// Names the file that calls are added to; nothing is kept without it.
+/// The environment variable that names the file; without it nothing is written.
 const FILE: &str = "SANDBOX_CALLS";
 
-static KNOWN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+static WRITTEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Adds a line for a call that this process has not made before: package under test, service, action, capacity,
+/// Adds a line for a call unless this process has written it already: package under test, service, action, `CallAs`,
 /// Region, and the stack set or the topic.
 pub(crate) fn note(call: &Call) {
     let Some(file) = env::var_os(FILE) else { return };
-    // Cargo sets it for tests, and so tells our own tests from those of the notifier.
+    // Cargo sets it for tests: it separates the tests of this package from those of the notifier.
     let package = env::var("CARGO_PKG_NAME").unwrap_or_else(|_| "-".to_owned());
-    let or_none = |text: &str| if text.is_empty() { "-".to_owned() } else { text.replace(char::is_whitespace, "_") };
-    let (service, action) = (or_none(&call.service), or_none(&call.action));
-    let call_as = or_none(call.param("CallAs").unwrap_or_default());
-    let resource = or_none(call.param("StackSetName").or_else(|| call.param("TopicArn")).unwrap_or_default());
-    let line = format!("{package} {service} {action} {call_as} {} {resource}\n", or_none(&call.region));
-    if !KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone()) {
+    let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.replace(char::is_whitespace, "_") };
+    let (service, action) = (or_dash(&call.service), or_dash(&call.action));
+    let call_as = or_dash(call.param("CallAs").unwrap_or_default());
+    let resource = or_dash(call.param("StackSetName").or_else(|| call.param("TopicArn")).unwrap_or_default());
+    let line = format!("{package} {service} {action} {call_as} {} {resource}\n", or_dash(&call.region));
+    if !WRITTEN.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone()) {
         return;
     }
     // One short write at the end of the file: those of other processes do not mix with it.

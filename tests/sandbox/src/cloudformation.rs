@@ -1,146 +1,131 @@
-//! The four CloudFormation reads.
+//! CloudFormation's reads of stack sets and their operations.
 
 use crate::{
+    call::Call,
     describe,
+    error::ServiceError,
     faults::FaultKind,
     operation::Operation,
-    pages::{Place, Reading},
-    query::{Call, Refusal, lower_first},
+    pages::RowQuery,
     scenario::{Scenario, StackSet},
-    world::{Answer, World},
+    state::{Output, State},
     xml,
 };
 
-pub(crate) const NAMESPACE: &str = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
-pub(crate) const VERSION: &str = "2010-05-15";
-
 const STATUSES: [&str; 5] = ["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"];
 
-/// Carries the call out.
-pub(crate) fn answer(world: &mut World, call: &Call, fault: Option<&FaultKind>) -> Result<Answer, Refusal> {
-    match call.action.as_str() {
-        "DescribeStackSetOperation" => describe_operation(world, call),
-        "ListStackSetOperationResults" => list_results(world, call, fault),
-        "ListStackSetOperations" => list_operations(world, call, fault),
-        "ListStackSets" => list_stack_sets(world, call, fault),
-        action => {
-            Err(Refusal::new(400, "InvalidAction", &format!("Could not find operation {action} for version {VERSION}")))
-        }
-    }
-}
-
-fn describe_operation(world: &mut World, call: &Call) -> Result<Answer, Refusal> {
-    let id = find_operation(&world.scenario, call)?;
-    let set = &world.scenario.stack_sets[id.0];
+pub(crate) fn describe_operation(state: &mut State, call: &Call) -> Result<Output, ServiceError> {
+    let id = find_operation(&state.scenario, call)?;
+    let set = &state.scenario.stack_sets[id.0];
     let operation = &set.operations[id.1];
-    let failed = world.rendered.failed_count(id, operation);
-    let mut result = String::new();
-    xml::nested(&mut result, "StackSetOperation", |out| {
+    let failed = state.rendered.failed_count(id, operation);
+    let mut body = String::new();
+    xml::nested(&mut body, "StackSetOperation", |out| {
         describe::operation(out, &set.id(), operation, failed);
     });
-    Ok(Answer::plain(result))
+    Ok(Output::new(body))
 }
 
-fn list_results(world: &mut World, call: &Call, fault: Option<&FaultKind>) -> Result<Answer, Refusal> {
-    let filter = filter(call)?;
-    let id = find_operation(&world.scenario, call)?;
-    let set = &world.scenario.stack_sets[id.0];
+pub(crate) fn list_results(state: &mut State, call: &Call, fault: Option<&FaultKind>) -> Result<Output, ServiceError> {
+    let status = status_filter(call)?;
+    let id = find_operation(&state.scenario, call)?;
+    let set = &state.scenario.stack_sets[id.0];
     let operation = &set.operations[id.1];
-    let key = format!("{} {}", set.arn(), operation.id);
-    let list = format!("results {key} {filter:?}");
-    let moving = operation.moving;
-    // Counted only once MaxResults is known to be good, below: a refused call reads nothing.
-    let calls = world.first_pages.get(&key).copied().unwrap_or(0);
-    let place = match world.tokens.asked(call, &list)? {
-        Some(place) if moving => Place { calls, ..place },
-        Some(place) => place,
-        None => Place { list, offset: 0, page: 1, calls },
-    };
-    let mut reading = Reading { operation: id, filter, calls: place.calls };
-    let total = world.rendered.total(&mut reading, &operation.rows);
-    let turn = world.tokens.turn(call, &place, total, fault)?;
-    let members = world.rendered.page(&reading, &operation.rows, place.offset, turn.rows);
-    if moving || call.param("NextToken").is_none() {
-        *world.first_pages.entry(key).or_default() += 1;
+    let key = format!("results {} {}", set.arn(), operation.id);
+    let reads_before = state.first_pages.get(&key).copied().unwrap_or(0);
+    let mut cursor = state.tokens.cursor(call, &format!("{key} {status:?}"), reads_before)?;
+    if operation.moving {
+        cursor.reads_before = reads_before;
     }
-    Ok(Answer::page(&members, turn))
+    let mut query = RowQuery { operation: id, status, reads_before: cursor.reads_before };
+    let total = state.rendered.total(&mut query, &operation.rows);
+    let page = state.tokens.page(call, &cursor, total, fault)?;
+    let members = state.rendered.page(&query, &operation.rows, page.rows.clone());
+    // Counted only here: a refused call reads nothing.
+    if operation.moving || cursor.page == 1 {
+        *state.first_pages.entry(key).or_default() += 1;
+    }
+    Ok(Output::page("Summaries", &members, page))
 }
 
-fn list_operations(world: &mut World, call: &Call, fault: Option<&FaultKind>) -> Result<Answer, Refusal> {
-    let number = find_stack_set(&world.scenario, call)?;
-    let set = &world.scenario.stack_sets[number];
+pub(crate) fn list_operations(
+    state: &mut State,
+    call: &Call,
+    fault: Option<&FaultKind>,
+) -> Result<Output, ServiceError> {
+    let index = find_stack_set(&state.scenario, call)?;
+    let set = &state.scenario.stack_sets[index];
     let list = format!("operations {}", set.arn());
-    let mut place = first_or(world, call, list.clone())?;
-    if call.param("NextToken").is_none() {
-        place.calls = world.first_pages.get(&list).copied().unwrap_or(0);
-    }
-    let seen = |operation: &Operation| operation.listed_from <= place.calls;
-    let total = set.operations.iter().filter(|operation| seen(operation)).count();
-    let turn = world.tokens.turn(call, &place, total, fault)?;
-    if call.param("NextToken").is_none() {
-        *world.first_pages.entry(list).or_default() += 1;
+    let reads_before = state.first_pages.get(&list).copied().unwrap_or(0);
+    let cursor = state.tokens.cursor(call, &list, reads_before)?;
+    let listed: Vec<(usize, &Operation)> =
+        set.operations.iter().enumerate().filter(|(_, one)| one.listed_from <= cursor.reads_before).collect();
+    let page = state.tokens.page(call, &cursor, listed.len(), fault)?;
+    if cursor.page == 1 {
+        *state.first_pages.entry(list).or_default() += 1;
     }
     let mut members = String::new();
-    let listed = set.operations.iter().enumerate().filter(|(_, operation)| seen(operation));
-    for (index, operation) in listed.skip(place.offset).take(turn.rows) {
-        let failed = world.rendered.failed_count((number, index), operation);
+    for &(number, operation) in &listed[page.rows.clone()] {
+        let failed = state.rendered.failed_count((index, number), operation);
         xml::nested(&mut members, "member", |out| {
             describe::operation_summary(out, operation, failed);
         });
     }
-    Ok(Answer::page(&members, turn))
+    Ok(Output::page("Summaries", &members, page))
 }
 
-fn list_stack_sets(world: &mut World, call: &Call, fault: Option<&FaultKind>) -> Result<Answer, Refusal> {
-    let call_as = call_as(&world.scenario, call)?;
+pub(crate) fn list_stack_sets(
+    state: &mut State,
+    call: &Call,
+    fault: Option<&FaultKind>,
+) -> Result<Output, ServiceError> {
+    let call_as = call_as(&state.scenario, call)?;
     let status = call.param("Status");
     if let Some(status) = status
         && !["ACTIVE", "DELETED"].contains(&status)
     {
-        return Err(Refusal::constraint(status, "status", "satisfy enum value set: [ACTIVE, DELETED]"));
+        return Err(ServiceError::constraint(status, "status", "satisfy enum value set: [ACTIVE, DELETED]"));
     }
     let list = format!("stack sets {} {call_as} {status:?}", call.region);
-    let place = first_or(world, call, list)?;
-    let sets: Vec<&StackSet> = world
+    let cursor = state.tokens.cursor(call, &list, 0)?;
+    let sets: Vec<&StackSet> = state
         .scenario
         .stack_sets
         .iter()
-        .filter(|set| is_seen(set, call, call_as))
+        .filter(|set| is_visible(set, call, call_as))
         .filter(|set| status.is_none_or(|status| set.status == status))
         .collect();
-    let turn = world.tokens.turn(call, &place, sets.len(), fault)?;
+    let page = state.tokens.page(call, &cursor, sets.len(), fault)?;
     let mut members = String::new();
-    for set in sets.iter().skip(place.offset).take(turn.rows) {
+    for set in &sets[page.rows.clone()] {
         xml::nested(&mut members, "member", |out| {
             describe::stack_set_summary(out, set);
         });
     }
-    Ok(Answer::page(&members, turn))
+    Ok(Output::page("Summaries", &members, page))
 }
 
-fn first_or(world: &World, call: &Call, list: String) -> Result<Place, Refusal> {
-    Ok(world.tokens.asked(call, &list)?.unwrap_or(Place { list, offset: 0, page: 1, calls: 0 }))
+fn is_visible(set: &StackSet, call: &Call, call_as: &str) -> bool {
+    set.region == call.region && set.visible_to.iter().any(|value| value == call_as)
 }
 
-fn is_seen(set: &StackSet, call: &Call, call_as: &str) -> bool {
-    set.region == call.region && set.visible_to.iter().any(|seer| seer == call_as)
-}
-
-fn call_as<'a>(scenario: &Scenario, call: &'a Call) -> Result<&'a str, Refusal> {
+fn call_as<'a>(scenario: &Scenario, call: &'a Call) -> Result<&'a str, ServiceError> {
     match call.param("CallAs") {
         None | Some("SELF") => Ok("SELF"),
         Some("DELEGATED_ADMIN") if scenario.delegated_admin_registered => Ok("DELEGATED_ADMIN"),
-        Some("DELEGATED_ADMIN") => Err(Refusal::validation("Account used is not a delegated administrator")),
-        Some(other) => Err(Refusal::constraint(other, "callAs", "satisfy enum value set: [SELF, DELEGATED_ADMIN]")),
+        Some("DELEGATED_ADMIN") => Err(ServiceError::validation("Account used is not a delegated administrator")),
+        Some(other) => {
+            Err(ServiceError::constraint(other, "callAs", "satisfy enum value set: [SELF, DELEGATED_ADMIN]"))
+        }
     }
 }
 
-fn find_stack_set(scenario: &Scenario, call: &Call) -> Result<usize, Refusal> {
+fn find_stack_set(scenario: &Scenario, call: &Call) -> Result<usize, ServiceError> {
     let name = call.required("StackSetName")?;
     let pattern =
         "[a-zA-Z][-a-zA-Z0-9]*(?::[a-zA-Z0-9]{8}-[a-zA-Z0-9]{4}-[a-zA-Z0-9]{4}-[a-zA-Z0-9]{4}-[a-zA-Z0-9]{12})?";
     if name.is_empty() || name.contains('/') || name.starts_with("arn:") {
-        return Err(Refusal::constraint(
+        return Err(ServiceError::constraint(
             name,
             "stackSetName",
             &format!("satisfy regular expression pattern: {pattern}"),
@@ -151,24 +136,24 @@ fn find_stack_set(scenario: &Scenario, call: &Call) -> Result<usize, Refusal> {
         .stack_sets
         .iter()
         .position(|set| {
-            // A bare name is that of the set that lives now; the id finds a deleted one too.
+            // A bare name finds the active stack set only; the id finds a deleted one too.
             let rest = name.strip_prefix(set.name.as_str());
             let is_named = match rest.and_then(|rest| rest.strip_prefix(':')) {
                 Some(uuid) => uuid == set.uuid,
                 None => rest == Some("") && set.status == "ACTIVE",
             };
-            is_named && is_seen(set, call, call_as)
+            is_named && is_visible(set, call, call_as)
         })
-        .ok_or_else(|| Refusal::new(404, "StackSetNotFoundException", &format!("StackSet {name} not found")))
+        .ok_or_else(|| ServiceError::new(404, "StackSetNotFoundException", &format!("StackSet {name} not found")))
 }
 
-fn find_operation(scenario: &Scenario, call: &Call) -> Result<(usize, usize), Refusal> {
+fn find_operation(scenario: &Scenario, call: &Call) -> Result<(usize, usize), ServiceError> {
     let id = call.required("OperationId")?;
     let letters = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if id.is_empty() || id.len() > 128 || id.starts_with('-') || !letters {
-        return Err(Refusal::constraint(
+        return Err(ServiceError::constraint(
             id,
-            &lower_first("OperationId"),
+            "operationId",
             "satisfy regular expression pattern: [a-zA-Z0-9][-a-zA-Z0-9]*",
         ));
     }
@@ -178,24 +163,24 @@ fn find_operation(scenario: &Scenario, call: &Call) -> Result<(usize, usize), Re
         .iter()
         .position(|operation| operation.id == id)
         .map(|operation| (set, operation))
-        .ok_or_else(|| Refusal::new(404, "OperationNotFoundException", &format!("Operation {id} not found")))
+        .ok_or_else(|| ServiceError::new(404, "OperationNotFoundException", &format!("Operation {id} not found")))
 }
 
-fn filter(call: &Call) -> Result<Option<String>, Refusal> {
+fn status_filter(call: &Call) -> Result<Option<String>, ServiceError> {
     if call.params.iter().any(|(name, _)| name.starts_with("Filters.member.2.")) {
-        return Err(Refusal::constraint("[...]", "filters", "have length less than or equal to 1"));
+        return Err(ServiceError::constraint("[...]", "filters", "have length less than or equal to 1"));
     }
     let name = call.param("Filters.member.1.Name");
     let value = call.param("Filters.member.1.Values");
     match (name, value) {
         (None, None) => Ok(None),
         (Some("OPERATION_RESULT_STATUS"), Some(status)) if STATUSES.contains(&status) => Ok(Some(status.to_owned())),
-        (Some("OPERATION_RESULT_STATUS"), status) => Err(Refusal::constraint(
+        (Some("OPERATION_RESULT_STATUS"), status) => Err(ServiceError::constraint(
             status.unwrap_or("null"),
             "filters.1.member.values",
             &format!("satisfy enum value set: [{}]", STATUSES.join(", ")),
         )),
-        (name, _) => Err(Refusal::constraint(
+        (name, _) => Err(ServiceError::constraint(
             name.unwrap_or("null"),
             "filters.1.member.name",
             "satisfy enum value set: [OPERATION_RESULT_STATUS]",

@@ -1,4 +1,4 @@
-//! A believable organization: one service-managed stack set, 500 accounts, and a bad day.
+//! An example organization: one service-managed stack set, 500 accounts, and a day on which much fails.
 
 use crate::{
     ids::uuid_from,
@@ -18,11 +18,11 @@ pub const SUCCEEDED_ID: &str = "1d2a7be4-93c1-4e0b-8a6f-0c5e4f9b7a21";
 pub const SUCCEEDED_WITH_FAILURES_ID: &str = "2e9c4d18-06fa-4b7d-b3e2-71d0a8c5f632";
 /// An operation that somebody stopped after 14 of 40 rows.
 pub const STOPPED_ID: &str = "3fa8b6c0-5d29-4c18-a7f4-92e1b3d6c843";
-/// An operation that is still going on.
+/// An operation that still runs.
 pub const RUNNING_ID: &str = "4a1b5e7d-c8f3-4d96-8b0a-53c2d4e7f954";
 /// The topic.
 pub const TOPIC_ARN: &str = "arn:aws:sns:us-east-1:111111111111:stackset-notifications";
-/// The function under test.
+/// The function.
 pub const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:111111111111:function:stackset-notifier";
 
 const NAME: &str = "security-baseline";
@@ -50,7 +50,7 @@ pub fn scenario() -> Scenario {
 
 fn bad_day() -> Operation {
     let count = ACCOUNTS * REGIONS.len();
-    // AWS documents no order: a stride that shares no factor with the count visits every row once.
+    // AWS documents no order. The stride shares no factor with the count, so every row comes once.
     let rows: Vec<Row> = (0..count)
         .map(|step| (step * 1_237) % count)
         .map(|at| Target::new(at / REGIONS.len(), at % REGIONS.len()).on_the_bad_day())
@@ -112,17 +112,17 @@ fn running() -> Operation {
     small(RUNNING_ID, "UPDATE", "RUNNING").times("2026-03-09T11:02:44.310Z", None).rows(rows)
 }
 
-/// Accounts that have no gate function, as most organizations' have none.
+/// Accounts without a gate function, as in most organizations.
 fn without_gates() -> Vec<Row> {
     first_forty(|target| Target { account: target.account + 20, ..target }.row(None))
 }
 
-/// Ten accounts, Region after Region, as a sequential operation works.
+/// Ten accounts, one Region after the other, as in a sequential operation.
 fn first_forty(row: impl FnMut(Target) -> Row) -> Vec<Row> {
     (0..REGIONS.len()).flat_map(|region| (0..10).map(move |account| Target::new(account, region))).map(row).collect()
 }
 
-/// An account and a Region, by number.
+/// An account and a Region, by their numbers.
 #[derive(Clone, Copy)]
 struct Target {
     account: usize,
@@ -149,12 +149,12 @@ impl Target {
         }
     }
 
-    /// An id that differs from target to target, as the real request ids do.
+    /// An id that is different for each target, like real request ids.
     fn uuid(self, what: &str) -> String {
         uuid_from(&format!("{what} {} {}", self.account, self.region))
     }
 
-    /// The row of a target that failed (with a text or without one) or did not, past the gate.
+    /// The row of a target that passed the gate: failed with a text, failed without one, or succeeded.
     fn row(self, failure: Option<Option<String>>) -> Row {
         let mut row = Row::new(&self.id(), self.region(), "SUCCEEDED").ou(self.ou());
         if let Some(reason) = failure {
@@ -176,17 +176,17 @@ impl Target {
         }
     }
 
-    /// In the first three Regions the failures stay below the tolerance of 50; the fourth gives up.
+    /// In the first three Regions the failures stay below the tolerance of 50; the fourth exceeds it.
     fn on_the_bad_day(self) -> Row {
         let middle_east = self.region() == "me-south-1";
         match self.account {
             180.. if middle_east => Row::cancelled(&self.id(), self.region(), NO_TOLERANCE_LEFT).ou(self.ou()),
             account if account % 50 == 7 => {
-                let reason = self.no_role();
+                let reason = self.role_not_assumable();
                 let status = if account == 57 { "FAILED" } else { "SKIPPED" };
                 Row::failed(&self.id(), self.region(), &reason).gate(status, &reason).ou(self.ou())
             }
-            // The gate's third way to skip, in its documentation's words.
+            // The third reason to skip that the documentation of the account gate names.
             30 if self.region() == "us-east-1" => {
                 self.row(None).gate("SKIPPED", "No action is necessary or possible for this account")
             }
@@ -200,7 +200,7 @@ impl Target {
             account => {
                 let failure = self.failure(account);
                 let row = self.row(failure.clone());
-                // The gate could not be asked either; that is not why these rows failed.
+                // The gate could not be invoked either, but these rows failed for another reason.
                 if (340..347).contains(&account) {
                     return row.gate("SKIPPED", NOT_INVOKABLE);
                 }
@@ -215,7 +215,7 @@ impl Target {
             340..347 => self.not_authorized(),
             410..422 if region != "us-east-1" => self.denied_by_policy(),
             _ if account % 55 == 3 && region != "ap-southeast-2" => self.too_many_buckets(),
-            260..265 if region == "us-east-1" => self.already_there(),
+            260..265 if region == "us-east-1" => self.already_exists(),
             270..274 if region == "eu-central-1" => self.throttled(),
             123 if region == "us-east-1" => {
                 "Baseline probe answered 17 where 23 was expected; see the vendor's manual, page 4.".to_owned()
@@ -226,7 +226,7 @@ impl Target {
         Some(Some(reason))
     }
 
-    fn no_role(self) -> String {
+    fn role_not_assumable(self) -> String {
         format!(
             "Account {} should have '{EXECUTION_ROLE}' role with trust relationship to Role \
              'aws-service-role/stacksets.cloudformation.amazonaws.com/AWSServiceRoleForCloudFormationStackSetsOrgAdmin'.",
@@ -271,7 +271,7 @@ impl Target {
         )
     }
 
-    fn already_there(self) -> String {
+    fn already_exists(self) -> String {
         let (id, region) = (self.id(), self.region());
         format!(
             "ResourceLogicalId:AuditTrailLogs, ResourceType:AWS::Logs::LogGroup, ResourceStatusReason:\

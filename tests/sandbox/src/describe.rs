@@ -1,4 +1,4 @@
-//! Stack sets and operations as XML.
+//! Stack sets and their operations as XML.
 
 use crate::{
     operation::{Drift, Operation, Preferences, Targets},
@@ -6,7 +6,7 @@ use crate::{
     xml,
 };
 
-/// What is inside `<StackSetOperation>`.
+/// The content of `<StackSetOperation>`.
 pub(crate) fn operation(out: &mut String, stack_set_id: &str, operation: &Operation, failed: Option<i32>) {
     xml::element(out, "OperationId", &operation.id);
     xml::element(out, "StackSetId", stack_set_id);
@@ -29,7 +29,7 @@ pub(crate) fn operation(out: &mut String, stack_set_id: &str, operation: &Operat
     status_details(out, failed);
 }
 
-/// What is inside a `<member>` of `ListStackSetOperations`.
+/// The content of a `<member>` of `ListStackSetOperations`.
 pub(crate) fn operation_summary(out: &mut String, operation: &Operation, failed: Option<i32>) {
     xml::element(out, "OperationId", &operation.id);
     xml::optional(out, "Action", operation.action.as_deref());
@@ -42,7 +42,7 @@ pub(crate) fn operation_summary(out: &mut String, operation: &Operation, failed:
     }
 }
 
-/// What is inside a `<member>` of `ListStackSets`.
+/// The content of a `<member>` of `ListStackSets`.
 pub(crate) fn stack_set_summary(out: &mut String, set: &StackSet) {
     xml::element(out, "StackSetName", &set.name);
     xml::element(out, "StackSetId", &set.id());

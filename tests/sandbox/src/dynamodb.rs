@@ -1,19 +1,20 @@
-//! DynamoDB over JSON: conditional updates and batched reads of tables with one text as their key.
+//! DynamoDB: conditional updates and batched reads of tables whose key is one string.
 //!
-//! Everything happens under the server's one lock, so a conditional update is atomic as the real one is.
+//! The server handles one call at a time, so a conditional update is atomic like the real one.
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
 use crate::{
+    error::ServiceError,
     expression::{Condition, Names, Update},
     faults::FaultKind,
-    query::{Call, Refusal},
     scenario::Scenario,
+    state::Output,
 };
 
-/// An item, in DynamoDB's own JSON: name to `{"S": "text"}` or `{"N": "1"}`.
+/// An item in DynamoDB's JSON: name to `{"S": "text"}` or `{"N": "1"}`.
 pub type Item = Map<String, Value>;
 
 const MAX_KEYS: usize = 100;
@@ -23,69 +24,13 @@ const MAX_KEYS: usize = 100;
 pub struct Table {
     /// Its name.
     pub name: String,
-    /// The attribute, a text, that is its key.
+    /// The name of its key attribute, a string.
     pub key: String,
-    /// The items by their key.
+    /// The items by key.
     pub items: BTreeMap<String, Item>,
 }
 
-/// An answer, or an error with more than a message.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    refusal: Refusal,
-    item: Option<Item>,
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        Self { refusal, item: None }
-    }
-}
-
-impl Failure {
-    pub(crate) fn status(&self) -> u16 {
-        self.refusal.status
-    }
-
-    pub(crate) fn to_json(&self) -> String {
-        let mut document = json!({
-            "__type": format!("com.amazonaws.dynamodb.v20120810#{}", self.refusal.code),
-            "message": self.refusal.message,
-        });
-        if let Some(item) = &self.item {
-            document["Item"] = Value::Object(item.clone());
-        }
-        document.to_string()
-    }
-}
-
-/// Carries the call out.
-pub(crate) fn answer(scenario: &mut Scenario, call: &Call, fault: Option<&FaultKind>) -> Result<String, Failure> {
-    let answer = match call.action.as_str() {
-        "UpdateItem" => update_item(scenario, &call.json)?,
-        "BatchGetItem" => batch_get_item(scenario, &call.json, fault)?,
-        _ => return Err(Refusal::new(400, "UnknownOperationException", "").into()),
-    };
-    Ok(answer.to_string())
-}
-
-/// The error that a fault amounts to, if it is one.
-pub(crate) fn refusal(fault: &FaultKind) -> Option<Failure> {
-    let refusal = match fault {
-        FaultKind::Error { status, code, message } => Refusal::new(*status, code, message),
-        FaultKind::Throttling => {
-            Refusal::new(400, "ThrottlingException", "Rate of requests exceeds the allowed throughput.")
-        }
-        FaultKind::InternalFailure => Refusal::new(500, "InternalServerError", "Internal server error"),
-        FaultKind::ServiceUnavailable => {
-            Refusal::new(503, "ServiceUnavailable", "The service is currently unavailable")
-        }
-        _ => return None,
-    };
-    Some(refusal.into())
-}
-
-fn update_item(scenario: &mut Scenario, request: &Value) -> Result<Value, Failure> {
+pub(crate) fn update_item(scenario: &mut Scenario, request: &Value) -> Result<Output, ServiceError> {
     let table = table(scenario, request["TableName"].as_str().unwrap_or_default())?;
     let key = key_of(table, &request["Key"])?;
     let names = Names::new(request)?;
@@ -97,17 +42,18 @@ fn update_item(scenario: &mut Scenario, request: &Value) -> Result<Value, Failur
             "One or more parameter values were invalid: Cannot update attribute {}. This attribute is part of the key",
             table.key
         );
-        return Err(validation(&text).into());
+        return Err(validation(&text));
     }
 
     let old = table.items.get(&key);
     if let Some(condition) = condition
         && !condition.holds(old.unwrap_or(&Item::new()))
     {
-        let wants = request["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD";
-        return Err(Failure {
-            refusal: Refusal::new(400, "ConditionalCheckFailedException", "The conditional request failed"),
-            item: old.filter(|_| wants).cloned(),
+        let error = ServiceError::new(400, "ConditionalCheckFailedException", "The conditional request failed");
+        let wanted = request["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD";
+        return Err(match old.filter(|_| wanted) {
+            Some(item) => error.with("Item", Value::Object(item.clone())),
+            None => error,
         });
     }
     let mut new = old.cloned().unwrap_or_default();
@@ -125,17 +71,22 @@ fn update_item(scenario: &mut Scenario, request: &Value) -> Result<Value, Failur
         "UPDATED_OLD" => old.map(picked),
         "ALL_NEW" => Some(new.clone()),
         "UPDATED_NEW" => Some(picked(&new)),
-        other => return Err(validation(&format!("ReturnValues has no value {other}")).into()),
+        other => return Err(validation(&format!("ReturnValues has no value {other}"))),
     };
     table.items.insert(key, new);
-    Ok(attributes.map_or_else(|| json!({}), |attributes| json!({"Attributes": attributes})))
+    let document = attributes.map_or_else(|| json!({}), |attributes| json!({"Attributes": attributes}));
+    Ok(Output::new(document.to_string()))
 }
 
-fn batch_get_item(scenario: &mut Scenario, request: &Value, fault: Option<&FaultKind>) -> Result<Value, Failure> {
+pub(crate) fn batch_get_item(
+    scenario: &mut Scenario,
+    request: &Value,
+    fault: Option<&FaultKind>,
+) -> Result<Output, ServiceError> {
     let asked = request["RequestItems"].as_object().cloned().unwrap_or_default();
     let count: usize = asked.values().map(|one| one["Keys"].as_array().map_or(0, Vec::len)).sum();
     if !(1..=MAX_KEYS).contains(&count) {
-        return Err(validation("Too many items requested for the BatchGetItem call").into());
+        return Err(validation("Too many items requested for the BatchGetItem call"));
     }
     let (mut responses, mut unprocessed) = (Map::new(), Map::new());
     for (name, wanted) in asked {
@@ -144,9 +95,9 @@ fn batch_get_item(scenario: &mut Scenario, request: &Value, fault: Option<&Fault
         let projection = wanted["ProjectionExpression"].as_str().map(|text| names.list(text)).transpose()?;
         names.all_used()?;
         let all = wanted["Keys"].as_array().cloned().unwrap_or_default();
-        let keys = all.iter().map(|key| key_of(table, key)).collect::<Result<Vec<String>, Refusal>>()?;
+        let keys = all.iter().map(|key| key_of(table, key)).collect::<Result<Vec<String>, ServiceError>>()?;
         if keys.iter().collect::<HashSet<_>>().len() < keys.len() {
-            return Err(validation("Provided list of item keys contains duplicates").into());
+            return Err(validation("Provided list of item keys contains duplicates"));
         }
         let served = match fault {
             Some(FaultKind::Unprocessed) => keys.len() / 2,
@@ -169,24 +120,24 @@ fn batch_get_item(scenario: &mut Scenario, request: &Value, fault: Option<&Fault
         }
         responses.insert(name, json!(found));
     }
-    Ok(json!({"Responses": responses, "UnprocessedKeys": unprocessed}))
+    Ok(Output::new(json!({"Responses": responses, "UnprocessedKeys": unprocessed}).to_string()))
 }
 
-fn table<'a>(scenario: &'a mut Scenario, name: &str) -> Result<&'a mut Table, Refusal> {
+fn table<'a>(scenario: &'a mut Scenario, name: &str) -> Result<&'a mut Table, ServiceError> {
     scenario
         .tables
         .iter_mut()
         .find(|table| table.name == name)
-        .ok_or_else(|| Refusal::new(400, "ResourceNotFoundException", "Requested resource not found"))
+        .ok_or_else(|| ServiceError::new(400, "ResourceNotFoundException", "Requested resource not found"))
 }
 
-fn key_of(table: &Table, key: &Value) -> Result<String, Refusal> {
+fn key_of(table: &Table, key: &Value) -> Result<String, ServiceError> {
     match (key[&table.key]["S"].as_str(), key.as_object().map_or(0, Map::len)) {
         (Some(text), 1) if !text.is_empty() && text.len() <= 2048 => Ok(text.to_owned()),
         _ => Err(validation("The provided key element does not match the schema")),
     }
 }
 
-pub(crate) fn validation(message: &str) -> Refusal {
-    Refusal::new(400, "ValidationException", message)
+pub(crate) fn validation(message: &str) -> ServiceError {
+    ServiceError::new(400, "ValidationException", message)
 }

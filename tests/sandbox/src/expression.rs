@@ -1,6 +1,6 @@
-//! DynamoDB's condition and update expressions, as far as texts, numbers and sets of texts go.
+//! DynamoDB's condition and update expressions for strings, numbers and sets of strings.
 //!
-//! What is not understood is refused, so that a test never passes because an expression was skipped.
+//! Everything else is refused, so that no test passes because an expression was skipped.
 
 use std::{cell::RefCell, collections::BTreeSet};
 
@@ -8,16 +8,16 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     dynamodb::{Item, validation},
-    query::Refusal,
+    error::ServiceError,
 };
 
-/// A few of the words that cannot stand for an attribute; the real list has hundreds.
+/// Some of the words that cannot name an attribute in an expression; the real list has hundreds.
 const RESERVED: [&str; 16] = [
     "ADD", "AND", "COUNT", "DATA", "DATE", "KEY", "NAME", "NOT", "OR", "REMOVE", "SET", "STATE", "STATUS", "TIME",
     "TTL", "VALUES",
 ];
 
-/// The request's placeholders, and which of them an expression has used.
+/// The placeholders of the request, and which of them its expressions have used.
 pub(crate) struct Names {
     names: Map<String, Value>,
     values: Map<String, Value>,
@@ -25,7 +25,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    pub(crate) fn new(request: &Value) -> Result<Self, Refusal> {
+    pub(crate) fn new(request: &Value) -> Result<Self, ServiceError> {
         let part = |name: &str| request[name].as_object().cloned().unwrap_or_default();
         let (names, values) = (part("ExpressionAttributeNames"), part("ExpressionAttributeValues"));
         for value in values.values() {
@@ -34,8 +34,8 @@ impl Names {
         Ok(Self { names, values, used: RefCell::default() })
     }
 
-    /// DynamoDB refuses placeholders that no expression uses.
-    pub(crate) fn all_used(&self) -> Result<(), Refusal> {
+    /// Refuses placeholders that no expression uses.
+    pub(crate) fn all_used(&self) -> Result<(), ServiceError> {
         let used = self.used.borrow();
         match self.names.keys().chain(self.values.keys()).find(|name| !used.contains(*name)) {
             Some(name) => {
@@ -45,8 +45,8 @@ impl Names {
         }
     }
 
-    /// A projection: names with commas between them.
-    pub(crate) fn list(&self, text: &str) -> Result<Vec<String>, Refusal> {
+    /// A projection: names separated by commas.
+    pub(crate) fn list(&self, text: &str) -> Result<Vec<String>, ServiceError> {
         let mut parser = Parser::new(text, self)?;
         let mut list = vec![parser.name()?];
         while parser.takes(",") {
@@ -55,7 +55,7 @@ impl Names {
         parser.end(list)
     }
 
-    fn name(&self, token: &str) -> Result<String, Refusal> {
+    fn name(&self, token: &str) -> Result<String, ServiceError> {
         if token.starts_with('#') {
             self.used.borrow_mut().insert(token.to_owned());
             let name = self.names.get(token).and_then(Value::as_str);
@@ -72,7 +72,7 @@ impl Names {
         Err(syntax(token))
     }
 
-    fn value(&self, token: &str) -> Result<Value, Refusal> {
+    fn value(&self, token: &str) -> Result<Value, ServiceError> {
         self.used.borrow_mut().insert(token.to_owned());
         self.values.get(token).cloned().ok_or_else(|| {
             validation(&format!("An expression attribute value used in expression is not defined: {token}"))
@@ -80,7 +80,7 @@ impl Names {
     }
 }
 
-/// When a write may happen.
+/// What must be true for a write to happen.
 #[derive(Debug)]
 pub(crate) enum Condition {
     Any(Vec<Condition>),
@@ -98,7 +98,7 @@ pub(crate) enum Operand {
 }
 
 impl Condition {
-    pub(crate) fn parse(text: &str, names: &Names) -> Result<Self, Refusal> {
+    pub(crate) fn parse(text: &str, names: &Names) -> Result<Self, ServiceError> {
         let mut parser = Parser::new(text, names)?;
         let condition = parser.any()?;
         parser.end(condition)
@@ -112,7 +112,7 @@ impl Condition {
             Self::Exists(name) => item.contains_key(name),
             Self::Compare(left, sign, right) => match (left.of(item), right.of(item)) {
                 (Some(left), Some(right)) => compare(&left, sign, &right),
-                // What is not there compares with nothing.
+                // A comparison with a missing attribute is false.
                 _ => false,
             },
         }
@@ -144,7 +144,7 @@ fn compare(left: &Value, sign: &str, right: &Value) -> bool {
     })
 }
 
-/// `name = first`, or with a second operand that is added (`true`) or taken away.
+/// `name = first`, or with a second operand that is added (`true`) or subtracted.
 #[derive(Debug)]
 struct Assignment {
     name: String,
@@ -152,7 +152,7 @@ struct Assignment {
     second: Option<(bool, Operand)>,
 }
 
-/// What a write changes; the right sides see the item as it was before.
+/// What a write changes; the right sides are read from the item as it was before.
 #[derive(Debug, Default)]
 pub(crate) struct Update {
     set: Vec<Assignment>,
@@ -161,7 +161,7 @@ pub(crate) struct Update {
 }
 
 impl Update {
-    pub(crate) fn parse(text: &str, names: &Names) -> Result<Self, Refusal> {
+    pub(crate) fn parse(text: &str, names: &Names) -> Result<Self, ServiceError> {
         let mut parser = Parser::new(text, names)?;
         let mut update = Self::default();
         let mut seen = BTreeSet::new();
@@ -211,7 +211,7 @@ impl Update {
         self.names().any(|touched| touched == name)
     }
 
-    pub(crate) fn apply(&self, item: &mut Item) -> Result<(), Refusal> {
+    pub(crate) fn apply(&self, item: &mut Item) -> Result<(), ServiceError> {
         let old = item.clone();
         for Assignment { name, first, second } in &self.set {
             let missing =
@@ -242,7 +242,7 @@ impl Update {
     }
 }
 
-fn sum(left: &Value, right: &Value, sign: i64) -> Result<Value, Refusal> {
+fn sum(left: &Value, right: &Value, sign: i64) -> Result<Value, ServiceError> {
     let whole = |value: &Value| value["N"].as_str().and_then(|text| text.parse::<i64>().ok());
     match (whole(left), whole(right)) {
         (Some(left), Some(right)) => Ok(json!({"N": (left + sign * right).to_string()})),
@@ -250,7 +250,7 @@ fn sum(left: &Value, right: &Value, sign: i64) -> Result<Value, Refusal> {
     }
 }
 
-fn wrong_type() -> Refusal {
+fn wrong_type() -> ServiceError {
     validation("An operand in the update expression has an incorrect data type")
 }
 
@@ -258,7 +258,7 @@ fn number(value: &Value) -> Option<f64> {
     value["N"].as_str()?.parse().ok()
 }
 
-fn check(value: &Value) -> Result<(), Refusal> {
+fn check(value: &Value) -> Result<(), ServiceError> {
     let fine = match value.as_object().and_then(|one| one.iter().next().filter(|_| one.len() == 1)) {
         Some((kind, inner)) => match kind.as_str() {
             "S" => inner.is_string(),
@@ -271,7 +271,7 @@ fn check(value: &Value) -> Result<(), Refusal> {
     fine.then_some(()).ok_or_else(|| validation(&format!("ExpressionAttributeValues contains invalid value: {value}")))
 }
 
-fn syntax(token: &str) -> Refusal {
+fn syntax(token: &str) -> ServiceError {
     validation(&format!("Invalid expression: Syntax error; token: {token:?}"))
 }
 
@@ -281,7 +281,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn new(text: &str, names: &'a Names) -> Result<Self, Refusal> {
+    fn new(text: &str, names: &'a Names) -> Result<Self, ServiceError> {
         let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '#' | ':');
         let mut tokens: Vec<String> = Vec::new();
         let mut rest = text.trim_start();
@@ -306,20 +306,20 @@ impl<'a> Parser<'a> {
         self.tokens.next_if(|next| next.eq_ignore_ascii_case(token)).is_some()
     }
 
-    fn expect(&mut self, token: &str) -> Result<(), Refusal> {
+    fn expect(&mut self, token: &str) -> Result<(), ServiceError> {
         if self.takes(token) { Ok(()) } else { Err(syntax(self.tokens.peek().map_or("<EOF>", String::as_str))) }
     }
 
-    fn end<T>(mut self, parsed: T) -> Result<T, Refusal> {
+    fn end<T>(mut self, parsed: T) -> Result<T, ServiceError> {
         self.next().map_or(Ok(parsed), |token| Err(syntax(&token)))
     }
 
-    fn name(&mut self) -> Result<String, Refusal> {
+    fn name(&mut self) -> Result<String, ServiceError> {
         let token = self.next().ok_or_else(|| syntax("<EOF>"))?;
         self.names.name(&token)
     }
 
-    fn any(&mut self) -> Result<Condition, Refusal> {
+    fn any(&mut self) -> Result<Condition, ServiceError> {
         let mut list = vec![self.all()?];
         while self.takes("OR") {
             list.push(self.all()?);
@@ -327,7 +327,7 @@ impl<'a> Parser<'a> {
         Ok(Condition::Any(list))
     }
 
-    fn all(&mut self) -> Result<Condition, Refusal> {
+    fn all(&mut self) -> Result<Condition, ServiceError> {
         let mut list = vec![self.one()?];
         while self.takes("AND") {
             list.push(self.one()?);
@@ -335,7 +335,7 @@ impl<'a> Parser<'a> {
         Ok(Condition::All(list))
     }
 
-    fn one(&mut self) -> Result<Condition, Refusal> {
+    fn one(&mut self) -> Result<Condition, ServiceError> {
         if self.takes("NOT") {
             return Ok(Condition::Not(Box::new(self.one()?)));
         }
@@ -358,7 +358,7 @@ impl<'a> Parser<'a> {
         Ok(Condition::Compare(left, sign, self.operand()?))
     }
 
-    fn operand(&mut self) -> Result<Operand, Refusal> {
+    fn operand(&mut self) -> Result<Operand, ServiceError> {
         if self.takes("if_not_exists") {
             self.expect("(")?;
             let name = self.name()?;

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use crate::query::Call;
+use crate::call::Call;
 
 /// One thing that goes wrong.
 ///
-/// Without further conditions it concerns every call of its action, for ever. Where several faults fit a call, all
-/// their delays add up and the first other one decides the answer.
+/// Without further conditions it applies to every call of its action, without end. If several faults apply to one call,
+/// their delays add up, and the first other fault decides the response.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// The action concerned, as `Publish`; `*` is any.
+    /// The action, such as `Publish`; `*` is any.
     pub action: String,
-    /// Which of its calls.
+    /// Which calls of the action.
     pub when: When,
-    /// How often it still happens; `None` is for ever.
+    /// How many more times it happens; `None` is without end.
     pub left: Option<usize>,
     /// Parameters that the call must have.
     pub params: Vec<(String, String)>,
@@ -22,7 +22,7 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
-/// Which calls of an action a fault concerns; all numbers start at 1.
+/// Which calls of an action a fault applies to; all numbers start at 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// All.
@@ -53,19 +53,19 @@ pub enum FaultKind {
     InternalFailure,
     /// `ServiceUnavailable`, 503.
     ServiceUnavailable,
-    /// The connection is closed without an answer and without the call being carried out.
+    /// The connection is closed without a response, and the call is not carried out.
     Reset,
-    /// The call is carried out, then the connection is closed without an answer.
+    /// The call is carried out, then the connection is closed without a response.
     LostAnswer,
     /// The call is carried out and half of the promised body is sent.
     ResetMidBody,
     /// The call is carried out and half of the promised body is sent, and then nothing more until the server stops.
     Stall,
-    /// No answer, until the server stops; the call is not carried out.
+    /// No response until the server stops; the call is not carried out.
     Hang,
-    /// The call is carried out, but there is no answer until the server stops.
+    /// The call is carried out, but there is no response until the server stops.
     Silence,
-    /// The answer comes later.
+    /// The call is carried out at once, and the response comes this much later.
     Delay(Duration),
     /// A whole HTTP 200 whose XML stops in mid-element, halfway through the rows.
     CutXml,
@@ -75,11 +75,11 @@ pub enum FaultKind {
     RenamedTag,
     /// A proxy's HTML page with a 502; the call is not carried out.
     NotXml,
-    /// The page hands out the token that leads to itself: the one that it was asked with, if there was one.
+    /// The page hands out the token that leads to itself.
     RepeatToken,
     /// `<NextToken></NextToken>` in place of the token.
     EmptyToken,
-    /// The last page hands out a token all the same, which leads to an empty page without one.
+    /// The last page hands out a token too; it leads to an empty page without a token.
     LeftoverToken,
     /// A page without rows, whose token leads to the rows that it should have had.
     EmptyPage,
@@ -101,7 +101,7 @@ pub struct Fired {
 }
 
 impl Fault {
-    /// A fault of every call of `action` (`*`: of any action), for ever.
+    /// A fault of every call of `action` (`*`: of any action), without end.
     pub fn on(action: &str, kind: FaultKind) -> Self {
         Self { action: action.to_owned(), when: When::Always, left: None, params: Vec::new(), kind }
     }
@@ -132,27 +132,27 @@ impl Fault {
         self
     }
 
-    /// Only calls with this parameter, as (`OperationId`, `op-1`) or (`Filters.member.1.Values`, `FAILED`).
+    /// Only calls with this parameter, such as (`OperationId`, `op-1`) or (`Filters.member.1.Values`, `FAILED`).
     #[must_use]
     pub fn with_param(mut self, name: &str, value: &str) -> Self {
         self.params.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Only the first `count` of the calls that fit.
+    /// Only the first `count` of the calls that it applies to.
     #[must_use]
     pub fn times(mut self, count: usize) -> Self {
         self.left = Some(count);
         self
     }
 
-    /// Only the first of the calls that fit.
+    /// Only the first of the calls that it applies to.
     #[must_use]
     pub fn once(self) -> Self {
         self.times(1)
     }
 
-    fn concerns(&self, call: &Call, number: usize, page: Option<usize>) -> bool {
+    fn applies_to(&self, call: &Call, number: usize, page: Option<usize>) -> bool {
         self.left != Some(0)
             && (self.action == "*" || self.action == call.action)
             && match self.when {
@@ -165,38 +165,36 @@ impl Fault {
     }
 }
 
-/// The faults that one call meets.
+/// The faults that apply to one call.
 #[derive(Debug, Default)]
-pub(crate) struct Met {
+pub(crate) struct CallFaults {
     pub(crate) delay: Duration,
     pub(crate) kind: Option<FaultKind>,
     pub(crate) fired: Vec<Fired>,
 }
 
-/// Finds the faults of a call and uses them up.
-pub(crate) fn meet(faults: &mut [Fault], call: &Call, number: usize, page: Option<usize>) -> Met {
-    let mut met = Met::default();
+/// Finds the faults of a call and counts them as happened.
+pub(crate) fn take(faults: &mut [Fault], call: &Call, number: usize, page: Option<usize>) -> CallFaults {
+    let mut found = CallFaults::default();
     for fault in faults {
         let is_delay = matches!(fault.kind, FaultKind::Delay(_));
-        if (met.kind.is_some() && !is_delay) || !fault.concerns(call, number, page) {
+        if (found.kind.is_some() && !is_delay) || !fault.applies_to(call, number, page) {
             continue;
         }
         match &fault.kind {
-            FaultKind::Delay(delay) => met.delay += *delay,
-            kind => met.kind = Some(kind.clone()),
+            FaultKind::Delay(delay) => found.delay += *delay,
+            kind => found.kind = Some(kind.clone()),
         }
         if let Some(left) = &mut fault.left {
             *left -= 1;
         }
-        met.fired.push(Fired { action: call.action.clone(), call: number, kind: fault.kind.clone() });
+        found.fired.push(Fired { action: call.action.clone(), call: number, kind: fault.kind.clone() });
     }
-    met
+    found
 }
 
-/// Where a body is spoiled: inside the text of the first element of its middle row.
-///
-/// A body without rows is spoiled in its middle.
-fn spoil_at(body: &str) -> usize {
+/// Where a body is damaged: inside the text of the first element of its middle row, or in its middle if it has no rows.
+fn damage_position(body: &str) -> usize {
     let rows: Vec<usize> = body.match_indices("<member>").map(|(at, _)| at).collect();
     let middle = match rows.get(rows.len() / 2) {
         Some(row) => {
@@ -209,21 +207,21 @@ fn spoil_at(body: &str) -> usize {
     (0..=middle.min(body.len())).rev().find(|&at| body.is_char_boundary(at)).unwrap_or(0)
 }
 
-/// The body as far as a cut leaves it.
+/// The first part of the body.
 pub(crate) fn cut(mut body: String) -> String {
-    body.truncate(spoil_at(&body));
+    body.truncate(damage_position(&body));
     body
 }
 
-/// The body with a closing tag in a place where nothing is open by that name.
-pub(crate) fn malform(mut body: String) -> String {
-    body.insert_str(spoil_at(&body), "</Mangled>");
+/// The body with a closing tag of an element that is not open.
+pub(crate) fn add_tag(mut body: String) -> String {
+    body.insert_str(damage_position(&body), "</Mangled>");
     body
 }
 
-/// The body with another name in the first closing tag after that place.
-pub(crate) fn rename(mut body: String) -> String {
-    let at = spoil_at(&body);
+/// The body with another name in its next closing tag.
+pub(crate) fn rename_tag(mut body: String) -> String {
+    let at = damage_position(&body);
     if let Some(tag) = body[at..].find("</").map(|tag| at + tag) {
         let end = body[tag..].find('>').map_or(body.len(), |end| tag + end);
         body.replace_range(tag..end, "</Mangled");
@@ -233,15 +231,15 @@ pub(crate) fn rename(mut body: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, malform, rename};
+    use super::{add_tag, cut, rename_tag};
 
     #[test]
-    fn a_cut_falls_into_the_middle_row() {
+    fn the_middle_row_is_damaged() {
         let body = "<R><member><Account>111111111111</Account></member>\
                     <member><Account>222222222222</Account></member></R>";
         assert_eq!(cut(body.to_owned()), "<R><member><Account>111111111111</Account></member><member><Account>2222");
-        assert!(malform(body.to_owned()).contains("<Account>2222</Mangled>22222222</Account>"));
-        assert!(rename(body.to_owned()).ends_with("<member><Account>222222222222</Mangled></member></R>"));
+        assert!(add_tag(body.to_owned()).contains("<Account>2222</Mangled>22222222</Account>"));
+        assert!(rename_tag(body.to_owned()).ends_with("<member><Account>222222222222</Mangled></member></R>"));
         assert_eq!(cut("<R>é</R>".to_owned()), "<R>");
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 on the loopback: a listener that lives as long as its handle, and answers that may break off.
+//! HTTP/1.1 on the loopback: a listener that lives as long as its handle, and responses that may break off.
 
 use std::{
     io,
@@ -25,43 +25,35 @@ use tokio::{sync::oneshot, task::JoinSet};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// What to do with a connection that waits for an answer.
+/// What to do with a connection that waits for a response.
 #[derive(Debug)]
-pub(crate) enum Reply {
-    /// Answer.
-    Answer(Response<Payload>),
-    /// Close it.
+pub(crate) enum HttpResponse {
+    /// Send this response.
+    Send(Response<Payload>),
+    /// Close the connection.
     Close,
-    /// Keep it waiting.
-    Never,
+    /// Send nothing and keep the connection open.
+    Hang,
 }
 
-impl Reply {
+impl HttpResponse {
     pub(crate) fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let mut response = Response::new(Payload::whole(body.into()));
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Self::Answer(response)
-    }
-
-    pub(crate) fn xml(status: u16, body: String, request_id: String) -> Self {
-        Self::new(status, "text/xml", body).header(REQUEST_ID, &request_id)
-    }
-
-    pub(crate) fn json(status: u16, body: String, request_id: &str) -> Self {
-        Self::new(status, "application/x-amz-json-1.0", body).header(REQUEST_ID, request_id)
+        Self::Send(response)
     }
 
     /// Promises the whole body and breaks off in its middle.
-    pub(crate) fn half(status: u16, body: String, request_id: String, then: Break) -> Self {
+    pub(crate) fn half(status: u16, content_type: &'static str, body: String, then: Break) -> Self {
         let promised = body.len().to_string();
-        let mut half = Bytes::from(body);
-        half.truncate(half.len() / 2);
-        let mut reply = Self::xml(status, String::new(), request_id).header(CONTENT_LENGTH, &promised);
-        if let Self::Answer(response) = &mut reply {
-            *response.body_mut() = Payload { data: Some(half), breaks: Some(then), flushed: false };
+        let mut data = Bytes::from(body);
+        data.truncate(data.len() / 2);
+        let mut half = Self::new(status, content_type, Bytes::new()).header(CONTENT_LENGTH, &promised);
+        if let Self::Send(response) = &mut half {
+            *response.body_mut() = Payload { data: Some(data), breaks: Some(then), flushed: false };
         }
-        reply
+        half
     }
 
     pub(crate) fn proxy_page() -> Self {
@@ -73,8 +65,12 @@ impl Reply {
         )
     }
 
+    pub(crate) fn request_id(self, id: &str) -> Self {
+        self.header(REQUEST_ID, id)
+    }
+
     pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
-        if let (Self::Answer(response), Ok(value)) = (&mut self, HeaderValue::from_str(value)) {
+        if let (Self::Send(response), Ok(value)) = (&mut self, HeaderValue::from_str(value)) {
             response.headers_mut().insert(name, value);
         }
         self
@@ -82,17 +78,17 @@ impl Reply {
 
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
-            Self::Answer(response) => Some(response.status().as_u16()),
-            Self::Close | Self::Never => None,
+            Self::Send(response) => Some(response.status().as_u16()),
+            Self::Close | Self::Hang => None,
         }
     }
 
-    /// Carries it out; an error makes hyper close the connection.
-    async fn send(self) -> io::Result<Response<Payload>> {
+    /// Gives hyper the response; an error makes hyper close the connection.
+    async fn into_result(self) -> io::Result<Response<Payload>> {
         match self {
-            Self::Answer(response) => Ok(response),
+            Self::Send(response) => Ok(response),
             Self::Close => Err(io::ErrorKind::ConnectionReset.into()),
-            Self::Never => std::future::pending().await,
+            Self::Hang => std::future::pending().await,
         }
     }
 }
@@ -100,9 +96,9 @@ impl Reply {
 /// How a body breaks off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Break {
-    /// With the connection.
+    /// The connection is closed.
     Reset,
-    /// By saying no more.
+    /// Nothing more is sent.
     Silence,
 }
 
@@ -132,7 +128,7 @@ impl Body for Payload {
             return Poll::Ready(None);
         };
         if !self.flushed {
-            // hyper flushes only when the body has it wait; otherwise the half would be lost with the connection.
+            // hyper flushes only while it waits for the body; without this the first half would be lost.
             self.flushed = true;
             context.waker().wake_by_ref();
             return Poll::Pending;
@@ -159,7 +155,7 @@ impl Body for Payload {
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    /// Connections that are open.
+    /// How many connections are open.
     pub(crate) open: Arc<AtomicUsize>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
@@ -170,7 +166,7 @@ impl Server {
     pub(crate) fn spawn<S, F>(state: Arc<S>, handler: fn(Arc<S>, Request<Incoming>) -> F) -> Self
     where
         S: Send + Sync + 'static,
-        F: Future<Output = Reply> + Send + 'static,
+        F: Future<Output = HttpResponse> + Send + 'static,
     {
         let (server, listener, stopped) = Self::bind();
         tokio::spawn(serve(listener, stopped, Arc::clone(&server.open), state, handler));
@@ -181,7 +177,7 @@ impl Server {
     pub(crate) fn spawn_thread<S, F>(state: Arc<S>, handler: fn(Arc<S>, Request<Incoming>) -> F) -> Self
     where
         S: Send + Sync + 'static,
-        F: Future<Output = Reply> + Send + 'static,
+        F: Future<Output = HttpResponse> + Send + 'static,
     {
         let (mut server, listener, stopped) = Self::bind();
         let open = Arc::clone(&server.open);
@@ -205,17 +201,17 @@ impl Server {
     }
 }
 
-/// An open connection; dropping it takes it off the count.
-struct Counted(Arc<AtomicUsize>);
+/// Counts an open connection until it is dropped.
+struct OpenConnection(Arc<AtomicUsize>);
 
-impl Counted {
-    fn one_more(open: &Arc<AtomicUsize>) -> Self {
+impl OpenConnection {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
         open.fetch_add(1, Relaxed);
         Self(Arc::clone(open))
     }
 }
 
-impl Drop for Counted {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
@@ -225,7 +221,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the server has been printed by its thread.
+            // If the server panicked, its thread has printed that already.
             let _ = thread.join();
         }
     }
@@ -239,11 +235,11 @@ async fn serve<S, F>(
     handler: fn(Arc<S>, Request<Incoming>) -> F,
 ) where
     S: Send + Sync + 'static,
-    F: Future<Output = Reply> + Send + 'static,
+    F: Future<Output = HttpResponse> + Send + 'static,
 {
     let listener =
         tokio::net::TcpListener::from_std(listener).expect("the listener can be registered with the runtime");
-    // Dropping the set ends its connections, also those that would never be answered.
+    // Dropping the set ends its connections, also those that hang.
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -251,17 +247,17 @@ async fn serve<S, F>(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => {
                 let Ok((stream, _)) = accepted else { continue };
-                // Small answers must not wait for an acknowledgement of the one before.
+                // Without this, small responses wait for the acknowledgment of the previous one.
                 let _ = stream.set_nodelay(true);
                 let state = Arc::clone(&state);
-                let counted = Counted::one_more(&open);
+                let connection = OpenConnection::new(&open);
                 connections.spawn(async move {
-                    let _counted = counted;
+                    let _connection = connection;
                     let service = service_fn(move |request| {
-                        let reply = handler(Arc::clone(&state), request);
-                        async move { reply.await.send().await }
+                        let response = handler(Arc::clone(&state), request);
+                        async move { response.await.into_result().await }
                     });
-                    // A client that goes away, and a fault that closes the connection, both end here.
+                    // The error of a client that goes away, or of a fault that closes the connection, is of no use.
                     let _ = http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
                         .await;

@@ -1,6 +1,6 @@
-//! Identifiers that look random and are the same in every run.
+//! Identifiers that look random but are the same in every run.
 
-/// A UUID that is the same in every run.
+/// A UUID made from a text.
 pub(crate) fn uuid_from(seed: &str) -> String {
     let high = mix(seed, 0x9e37_79b9_7f4a_7c15);
     let low = mix(seed, 0xc2b2_ae3d_27d4_eb4f);
@@ -14,7 +14,7 @@ pub(crate) fn uuid_from(seed: &str) -> String {
     )
 }
 
-/// A well-mixed number from a text: FNV-1a, then a final avalanche so that neighbours look unrelated.
+/// A number made from a text: FNV-1a, then the final mix of MurmurHash3, so that similar texts give unrelated numbers.
 pub(crate) fn mix(seed: &str, salt: u64) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325 ^ salt;
     for byte in seed.bytes() {
@@ -27,7 +27,7 @@ pub(crate) fn mix(seed: &str, salt: u64) -> u64 {
     hash ^ (hash >> 33)
 }
 
-/// An opaque token, with the characters that trip a client which forgets to encode them.
+/// A page token; it has the characters that a client must encode.
 pub(crate) fn token(counter: u64) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let seed = format!("token {counter}");

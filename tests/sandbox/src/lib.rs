@@ -1,8 +1,8 @@
 //! A loopback AWS for tests, the demo and benchmarks.
 //!
-//! [`Aws`] speaks the protocols that the notifier uses, CloudFormation's StackSet reads, SNS `Publish` and a little
-//! DynamoDB, and refuses what the real services refuse. [`Runtime`] is the other side of a Lambda function. What they hold, and
-//! everything that goes wrong, is data: a [`Scenario`] with its stack sets, operations, [`Row`]s and [`Fault`]s.
+//! [`Aws`] is one HTTP server for all services that the notifier calls. It follows the public service models and refuses
+//! what the real services refuse. [`Runtime`] is the Lambda Runtime API for one function. What they hold, and what goes
+//! wrong, is data: a [`Scenario`] with its stack sets, operations, [`Row`]s and [`Fault`]s.
 //!
 //! ```
 //! use sandbox::{Aws, Fault, FaultKind, Operation, Row, Scenario, StackSet};
@@ -27,28 +27,30 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "support for tests: what cannot happen on a loopback should end the test at once"
+    reason = "support for tests: an error of the loopback itself should end the test at once"
 )]
 
 mod aws;
+mod call;
 mod calls;
 mod cloudformation;
 pub mod demo;
 mod describe;
 mod dynamodb;
+mod error;
 mod expression;
 mod faults;
 mod http;
 mod ids;
 mod operation;
 mod pages;
-mod query;
 mod rows;
 mod runtime;
 mod scenario;
+mod service;
 mod sns;
+mod state;
 mod tls;
-mod world;
 mod xml;
 
 pub use crate::{
@@ -60,6 +62,6 @@ pub use crate::{
     runtime::{Invocation, Outcome, Runtime},
     scenario::{Scenario, StackSet},
     sns::Published,
+    state::Request,
     tls::{TlsFront, loopback_tls},
-    world::Request,
 };

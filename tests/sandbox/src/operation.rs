@@ -1,20 +1,20 @@
-//! Stack set operations, as plain data.
+//! Operations of stack sets.
 
 use crate::rows::{Row, Rows};
 
 /// Where `StatusDetails.FailedStackInstancesCount` comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FailedCount {
-    /// The rows that are FAILED in the end, also while the list does not show them yet.
+    /// The number of rows that are FAILED in the end, also while the list does not show them yet.
     #[default]
     FromRows,
-    /// This number, right or wrong.
+    /// This number, whether it is right or wrong.
     Fixed(i32),
     /// There are no `StatusDetails`.
     Absent,
 }
 
-/// A stack set operation; a `None` is left out of the answers.
+/// An operation of a stack set; a `None` is left out of the responses.
 #[derive(Clone, Debug)]
 pub struct Operation {
     /// The caller-chosen id.
@@ -23,33 +23,33 @@ pub struct Operation {
     pub action: Option<String>,
     /// `RUNNING`, `SUCCEEDED`, `FAILED`, `STOPPING`, `STOPPED` or `QUEUED`.
     pub status: Option<String>,
-    /// What `ListStackSetOperations` says in place of the status, while it is behind.
+    /// The status in `ListStackSetOperations`, if it is not up to date.
     pub listed_status: Option<String>,
-    /// Hidden from `ListStackSetOperations` until that many first pages of the stack set's list were answered.
+    /// After how many first pages of `ListStackSetOperations` of its stack set the operation appears there.
     pub listed_from: usize,
-    /// Why it has its status.
+    /// The reason for the status.
     pub status_reason: Option<String>,
-    /// What the operation says about the number of failures.
+    /// How `StatusDetails.FailedStackInstancesCount` is made.
     pub failed_count: FailedCount,
-    /// When it was asked for, as AWS writes it.
+    /// When it was requested, as AWS writes it.
     pub created: Option<String>,
     /// When it ended.
     pub ended: Option<String>,
-    /// How it was to be carried out.
+    /// Its preferences.
     pub preferences: Option<Preferences>,
-    /// What it was aimed at.
+    /// The targets of the request.
     pub targets: Option<Targets>,
     /// The administration role of a self-managed stack set.
     pub administration_role_arn: Option<String>,
     /// The execution role of a self-managed stack set.
     pub execution_role_name: Option<String>,
-    /// Whether a DELETE leaves the stacks alone.
+    /// Whether a DELETE keeps the stacks.
     pub retain_stacks: Option<bool>,
     /// What a DETECT_DRIFT found.
     pub drift: Option<Drift>,
     /// The results.
     pub rows: Rows,
-    /// Whether the pages of one list see the rows at different moments, so that rows move from page to page.
+    /// Whether each page shows the rows of its own time, so that rows move from page to page.
     pub moving: bool,
 }
 
@@ -105,14 +105,14 @@ impl Operation {
         self
     }
 
-    /// Sets the number of failures that it admits to.
+    /// Sets how `StatusDetails.FailedStackInstancesCount` is made.
     #[must_use]
     pub fn failed_count(mut self, count: FailedCount) -> Self {
         self.failed_count = count;
         self
     }
 
-    /// Sets when it began and, if it has, ended.
+    /// Sets when it was requested and, unless it still runs, when it ended.
     #[must_use]
     pub fn times(mut self, created: &str, ended: Option<&str>) -> Self {
         self.created = Some(created.to_owned());
@@ -149,23 +149,23 @@ impl Operation {
         self
     }
 
-    /// Sets the rows, written down (`Vec<Row>`) or generated ([`Rows::generated`]).
+    /// Sets the rows: a `Vec<Row>`, or [`Rows::generated`].
     #[must_use]
     pub fn rows(mut self, rows: impl Into<Rows>) -> Self {
         self.rows = rows.into();
         self
     }
 
-    /// Lets every page see the rows at its own moment: each answered page then counts as a first page does.
+    /// Lets each page show the rows of its own time: every page then counts as a first page.
     ///
-    /// A token only says where its page begins, so rows that come, go or change status move the pages after them.
+    /// A token only names the offset of its page, so rows that appear or change their status move all rows after them.
     #[must_use]
     pub fn moving(mut self) -> Self {
         self.moving = true;
         self
     }
 
-    /// Adds a row to written-down rows; generated ones stay as they are.
+    /// Adds a row to a list of rows; generated rows stay as they are.
     #[must_use]
     pub fn row(mut self, row: Row) -> Self {
         if let Rows::Listed(rows) = &mut self.rows {
@@ -175,26 +175,26 @@ impl Operation {
     }
 }
 
-/// `OperationPreferences`.
+/// The `OperationPreferences` of an operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preferences {
     /// `SEQUENTIAL` or `PARALLEL`.
     pub region_concurrency_type: Option<String>,
     /// The order of the Regions.
     pub region_order: Vec<String>,
-    /// How many targets of a Region may fail.
+    /// How many targets may fail in a Region.
     pub failure_tolerance_count: Option<i32>,
-    /// The same as a share.
+    /// What percentage of the targets may fail in a Region.
     pub failure_tolerance_percentage: Option<i32>,
-    /// How many targets at once.
+    /// How many targets are worked on at the same time.
     pub max_concurrent_count: Option<i32>,
-    /// The same as a share.
+    /// What percentage of the targets is worked on at the same time.
     pub max_concurrent_percentage: Option<i32>,
     /// `STRICT_FAILURE_TOLERANCE` or `SOFT_FAILURE_TOLERANCE`.
     pub concurrency_mode: Option<String>,
 }
 
-/// `DeploymentTargets`.
+/// The `DeploymentTargets` of an operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Targets {
     /// Accounts; an empty list is left out.
@@ -205,23 +205,23 @@ pub struct Targets {
     pub account_filter_type: Option<String>,
 }
 
-/// `StackSetDriftDetectionDetails`.
+/// The `StackSetDriftDetectionDetails` of an operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drift {
     /// `DRIFTED`, `IN_SYNC` or `NOT_CHECKED`.
     pub drift_status: Option<String>,
     /// `COMPLETED`, `FAILED`, `PARTIAL_SUCCESS`, `IN_PROGRESS` or `STOPPED`.
     pub detection_status: Option<String>,
-    /// When it was looked for.
+    /// When drift was last checked.
     pub last_check: Option<String>,
-    /// All instances.
+    /// The number of all instances.
     pub total: Option<i32>,
-    /// Those that differ.
+    /// The number of drifted instances.
     pub drifted: Option<i32>,
-    /// Those that do not.
+    /// The number of instances without drift.
     pub in_sync: Option<i32>,
-    /// Those being looked at.
+    /// The number of instances that are being checked.
     pub in_progress: Option<i32>,
-    /// Those that could not be looked at.
+    /// The number of instances that could not be checked.
     pub failed: Option<i32>,
 }

@@ -1,143 +1,146 @@
-//! Pages: tokens that only the page before hands out, and rows rendered once.
+//! Pages of lists: tokens that only the previous page hands out, and rows that are rendered once.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use crate::{
+    call::Call,
+    error::ServiceError,
     faults::FaultKind,
     ids,
     operation::{FailedCount, Operation},
-    query::{Call, Refusal},
     rows::{Row, Rows},
     xml,
 };
 
 /// Where in which list a page begins.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
-    /// The list and its filter: a token of one list says nothing to another.
+pub(crate) struct PageCursor {
+    /// The list with its filters: a token is valid for one list only.
     pub(crate) list: String,
     pub(crate) offset: usize,
+    /// The page's number, from 1.
     pub(crate) page: usize,
-    /// The answered first-page calls before the one that this page follows.
-    pub(crate) calls: usize,
+    /// How many first pages were answered before the first page of this chain.
+    pub(crate) reads_before: usize,
 }
 
-/// One page, decided.
+/// Which rows a page has, and which token it hands out.
 #[derive(Debug)]
-pub(crate) struct Turn {
-    pub(crate) rows: usize,
+pub(crate) struct Page {
+    pub(crate) rows: Range<usize>,
     pub(crate) token: Option<String>,
 }
 
-/// All tokens ever handed out; each stays valid, as a retry needs it.
+/// All tokens ever handed out; each stays valid, because a retry uses it again.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    places: HashMap<String, Place>,
+    cursors: HashMap<String, PageCursor>,
 }
 
 impl Tokens {
-    pub(crate) fn get(&self, token: &str) -> Option<&Place> {
-        self.places.get(token)
+    pub(crate) fn get(&self, token: &str) -> Option<&PageCursor> {
+        self.cursors.get(token)
     }
 
-    /// Where the call wants to read; `None` for a first page.
-    pub(crate) fn asked(&self, call: &Call, list: &str) -> Result<Option<Place>, Refusal> {
+    /// Where the call's token leads; the beginning of the list if it has none.
+    pub(crate) fn cursor(&self, call: &Call, list: &str, reads_before: usize) -> Result<PageCursor, ServiceError> {
         let Some(token) = call.param("NextToken") else {
-            return Ok(None);
+            return Ok(PageCursor { list: list.to_owned(), offset: 0, page: 1, reads_before });
         };
         if token.is_empty() || token.len() > 1024 {
-            return Err(Refusal::constraint(token, "nextToken", "have length between 1 and 1024"));
+            return Err(ServiceError::constraint(token, "nextToken", "have length between 1 and 1024"));
         }
-        match self.places.get(token) {
-            Some(place) if place.list == list => Ok(Some(place.clone())),
-            _ => Err(Refusal::validation("Invalid NextToken")),
+        match self.cursors.get(token) {
+            Some(cursor) if cursor.list == list => Ok(cursor.clone()),
+            _ => Err(ServiceError::validation("Invalid NextToken")),
         }
     }
 
-    /// Decides how many rows the page has and which token it hands out.
-    pub(crate) fn turn(
+    /// Decides which of `total` rows the page has and which token it hands out.
+    pub(crate) fn page(
         &mut self,
         call: &Call,
-        place: &Place,
+        cursor: &PageCursor,
         total: usize,
         fault: Option<&FaultKind>,
-    ) -> Result<Turn, Refusal> {
-        let limit = max_results(call)?;
-        let end = total.min(place.offset + limit);
-        let rows = end.saturating_sub(place.offset);
-        let next = Place { offset: end, page: place.page + 1, ..place.clone() };
+    ) -> Result<Page, ServiceError> {
+        let start = cursor.offset.min(total);
+        let end = total.min(cursor.offset + max_results(call)?);
+        let next = PageCursor { offset: end, page: cursor.page + 1, ..cursor.clone() };
         let (rows, token) = match fault {
             Some(FaultKind::RepeatToken) => {
                 let token = match call.param("NextToken") {
-                    Some(asked) => asked.to_owned(),
-                    None => self.issue(place.clone()),
+                    Some(token) => token.to_owned(),
+                    None => self.issue(cursor.clone()),
                 };
-                (rows, Some(token))
+                (start..end, Some(token))
             }
-            Some(FaultKind::EmptyToken) => (rows, Some(String::new())),
-            Some(FaultKind::LostToken) => (rows, None),
+            Some(FaultKind::EmptyToken) => (start..end, Some(String::new())),
+            Some(FaultKind::LostToken) => (start..end, None),
             Some(FaultKind::EmptyPage) => {
-                let same = Place { offset: place.offset, ..next };
-                (0, Some(self.issue(same)))
+                let same_rows = PageCursor { offset: cursor.offset, ..next };
+                (start..start, Some(self.issue(same_rows)))
             }
-            Some(FaultKind::LeftoverToken) => (rows, Some(self.issue(next))),
-            _ => (rows, (end < total).then(|| self.issue(next))),
+            Some(FaultKind::LeftoverToken) => (start..end, Some(self.issue(next))),
+            _ => (start..end, (end < total).then(|| self.issue(next))),
         };
-        Ok(Turn { rows, token })
+        Ok(Page { rows, token })
     }
 
-    fn issue(&mut self, place: Place) -> String {
-        let token = ids::token(self.places.len() as u64);
-        self.places.insert(token.clone(), place);
+    fn issue(&mut self, cursor: PageCursor) -> String {
+        let token = ids::token(self.cursors.len() as u64);
+        self.cursors.insert(token.clone(), cursor);
         token
     }
 }
 
-fn max_results(call: &Call) -> Result<usize, Refusal> {
+fn max_results(call: &Call) -> Result<usize, ServiceError> {
     let Some(value) = call.param("MaxResults") else {
         return Ok(100);
     };
     match value.parse::<i64>() {
         Ok(number @ 1..=100) => Ok(usize::try_from(number).unwrap_or(100)),
         Ok(number) if number < 1 => {
-            Err(Refusal::constraint(value, "maxResults", "have value greater than or equal to 1"))
+            Err(ServiceError::constraint(value, "maxResults", "have value greater than or equal to 1"))
         }
-        Ok(_) => Err(Refusal::constraint(value, "maxResults", "have value less than or equal to 100")),
-        Err(_) => Err(Refusal::new(400, "MalformedInput", "MaxResults is not a number")),
+        Ok(_) => Err(ServiceError::constraint(value, "maxResults", "have value less than or equal to 100")),
+        Err(_) => Err(ServiceError::new(400, "MalformedInput", "MaxResults is not a number")),
     }
 }
 
-/// Which rows a reader sees: the operation (its stack set's and its own number), the filter, the moment.
+/// Which rows a reader sees.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Reading {
+pub(crate) struct RowQuery {
+    /// The index of the stack set, and that of the operation in it.
     pub(crate) operation: (usize, usize),
-    pub(crate) filter: Option<String>,
-    pub(crate) calls: usize,
+    pub(crate) status: Option<String>,
+    /// How many first pages were answered before.
+    pub(crate) reads_before: usize,
 }
 
 /// Rendered rows, kept so that a benchmark measures its reader and not this server.
 #[derive(Debug, Default)]
 pub(crate) struct Rendered {
-    facts: HashMap<(usize, usize), Facts>,
-    views: HashMap<Reading, View>,
+    stats: HashMap<(usize, usize), RowStats>,
+    results: HashMap<RowQuery, QueryResult>,
 }
 
-/// What is worth knowing of all rows of an operation, found in one pass over them.
+/// What one pass over all rows of an operation finds.
 #[derive(Clone, Copy, Debug)]
-struct Facts {
+struct RowStats {
     changing: bool,
     failed: usize,
 }
 
 #[derive(Debug)]
-struct View {
-    /// The rows in view; `None` is all of them.
+struct QueryResult {
+    /// The indices of the rows; `None` is all of them.
     rows: Option<Vec<usize>>,
-    pages: HashMap<(usize, usize), Arc<str>>,
+    pages: HashMap<Range<usize>, Arc<str>>,
 }
 
 impl Rendered {
-    /// Forgets everything, for the rows may be others now.
+    /// Forgets everything, because the rows may have changed.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -146,59 +149,59 @@ impl Rendered {
         match operation.failed_count {
             FailedCount::Fixed(count) => Some(count),
             FailedCount::Absent => None,
-            FailedCount::FromRows => i32::try_from(self.facts(id, &operation.rows).failed).ok(),
+            FailedCount::FromRows => i32::try_from(self.stats(id, &operation.rows).failed).ok(),
         }
     }
 
-    /// How many rows the reading has.
-    pub(crate) fn total(&mut self, reading: &mut Reading, rows: &Rows) -> usize {
-        if !self.facts(reading.operation, rows).changing {
-            // One view serves all moments.
-            reading.calls = 0;
+    /// How many rows the query finds.
+    pub(crate) fn total(&mut self, query: &mut RowQuery, rows: &Rows) -> usize {
+        if !self.stats(query.operation, rows).changing {
+            // The result is the same at all times.
+            query.reads_before = 0;
         }
-        let view = self.view(reading, rows);
-        view.rows.as_ref().map_or(rows.len(), Vec::len)
+        let result = self.result(query, rows);
+        result.rows.as_ref().map_or(rows.len(), Vec::len)
     }
 
     /// The `<member>` elements of a page.
-    pub(crate) fn page(&mut self, reading: &Reading, rows: &Rows, offset: usize, count: usize) -> Arc<str> {
-        let view = self.view(reading, rows);
-        if let Some(page) = view.pages.get(&(offset, count)) {
+    pub(crate) fn page(&mut self, query: &RowQuery, rows: &Rows, range: Range<usize>) -> Arc<str> {
+        let result = self.result(query, rows);
+        if let Some(page) = result.pages.get(&range) {
             return Arc::clone(page);
         }
-        let mut out = String::with_capacity(count * 512);
-        for position in offset..offset + count {
-            let index = view.rows.as_ref().map_or(position, |rows| rows[position]);
+        let mut out = String::with_capacity(range.len() * 512);
+        for position in range.clone() {
+            let index = result.rows.as_ref().map_or(position, |rows| rows[position]);
             rows.with(index, |row| {
-                if let Some(row) = row.at(reading.calls) {
+                if let Some(row) = row.at(query.reads_before) {
                     member(&mut out, row);
                 }
             });
         }
         let page: Arc<str> = out.into();
-        view.pages.insert((offset, count), Arc::clone(&page));
+        result.pages.insert(range, Arc::clone(&page));
         page
     }
 
-    fn facts(&mut self, id: (usize, usize), rows: &Rows) -> Facts {
-        *self.facts.entry(id).or_insert_with(|| Facts {
+    fn stats(&mut self, id: (usize, usize), rows: &Rows) -> RowStats {
+        *self.stats.entry(id).or_insert_with(|| RowStats {
             changing: (0..rows.len()).any(|index| rows.with(index, Row::changes) == Some(true)),
             failed: rows.count_status("FAILED"),
         })
     }
 
-    fn view(&mut self, reading: &Reading, rows: &Rows) -> &mut View {
-        let changing = self.facts(reading.operation, rows).changing;
-        self.views.entry(reading.clone()).or_insert_with(|| {
-            let in_view = |row: &Row| match (row.at(reading.calls), &reading.filter) {
+    fn result(&mut self, query: &RowQuery, rows: &Rows) -> &mut QueryResult {
+        let changing = self.stats(query.operation, rows).changing;
+        self.results.entry(query.clone()).or_insert_with(|| {
+            let matches = |row: &Row| match (row.at(query.reads_before), &query.status) {
                 (None, _) => false,
                 (Some(_), None) => true,
-                (Some(row), filter) => row.status == *filter,
+                (Some(row), status) => row.status == *status,
             };
-            let all = !changing && reading.filter.is_none();
-            View {
+            let all = !changing && query.status.is_none();
+            QueryResult {
                 rows: (!all)
-                    .then(|| (0..rows.len()).filter(|&index| rows.with(index, in_view) == Some(true)).collect()),
+                    .then(|| (0..rows.len()).filter(|&index| rows.with(index, matches) == Some(true)).collect()),
                 pages: HashMap::new(),
             }
         })

@@ -1,29 +1,29 @@
-//! The rows of an operation: one for each account and Region.
+//! The results of an operation: one row for each account and Region.
 
 use std::{fmt, sync::Arc};
 
-/// One result of `ListStackSetOperationResults`; a `None` is left out of the answer.
+/// One result of `ListStackSetOperationResults`; a `None` is left out of the response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
     /// The target account.
     pub account: Option<String>,
     /// The target Region.
     pub region: Option<String>,
-    /// `PENDING`, `RUNNING`, `SUCCEEDED`, `FAILED`, `CANCELLED`, or something new.
+    /// `PENDING`, `RUNNING`, `SUCCEEDED`, `FAILED`, `CANCELLED`, or any other text.
     pub status: Option<String>,
-    /// Why the row has its status.
+    /// The reason for the status.
     pub status_reason: Option<String>,
-    /// What became of the account gate.
+    /// The result of the account gate.
     pub gate: Option<Gate>,
     /// The organizational unit; AWS writes `""` for self-managed stack sets.
     pub ou: Option<String>,
-    /// How many earlier first-page calls it takes until the row appears at all.
+    /// After how many first pages the row appears.
     ///
-    /// The list is eventually consistent, so a reader may meet an operation whose rows are not all there yet. The
-    /// clock is the number of `ListStackSetOperationResults` calls without a token, filtered or not, that were
-    /// answered for this operation before; the pages that follow a first page share its reading.
+    /// The list is eventually consistent, so a reader may find an operation whose rows are not all there yet. Time is
+    /// counted in first pages: the calls of `ListStackSetOperationResults` without a token, filtered or not, that were
+    /// answered for this operation. The pages that follow a first page show the rows of the same time.
     pub visible_from: usize,
-    /// After that many earlier first-page calls the row reads as this other one.
+    /// After this many first pages the row is replaced by the other one.
     pub later: Option<(usize, Box<Row>)>,
 }
 
@@ -32,12 +32,12 @@ pub struct Row {
 pub struct Gate {
     /// `SUCCEEDED`, `FAILED` or `SKIPPED`.
     pub status: Option<String>,
-    /// Why.
+    /// The reason for the status.
     pub status_reason: Option<String>,
 }
 
 impl Row {
-    /// A row with account, Region and status and nothing else.
+    /// A row with only account, Region and status.
     pub fn new(account: &str, region: &str, status: &str) -> Self {
         Self {
             account: Some(account.to_owned()),
@@ -47,7 +47,7 @@ impl Row {
         }
     }
 
-    /// A target that worked.
+    /// A target that succeeded.
     pub fn succeeded(account: &str, region: &str) -> Self {
         Self::new(account, region, "SUCCEEDED")
     }
@@ -57,12 +57,12 @@ impl Row {
         Self::new(account, region, "FAILED").reason(reason)
     }
 
-    /// A target that was given up because others failed or somebody stopped the operation.
+    /// A target that was cancelled because others failed or somebody stopped the operation.
     pub fn cancelled(account: &str, region: &str, reason: &str) -> Self {
         Self::new(account, region, "CANCELLED").reason(reason)
     }
 
-    /// A target that waits for its turn.
+    /// A target that was not started yet.
     pub fn pending(account: &str, region: &str) -> Self {
         Self::new(account, region, "PENDING")
     }
@@ -86,7 +86,7 @@ impl Row {
         self
     }
 
-    /// Records that the gate let the target pass, for which AWS gives no reason.
+    /// Sets the account gate's result to SUCCEEDED, for which AWS gives no reason.
     #[must_use]
     pub fn gate_passed(mut self) -> Self {
         self.gate = Some(Gate { status: Some("SUCCEEDED".to_owned()), status_reason: None });
@@ -100,27 +100,27 @@ impl Row {
         self
     }
 
-    /// Hides the row until that many first-page calls were answered.
+    /// Hides the row until this many first pages were answered.
     #[must_use]
     pub fn visible_from(mut self, calls: usize) -> Self {
         self.visible_from = calls;
         self
     }
 
-    /// After that many first-page calls the row reads as `row`, which may itself have a later reading.
+    /// Replaces the row by `row`, which may be replaced later itself, after this many first pages.
     #[must_use]
     pub fn later(mut self, calls: usize, row: Row) -> Self {
         self.later = Some((calls, Box::new(row)));
         self
     }
 
-    /// How the row reads after `calls` answered first-page calls; `None` while it is not there yet.
-    pub fn at(&self, calls: usize) -> Option<&Row> {
-        if calls < self.visible_from {
+    /// The row after this many first pages; `None` while it does not appear yet.
+    pub fn at(&self, first_pages: usize) -> Option<&Row> {
+        if first_pages < self.visible_from {
             return None;
         }
         match &self.later {
-            Some((from, later)) if calls >= *from => later.at(calls),
+            Some((from, later)) if first_pages >= *from => later.at(first_pages),
             _ => Some(self),
         }
     }
@@ -130,22 +130,22 @@ impl Row {
     }
 }
 
-/// Where an operation's rows come from.
+/// The rows of an operation.
 #[derive(Clone)]
 pub enum Rows {
-    /// Written down.
+    /// A list.
     Listed(Vec<Row>),
-    /// Made when they are asked for, so that 100,000 of them cost no memory.
+    /// Made on demand, so that 100,000 of them need no memory.
     Generated {
         /// How many there are.
         count: usize,
-        /// Makes the row with that number; it must give the same row every time.
+        /// Makes the row with this number, from 0; it must make the same row every time.
         row: Arc<dyn Fn(usize) -> Row + Send + Sync>,
     },
 }
 
 impl Rows {
-    /// Rows made by a function.
+    /// Rows made on demand by a function.
     pub fn generated(count: usize, row: impl Fn(usize) -> Row + Send + Sync + 'static) -> Self {
         Self::Generated { count, row: Arc::new(row) }
     }
@@ -163,7 +163,7 @@ impl Rows {
         self.len() == 0
     }
 
-    /// Calls `visit` with the row, which may have to be made first.
+    /// Calls `visit` with the row.
     pub fn with<R>(&self, index: usize, visit: impl FnOnce(&Row) -> R) -> Option<R> {
         match self {
             Self::Listed(rows) => rows.get(index).map(visit),
@@ -171,7 +171,7 @@ impl Rows {
         }
     }
 
-    /// How many rows have this status once all of them have appeared and settled.
+    /// How many rows have this status in the end.
     pub fn count_status(&self, status: &str) -> usize {
         (0..self.len())
             .filter(|&index| {
@@ -214,8 +214,9 @@ mod tests {
             Row::running("111111111111", "eu-west-1")
                 .later(4, Row::failed("111111111111", "eu-west-1", "Internal Failure")),
         );
-        let seen: Vec<_> = (0..5).map(|calls| row.at(calls).and_then(|row| row.status.as_deref())).collect();
-        assert_eq!(seen, [None, Some("PENDING"), Some("PENDING"), Some("RUNNING"), Some("FAILED")]);
+        let statuses: Vec<_> =
+            (0..5).map(|first_pages| row.at(first_pages).and_then(|row| row.status.as_deref())).collect();
+        assert_eq!(statuses, [None, Some("PENDING"), Some("PENDING"), Some("RUNNING"), Some("FAILED")]);
         assert_eq!(Rows::from(vec![row]).count_status("FAILED"), 1);
     }
 }

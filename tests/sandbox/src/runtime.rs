@@ -1,4 +1,4 @@
-//! The Lambda Runtime API: what the other side of a function does.
+//! The Lambda Runtime API, from which a function takes its events.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
-    http::{Reply, Server},
+    http::{HttpResponse, Server},
     ids,
 };
 
@@ -28,32 +28,32 @@ const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 const MAX_RESPONSE: usize = 6 * 1024 * 1024;
 
-/// One call of the function.
+/// One invocation of the function.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// The event, as bytes: it need not be JSON.
+    /// The event; it need not be JSON.
     pub payload: Bytes,
-    /// The function's ARN, as invoked.
+    /// The ARN of the function.
     pub function_arn: String,
-    /// The function's time-out; the deadline counts from the moment the function takes the event.
+    /// The timeout of the function, counted from when it takes the event.
     pub timeout: Duration,
-    /// How long [`Runtime::invoke`] waits, start of the function included.
-    pub patience: Duration,
+    /// How long [`Runtime::invoke`] waits for the outcome, including the start of the function.
+    pub wait_limit: Duration,
 }
 
 impl Invocation {
-    /// A call with a JSON event and a time-out of 60 seconds.
+    /// An invocation with a JSON event and a timeout of 60 seconds.
     pub fn new(payload: &Value) -> Self {
         Self::raw(payload.to_string())
     }
 
-    /// A call with any bytes.
+    /// An invocation with any bytes as the event.
     pub fn raw(payload: impl Into<Bytes>) -> Self {
         Self {
             payload: payload.into(),
             function_arn: crate::demo::FUNCTION_ARN.to_owned(),
             timeout: Duration::from_secs(60),
-            patience: Duration::from_secs(90),
+            wait_limit: Duration::from_secs(90),
         }
     }
 
@@ -64,7 +64,7 @@ impl Invocation {
         self
     }
 
-    /// Sets the function's time-out.
+    /// Sets the timeout of the function.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -73,8 +73,8 @@ impl Invocation {
 
     /// Sets how long to wait for the outcome.
     #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn wait_limit(mut self, limit: Duration) -> Self {
+        self.wait_limit = limit;
         self
     }
 }
@@ -90,7 +90,7 @@ pub enum Outcome {
         error_type: String,
         /// What went wrong.
         error_message: String,
-        /// The whole document that was posted.
+        /// The whole document that the function posted.
         raw: Value,
     },
 }
@@ -109,14 +109,14 @@ impl Outcome {
 }
 
 #[derive(Debug, Default)]
-struct Desk {
-    waiting: Mutex<Waiting>,
+struct Invocations {
+    state: Mutex<InvocationState>,
     arrived: Notify,
     asked: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct InvocationState {
     count: usize,
     queue: VecDeque<(String, Invocation)>,
     open: HashMap<String, oneshot::Sender<Result<Outcome, String>>>,
@@ -126,24 +126,24 @@ struct Waiting {
 /// A running Runtime API for one function; it stops when it is dropped.
 #[derive(Debug)]
 pub struct Runtime {
-    desk: Arc<Desk>,
+    invocations: Arc<Invocations>,
     server: Server,
 }
 
 impl Runtime {
     /// Serves on the current tokio runtime.
-    // It awaits nothing, but spawning needs a runtime, which `async` makes sure of.
+    // It awaits nothing; being async makes sure that there is a runtime to spawn on.
     pub async fn start() -> Self {
-        let desk = Arc::new(Desk::default());
-        let server = Server::spawn(Arc::clone(&desk), handle);
-        Self { desk, server }
+        let invocations = Arc::new(Invocations::default());
+        let server = Server::spawn(Arc::clone(&invocations), handle);
+        Self { invocations, server }
     }
 
-    /// Serves on a thread of its own, from wherever it is called.
+    /// Serves on a thread of its own, so that it can be called outside a runtime.
     pub fn start_in_thread() -> Self {
-        let desk = Arc::new(Desk::default());
-        let server = Server::spawn_thread(Arc::clone(&desk), handle);
-        Self { desk, server }
+        let invocations = Arc::new(Invocations::default());
+        let server = Server::spawn_thread(Arc::clone(&invocations), handle);
+        Self { invocations, server }
     }
 
     /// `127.0.0.1:PORT`, the value for `AWS_LAMBDA_RUNTIME_API`.
@@ -151,62 +151,62 @@ impl Runtime {
         self.server.address.to_string()
     }
 
-    /// Hands the event to the function and waits for what becomes of it.
+    /// Gives the event to the function and waits for the outcome.
     ///
-    /// The error says that there was no outcome: patience ran out, the function could not start, or it posted
+    /// It is an error if there is no outcome: the wait limit has passed, the function could not start, or it posted
     /// something that is not JSON.
     pub async fn invoke(&self, invocation: Invocation) -> Result<Outcome, String> {
-        let patience = invocation.patience;
+        let limit = invocation.wait_limit;
         let (sender, outcome) = oneshot::channel();
         let id = {
-            let mut waiting = self.desk.lock();
-            if let Some(error) = &waiting.init_error {
+            let mut state = self.invocations.lock();
+            if let Some(error) = &state.init_error {
                 return Err(could_not_start(error));
             }
-            waiting.count += 1;
-            let id = ids::uuid_from(&format!("invocation {}", waiting.count));
-            waiting.open.insert(id.clone(), sender);
-            waiting.queue.push_back((id.clone(), invocation));
+            state.count += 1;
+            let id = ids::uuid_from(&format!("invocation {}", state.count));
+            state.open.insert(id.clone(), sender);
+            state.queue.push_back((id.clone(), invocation));
             id
         };
-        self.desk.arrived.notify_one();
-        match tokio::time::timeout(patience, outcome).await {
+        self.invocations.arrived.notify_one();
+        match tokio::time::timeout(limit, outcome).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err("the Runtime API has stopped".to_owned()),
             Err(_) => {
-                let mut waiting = self.desk.lock();
-                waiting.open.remove(&id);
-                waiting.queue.retain(|(queued, _)| *queued != id);
-                Err(format!("no outcome within {} ms", patience.as_millis()))
+                let mut state = self.invocations.lock();
+                state.open.remove(&id);
+                state.queue.retain(|(queued, _)| *queued != id);
+                Err(format!("no outcome within {} ms", limit.as_millis()))
             }
         }
     }
 
-    /// Waits until the function asks for an event that it has not asked for before.
+    /// Waits until the function asks for its next event.
     pub async fn asked(&self) {
-        self.desk.asked.notified().await;
+        self.invocations.asked.notified().await;
     }
 
-    /// What the function posted about a failed start.
+    /// The error that the function posted because it could not start.
     pub fn init_error(&self) -> Option<Outcome> {
-        self.desk.lock().init_error.clone()
+        self.invocations.lock().init_error.clone()
     }
 }
 
-impl Desk {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+impl Invocations {
+    fn lock(&self) -> MutexGuard<'_, InvocationState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The long poll: there is no answer until there is an event.
-    async fn next(&self) -> Reply {
+    /// Waits until there is an event, and responds with it.
+    async fn next(&self) -> HttpResponse {
         self.asked.notify_one();
         loop {
             let next = self.lock().queue.pop_front();
             if let Some((id, invocation)) = next {
                 let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + invocation.timeout;
                 let root = format!("{:08x}-{:024x}", deadline.as_secs(), ids::mix(&id, 0));
-                return Reply::new(200, "application/json", invocation.payload)
+                return HttpResponse::new(200, "application/json", invocation.payload)
                     .header(REQUEST_ID, &id)
                     .header(DEADLINE_MS, &deadline.as_millis().to_string())
                     .header(FUNCTION_ARN, &invocation.function_arn)
@@ -216,14 +216,14 @@ impl Desk {
         }
     }
 
-    fn finish(&self, id: &str, outcome: Result<Outcome, String>) -> Reply {
+    fn finish(&self, id: &str, outcome: Result<Outcome, String>) -> HttpResponse {
         match self.lock().open.remove(id) {
             Some(sender) => {
-                // Whoever asked may have given up in this very moment.
+                // The caller may have stopped waiting at this moment.
                 let _ = sender.send(outcome);
                 accepted()
             }
-            None => Reply::new(
+            None => HttpResponse::new(
                 400,
                 "application/json",
                 r#"{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}"#,
@@ -231,39 +231,39 @@ impl Desk {
         }
     }
 
-    fn fail_init(&self, error: Outcome) -> Reply {
-        let mut waiting = self.lock();
-        waiting.queue.clear();
-        for (_, sender) in waiting.open.drain() {
+    fn fail_init(&self, error: Outcome) -> HttpResponse {
+        let mut state = self.lock();
+        state.queue.clear();
+        for (_, sender) in state.open.drain() {
             let _ = sender.send(Err(could_not_start(&error)));
         }
-        waiting.init_error = Some(error);
+        state.init_error = Some(error);
         accepted()
     }
 }
 
-fn accepted() -> Reply {
-    Reply::new(202, "application/json", r#"{"status":"OK"}"#)
+fn accepted() -> HttpResponse {
+    HttpResponse::new(202, "application/json", r#"{"status":"OK"}"#)
 }
 
 fn could_not_start(error: &Outcome) -> String {
     format!("the function could not start: {error:?}")
 }
 
-async fn handle(desk: Arc<Desk>, request: Request<Incoming>) -> Reply {
+async fn handle(invocations: Arc<Invocations>, request: Request<Incoming>) -> HttpResponse {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else {
-        return Reply::Close;
+        return HttpResponse::Close;
     };
     let body = body.to_bytes();
     let error_type = parts.headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok());
     let path = parts.uri.path().strip_prefix("/2018-06-01/runtime/");
     let segments: Vec<&str> = path.unwrap_or_default().split('/').collect();
     match (&parts.method, segments.as_slice()) {
-        (&Method::GET, ["invocation", "next"]) => desk.next().await,
+        (&Method::GET, ["invocation", "next"]) => invocations.next().await,
         (&Method::POST, ["invocation", id, "response"]) if body.len() > MAX_RESPONSE => {
-            let _ = desk.finish(id, Err("the response is larger than 6 MB".to_owned()));
-            Reply::new(
+            let _ = invocations.finish(id, Err("the response is larger than 6 MB".to_owned()));
+            HttpResponse::new(
                 413,
                 "application/json",
                 r#"{"errorMessage":"Exceeded maximum allowed payload size","errorType":"RequestEntityTooLarge"}"#,
@@ -273,10 +273,10 @@ async fn handle(desk: Arc<Desk>, request: Request<Incoming>) -> Reply {
             let outcome = serde_json::from_slice(&body)
                 .map(Outcome::Response)
                 .map_err(|error| format!("the response is not JSON: {error}"));
-            desk.finish(id, outcome)
+            invocations.finish(id, outcome)
         }
-        (&Method::POST, ["invocation", id, "error"]) => desk.finish(id, Ok(Outcome::error(error_type, &body))),
-        (&Method::POST, ["init", "error"]) => desk.fail_init(Outcome::error(error_type, &body)),
-        _ => Reply::new(404, "text/plain", "404 page not found\n"),
+        (&Method::POST, ["invocation", id, "error"]) => invocations.finish(id, Ok(Outcome::error(error_type, &body))),
+        (&Method::POST, ["init", "error"]) => invocations.fail_init(Outcome::error(error_type, &body)),
+        _ => HttpResponse::new(404, "text/plain", "404 page not found\n"),
     }
 }

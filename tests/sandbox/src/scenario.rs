@@ -1,4 +1,4 @@
-//! What the loopback AWS holds, as plain data.
+//! What the loopback AWS holds.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::{dynamodb::Table, faults::Fault, ids::uuid_from, operation::Operation};
 
-/// Everything the loopback AWS knows, seen from one account.
+/// Everything that the loopback AWS holds, seen from one account.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// The stack sets, of all Regions.
@@ -17,9 +17,9 @@ pub struct Scenario {
     pub tables: Vec<Table>,
     /// What goes wrong, and when.
     pub faults: Vec<Fault>,
-    /// How long every answer takes.
+    /// How long every response takes.
     pub latency: Option<Duration>,
-    /// Whether `CallAs=DELEGATED_ADMIN` is open to the caller.
+    /// Whether the caller is registered as a delegated administrator.
     pub delegated_admin_registered: bool,
 }
 
@@ -56,7 +56,7 @@ impl Scenario {
         self
     }
 
-    /// Adds an empty table whose key is this attribute, a text.
+    /// Adds an empty table whose key is this attribute, a string.
     #[must_use]
     pub fn table(mut self, name: &str, key: &str) -> Self {
         self.tables.push(Table { name: name.to_owned(), key: key.to_owned(), items: BTreeMap::new() });
@@ -70,7 +70,7 @@ impl Scenario {
         self
     }
 
-    /// Lets every answer take that long.
+    /// Lets every response take this long.
     #[must_use]
     pub fn latency(mut self, latency: Duration) -> Self {
         self.latency = Some(latency);
@@ -83,41 +83,41 @@ impl Scenario {
     }
 }
 
-/// A stack set; it exists in one Region only, as the real ones do.
+/// A stack set; like a real one, it exists in one Region only.
 #[derive(Clone, Debug)]
 pub struct StackSet {
     /// The name.
     pub name: String,
-    /// The unique part of its id; made from the name unless set.
+    /// The unique part of its id; by default it is made from the name.
     pub uuid: String,
     /// `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
-    /// The account that owns it: for service-managed ones the management account.
+    /// The account that owns it; the management account if it is service-managed.
     pub account: String,
     /// The administration Region.
     pub region: String,
     /// `ACTIVE` or `DELETED`.
     pub status: String,
-    /// What it is for.
+    /// The description.
     pub description: Option<String>,
     /// `SELF_MANAGED` or `SERVICE_MANAGED`.
     pub permission_model: Option<String>,
-    /// Automatic deployment: enabled, and whether stacks stay when an account leaves.
+    /// Automatic deployment: whether it is enabled, and whether stacks are kept when an account leaves.
     pub auto_deployment: Option<(bool, bool)>,
     /// `DRIFTED`, `IN_SYNC` or `NOT_CHECKED`.
     pub drift_status: Option<String>,
-    /// When drift was last looked for.
+    /// When drift was last checked.
     pub last_drift_check: Option<String>,
-    /// Whether operations run side by side where they can.
+    /// Whether managed execution is active: operations that do not conflict then run at the same time.
     pub managed_execution: Option<bool>,
-    /// The values of `CallAs` with which the caller sees it.
+    /// The values of `CallAs` with which the caller can see it.
     pub visible_to: Vec<String>,
     /// Its operations, in the order in which `ListStackSetOperations` lists them.
     pub operations: Vec<Operation>,
 }
 
 impl StackSet {
-    /// A stack set with self-managed permissions, seen with `CallAs=SELF`.
+    /// A stack set with self-managed permissions, visible with `CallAs=SELF`.
     pub fn self_managed(name: &str, account: &str, region: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -137,7 +137,7 @@ impl StackSet {
         }
     }
 
-    /// A stack set with service-managed permissions, seen from the management account (`CallAs=SELF`).
+    /// A stack set with service-managed permissions, as the management account sees it (`CallAs=SELF`).
     pub fn service_managed(name: &str, management_account: &str, region: &str) -> Self {
         Self {
             permission_model: Some("SERVICE_MANAGED".to_owned()),
@@ -146,13 +146,13 @@ impl StackSet {
         }
     }
 
-    /// The caller is a delegated administrator: only `CallAs=DELEGATED_ADMIN` sees the stack set.
+    /// Makes it visible with `CallAs=DELEGATED_ADMIN` only, as a delegated administrator sees it.
     #[must_use]
     pub fn seen_by_delegated_admin(self) -> Self {
         self.visible_to(&["DELEGATED_ADMIN"])
     }
 
-    /// Sets the values of `CallAs` that see it.
+    /// Sets the values of `CallAs` with which the caller can see it.
     #[must_use]
     pub fn visible_to(mut self, call_as: &[&str]) -> Self {
         self.visible_to = call_as.iter().map(|&value| value.to_owned()).collect();
@@ -173,7 +173,7 @@ impl StackSet {
         self
     }
 
-    /// Marks it as deleted: listed still, but no longer found by its bare name.
+    /// Marks it as deleted: it is still listed, and found by its id, but not by its bare name.
     #[must_use]
     pub fn deleted(mut self) -> Self {
         self.status = "DELETED".to_owned();

@@ -1,18 +1,16 @@
-//! `Publish`, with the checks of the real one.
+//! SNS `Publish`, with the checks of the real one.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::{
+    call::Call,
+    error::ServiceError,
     ids,
-    query::{Call, Refusal},
-    world::{Answer, World},
+    state::{Output, State},
     xml,
 };
-
-pub(crate) const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
-pub(crate) const VERSION: &str = "2010-03-31";
 
 const MAX_BYTES: usize = 262_144;
 
@@ -47,15 +45,15 @@ pub struct Published {
     pub message_structure: Option<String>,
     /// The attributes: name to data type and value.
     pub attributes: BTreeMap<String, (String, String)>,
-    /// The id that the publisher was told.
+    /// The id that the publisher got.
     pub message_id: String,
 }
 
 impl Published {
     /// What a subscriber with this protocol gets.
     ///
-    /// With the JSON structure that is the value for the protocol, or else the `default`. As SNS does, this ignores
-    /// values that are no strings and keys that are no protocols of its own.
+    /// With the JSON structure that is the value for the protocol, or else the `default`. Like SNS, this ignores values
+    /// other than strings and keys that are not protocols.
     pub fn body(&self, protocol: &str) -> Option<String> {
         if self.message_structure.as_deref() != Some("json") {
             return Some(self.message.clone());
@@ -83,16 +81,8 @@ impl Published {
     }
 }
 
-/// Carries the call out.
-pub(crate) fn answer(world: &mut World, call: &Call) -> Result<Answer, Refusal> {
-    if call.action != "Publish" {
-        return Err(Refusal::new(
-            400,
-            "InvalidAction",
-            &format!("Could not find operation {} for version {VERSION}", call.action),
-        ));
-    }
-    let topic_arn = check_topic(world, call)?;
+pub(crate) fn publish(state: &mut State, call: &Call) -> Result<Output, ServiceError> {
+    let topic_arn = check_topic(state, call)?;
     let message = match call.param("Message") {
         None | Some("") => return Err(invalid("Empty message")),
         Some(message) => message,
@@ -115,8 +105,8 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Result<Answer, Refusal> 
             return Err(invalid("Message Structure - Invalid message structure parameter"));
         }
     }
-    let message_id = ids::uuid_from(&format!("message {}", world.published.len()));
-    world.published.push(Published {
+    let message_id = ids::uuid_from(&format!("message {}", state.published.len()));
+    state.published.push(Published {
         topic_arn,
         subject: subject.map(str::to_owned),
         message: message.to_owned(),
@@ -126,10 +116,10 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Result<Answer, Refusal> 
     });
     let mut result = String::new();
     xml::element(&mut result, "MessageId", &message_id);
-    Ok(Answer::plain(result))
+    Ok(Output::new(result))
 }
 
-fn check_topic(world: &World, call: &Call) -> Result<String, Refusal> {
+fn check_topic(state: &State, call: &Call) -> Result<String, ServiceError> {
     let Some(arn) = call.param("TopicArn").or_else(|| call.param("TargetArn")) else {
         return Err(invalid("TopicArn or TargetArn Reason: no value for required parameter"));
     };
@@ -138,8 +128,8 @@ fn check_topic(world: &World, call: &Call) -> Result<String, Refusal> {
     if parts.len() != 6 || parts[0] != "arn" || parts[2] != "sns" || parts[3] != call.region {
         return Err(invalid("TopicArn"));
     }
-    if !world.scenario.topics.iter().any(|topic| topic == arn) {
-        return Err(Refusal::new(404, "NotFound", "Topic does not exist"));
+    if !state.scenario.topics.iter().any(|topic| topic == arn) {
+        return Err(ServiceError::new(404, "NotFound", "Topic does not exist"));
     }
     if arn.ends_with(".fifo") && call.param("MessageGroupId").is_none() {
         return Err(invalid("The MessageGroupId parameter is required for FIFO topics"));
@@ -153,7 +143,7 @@ fn is_subject(subject: &str) -> bool {
         && !subject.chars().any(|character| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}'))
 }
 
-fn check_bodies(message: &str) -> Result<(), Refusal> {
+fn check_bodies(message: &str) -> Result<(), ServiceError> {
     let Ok(Value::Object(bodies)) = serde_json::from_str(message) else {
         return Err(invalid("Message Structure - JSON message body failed to parse"));
     };
@@ -163,7 +153,7 @@ fn check_bodies(message: &str) -> Result<(), Refusal> {
     }
 }
 
-fn attributes(call: &Call) -> Result<BTreeMap<String, (String, String)>, Refusal> {
+fn attributes(call: &Call) -> Result<BTreeMap<String, (String, String)>, ServiceError> {
     let mut attributes = BTreeMap::new();
     for number in 1.. {
         let prefix = format!("MessageAttributes.entry.{number}");
@@ -182,9 +172,11 @@ fn attributes(call: &Call) -> Result<BTreeMap<String, (String, String)>, Refusal
     Ok(attributes)
 }
 
-fn check_attribute(name: &str, data_type: &str, value: &str) -> Result<(), Refusal> {
-    let refuse =
-        |why: &str| Err(Refusal::new(400, "ParameterValueInvalid", &format!("The message attribute '{name}' {why}.")));
+fn check_attribute(name: &str, data_type: &str, value: &str) -> Result<(), ServiceError> {
+    let refuse = |reason: &str| {
+        let message = format!("The message attribute '{name}' {reason}.");
+        Err(ServiceError::new(400, "ParameterValueInvalid", &message))
+    };
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     if name.is_empty() || name.len() > 256 || !name.bytes().all(legal) {
         return refuse("has an invalid name");
@@ -205,6 +197,6 @@ fn check_attribute(name: &str, data_type: &str, value: &str) -> Result<(), Refus
     }
 }
 
-fn invalid(what: &str) -> Refusal {
-    Refusal::new(400, "InvalidParameter", &format!("Invalid parameter: {what}"))
+fn invalid(what: &str) -> ServiceError {
+    ServiceError::new(400, "InvalidParameter", &format!("Invalid parameter: {what}"))
 }

@@ -1,4 +1,4 @@
-//! HTTPS, with a certificate authority made up for one run.
+//! HTTPS with a certificate authority that is made for one run.
 
 use std::net::SocketAddr;
 use std::sync::{
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// A server's side of TLS for the loopback, and the PEM text of the authority that vouches for it.
+/// The TLS settings of a loopback server, and the certificate of its authority as PEM text.
 pub fn loopback_tls() -> (ServerConfig, String) {
     tls_for(&["localhost", "127.0.0.1"])
 }
@@ -34,7 +34,7 @@ fn tls_for(names: &[&str]) -> (ServerConfig, String) {
     (builder.with_no_client_auth().with_single_cert(chain, key).unwrap(), ca.pem())
 }
 
-/// HTTPS in front of a server that speaks HTTP; it stops when it is dropped.
+/// An HTTPS endpoint in front of an HTTP server; it stops when it is dropped.
 #[derive(Debug)]
 pub struct TlsFront {
     address: SocketAddr,
@@ -44,12 +44,12 @@ pub struct TlsFront {
 }
 
 impl TlsFront {
-    /// Passes everything on to `http://<host>`.
+    /// Forwards everything to the server at `http://HOST`.
     pub async fn before(url: &str) -> Self {
         Self::with(url, loopback_tls()).await
     }
 
-    /// As [`TlsFront::before`], with a certificate for another name.
+    /// Like [`TlsFront::before`], with a certificate for another name.
     pub async fn named(url: &str, name: &str) -> Self {
         Self::with(url, tls_for(&[name])).await
     }
@@ -67,7 +67,7 @@ impl TlsFront {
                 counted.fetch_add(1, SeqCst);
                 let (acceptor, host) = (acceptor.clone(), host.clone());
                 tokio::spawn(async move {
-                    // A client that trusts nobody here, or goes away, ends its connection, and that is all.
+                    // A client that does not trust the authority ends its connection; the others go on.
                     let Ok(mut client) = acceptor.accept(client).await else { return };
                     let mut server = TcpStream::connect(host).await.unwrap();
                     let _ = copy_bidirectional(&mut client, &mut server).await;
@@ -82,12 +82,12 @@ impl TlsFront {
         format!("https://{}", self.address)
     }
 
-    /// The authority's certificate, as PEM text.
+    /// The certificate of the authority as PEM text.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// Connections that were opened so far.
+    /// How many connections were opened so far.
     pub fn connections(&self) -> usize {
         self.connections.load(SeqCst)
     }

@@ -2,8 +2,8 @@
 
 /// Appends `value` escaped for element text.
 ///
-/// Line ends are written as references because an XML reader turns a bare carriage return into a line feed, and
-/// characters that XML 1.0 cannot carry become U+FFFD: one of them would make the whole page unreadable.
+/// Line ends are written as references, because an XML reader turns a bare carriage return into a line feed.
+/// Characters that XML 1.0 cannot hold become U+FFFD, because one of them would make the whole page unreadable.
 pub(crate) fn text(out: &mut String, value: &str) {
     for character in value.chars() {
         match character {
@@ -27,21 +27,21 @@ pub(crate) fn element(out: &mut String, name: &str, value: &str) {
     close(out, name);
 }
 
-/// Appends the element only where there is a value: an absent member is not the same as an empty one.
+/// Appends the element if there is a value; a missing member is not the same as an empty one.
 pub(crate) fn optional(out: &mut String, name: &str, value: Option<&str>) {
     if let Some(value) = value {
         element(out, name, value);
     }
 }
 
-/// Appends a number or a boolean, if there is one.
+/// Appends a number or a boolean if there is one.
 pub(crate) fn scalar<T: ToString>(out: &mut String, name: &str, value: Option<T>) {
     if let Some(value) = value {
         element(out, name, &value.to_string());
     }
 }
 
-/// Appends a list in the Query protocol's way, each item wrapped in `<member>`.
+/// Appends a list; as in all Query answers, each item is a `<member>`.
 pub(crate) fn list<T: AsRef<str>>(out: &mut String, name: &str, items: &[T]) {
     nested(out, name, |out| {
         for item in items {
@@ -50,7 +50,7 @@ pub(crate) fn list<T: AsRef<str>>(out: &mut String, name: &str, items: &[T]) {
     });
 }
 
-/// Appends `<name>`, whatever `inner` writes, and `</name>`; `<name/>` where it writes nothing.
+/// Appends `<name>`, what `inner` writes, and `</name>`; `<name/>` if it writes nothing.
 pub(crate) fn nested(out: &mut String, name: &str, inner: impl FnOnce(&mut String)) {
     open(out, name);
     let start = out.len();
@@ -79,7 +79,7 @@ mod tests {
     use super::{list, nested, text};
 
     #[test]
-    fn text_keeps_what_xml_can_carry_and_replaces_the_rest() {
+    fn text_keeps_what_xml_can_hold_and_replaces_the_rest() {
         let mut out = String::new();
         text(&mut out, "a<b> & \"c\"\r\n\td\u{0}\u{1b}\u{ffff}é🦀");
         assert_eq!(out, "a&lt;b&gt; &amp; &quot;c&quot;&#xD;&#xA;&#x9;d\u{fffd}\u{fffd}\u{fffd}é🦀");

@@ -1,4 +1,4 @@
-//! An HTTP client as small as can be: one request for each connection.
+//! A small HTTP client: one request for each connection.
 
 use std::{
     io::{Read, Write},
@@ -7,7 +7,7 @@ use std::{
 
 use sandbox::Aws;
 
-/// What came back.
+/// The response to a request.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -16,7 +16,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// The texts of all elements with that name, as they are written.
+    /// The contents of all elements with this name, still escaped.
     pub(crate) fn all(&self, element: &str) -> Vec<&str> {
         let (open, close) = (format!("<{element}>"), format!("</{element}>"));
         self.body.split(&open).skip(1).filter_map(|rest| rest.split(&close).next()).collect()
@@ -40,7 +40,7 @@ impl Response {
     }
 }
 
-/// Sends a request and reads until the server closes; `None` if not even a status line came back.
+/// Sends a request and reads until the server closes the connection; `None` if there was no status line.
 pub(crate) fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Response> {
     let mut stream = TcpStream::connect(address).unwrap();
     let mut request = format!(
@@ -52,7 +52,7 @@ pub(crate) fn send(address: &str, method: &str, path: &str, headers: &[(&str, &s
     }
     stream.write_all(format!("{request}\r\n{body}").as_bytes()).unwrap();
     let mut bytes = Vec::new();
-    // A reset is an end too: what came before it counts.
+    // A reset ends the response too; what came before it is kept.
     let _ = stream.read_to_end(&mut bytes);
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n")?;
@@ -82,9 +82,9 @@ pub(crate) fn call_in(aws: &Aws, region: &str, action: &str, params: &[(&str, &s
     )
 }
 
-/// Calls an action in us-east-1 and expects an answer.
+/// Calls an action in us-east-1 and expects a response.
 pub(crate) fn call(aws: &Aws, action: &str, params: &[(&str, &str)]) -> Response {
-    call_in(aws, "us-east-1", action, params).expect("an answer")
+    call_in(aws, "us-east-1", action, params).expect("a response")
 }
 
 fn encode(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! Paging, filters, names and refusals.
+//! Paging, filters, names and errors of CloudFormation.
 
 use sandbox::{Aws, Drift, FailedCount, Operation, Preferences, Row, Rows, Scenario, StackSet, Targets};
 
@@ -69,7 +69,7 @@ fn pages_follow_their_tokens_to_the_end() {
 }
 
 #[test]
-fn a_filter_pages_over_its_own_rows() {
+fn a_filter_has_pages_of_its_own() {
     let aws = aws();
     let failed = [
         ("Filters.member.1.Name", "OPERATION_RESULT_STATUS"),
@@ -93,7 +93,7 @@ fn a_filter_pages_over_its_own_rows() {
 }
 
 #[test]
-fn nonsense_is_refused() {
+fn invalid_parameters_are_refused() {
     let aws = aws();
     for params in [
         vec![("MaxResults", "0")],
@@ -144,7 +144,7 @@ fn names_and_ids_find_what_they_should() {
 }
 
 #[test]
-fn a_stack_set_is_seen_in_its_region_and_with_its_call_as_only() {
+fn a_stack_set_is_visible_only_in_its_region_and_with_its_call_as() {
     let set = StackSet::service_managed("org", "111111111111", "us-east-1")
         .seen_by_delegated_admin()
         .operation(Operation::new("op-1"));
@@ -169,7 +169,7 @@ fn a_stack_set_is_seen_in_its_region_and_with_its_call_as_only() {
 }
 
 #[test]
-fn rows_leave_out_what_they_do_not_have_and_escape_what_they_do() {
+fn missing_members_are_left_out_and_texts_are_escaped() {
     let rows = vec![
         Row::failed("1", "r", "a < b & \"c\"\r\nnext\u{8}").gate("SKIPPED", "why"),
         Row::default(),
@@ -207,13 +207,13 @@ fn rows_appear_and_change_with_the_first_pages_read() {
     let rest = results(&aws, &[("NextToken", third.one("NextToken").unwrap())]);
     assert_eq!(rest.all("Account"), ["2"]);
 
-    // The operation itself is read consistently: it counts the failure from the beginning.
+    // The operation itself is strongly consistent: it counts the failure from the beginning.
     let described = call(&aws, "DescribeStackSetOperation", &[("StackSetName", "baseline"), ("OperationId", "op-1")]);
     assert_eq!(described.one("FailedStackInstancesCount"), Some("1"));
 }
 
 #[test]
-fn moving_pages_see_the_rows_at_their_own_moments() {
+fn moving_pages_show_the_rows_of_their_own_time() {
     let set = set().operation(
         Operation::new("op-1")
             .rows(vec![Row::succeeded("1", "r").visible_from(1), Row::succeeded("2", "r"), Row::succeeded("3", "r")])
@@ -223,14 +223,14 @@ fn moving_pages_see_the_rows_at_their_own_moments() {
     let first = results(&aws, &[("MaxResults", "1")]);
     assert_eq!(first.all("Account"), ["2"]);
     let second = results(&aws, &[("MaxResults", "2"), ("NextToken", first.one("NextToken").unwrap())]);
-    assert_eq!(second.all("Account"), ["2", "3"], "what came in front has moved the rest");
+    assert_eq!(second.all("Account"), ["2", "3"], "the new first row has moved the others");
 }
 
 #[test]
 fn a_changed_scenario_is_served_at_once() {
     let aws = aws();
     assert_eq!(results(&aws, &[]).one("Status"), Some("FAILED"));
-    // As many rows as before, so that nothing but their content tells that the rendered page is stale.
+    // As many rows as before: only their content shows whether the old page was served.
     aws.with(|scenario| {
         scenario.operation_mut("op-1").unwrap().rows =
             Rows::generated(250, |number| Row::pending(&account(number), "r"));
@@ -239,7 +239,7 @@ fn a_changed_scenario_is_served_at_once() {
 }
 
 #[test]
-fn an_operation_tells_all_it_has_and_nothing_more() {
+fn an_operation_shows_all_that_it_has_and_nothing_else() {
     let full = Operation::new("op-1")
         .action("DETECT_DRIFT")
         .reason("some reason")

@@ -1,4 +1,4 @@
-//! The demo's numbers agree with one another.
+//! The numbers of the demo's organization agree with each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ fn the_bad_day_has_every_target_once() {
         row.ou.as_deref().is_some_and(|ou| ou.starts_with("ou-"))
             && row.gate.is_none() == (row.status.as_deref() == Some("CANCELLED"))
     }));
-    // The tolerance is 50 for each Region: exceeded in the last one and nowhere else.
+    // The tolerance is 50 for each Region; only the last one exceeds it.
     for (region, exceeded) in
         [("us-east-1", false), ("eu-central-1", false), ("ap-southeast-2", false), ("me-south-1", true)]
     {
@@ -46,7 +46,7 @@ fn every_kind_of_cause_and_gate_is_there() {
     let with = |text: &str| {
         failed.iter().filter(|row| row.status_reason.as_deref().is_some_and(|reason| reason.contains(text))).count()
     };
-    // Ten accounts in three Regions, and the four of them that me-south-1 came to.
+    // Ten accounts in three Regions, and four of them in me-south-1.
     assert_eq!(with("role with trust relationship"), 34);
     assert_eq!(with("service control policy"), 24);
     assert_eq!(with("is not authorized to perform: cloudformation:CreateStack"), 21);

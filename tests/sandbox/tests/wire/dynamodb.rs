@@ -1,4 +1,4 @@
-//! DynamoDB's answers as the real one words them.
+//! DynamoDB's results and errors, worded like those of the real one.
 
 use sandbox::{Aws, Fault, FaultKind, Scenario};
 use serde_json::{Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::client::send;
 
 fn aws() -> Aws {
-    Aws::start_in_thread(Scenario::new().table("told", "id"))
+    Aws::start_in_thread(Scenario::new().table("ledger", "id"))
 }
 
-/// Status and document.
+/// Calls an action: the status and the document.
 fn call(aws: &Aws, action: &str, request: &Value) -> (u16, Value) {
     let address = aws.url().replace("http://", "");
     let headers = [
@@ -28,7 +28,7 @@ fn call(aws: &Aws, action: &str, request: &Value) -> (u16, Value) {
 /// Sets `n` where there is no item, or one with a smaller `n`.
 fn raise(n: &str) -> Value {
     json!({
-        "TableName": "told", "Key": {"id": {"S": "a"}},
+        "TableName": "ledger", "Key": {"id": {"S": "a"}},
         "UpdateExpression": "SET n = :n ADD times :one",
         "ConditionExpression": "attribute_not_exists(id) OR n < :n",
         "ExpressionAttributeValues": {":n": {"N": n}, ":one": {"N": "1"}},
@@ -37,11 +37,11 @@ fn raise(n: &str) -> Value {
 }
 
 #[test]
-fn a_conditional_update_happens_or_shows_what_stood_in_its_way() {
+fn a_conditional_update_happens_or_shows_the_item_that_prevents_it() {
     let aws = aws();
     let updated = |n: &str, times: &str| json!({"Attributes": {"n": {"N": n}, "times": {"N": times}}});
     assert_eq!(call(&aws, "UpdateItem", &raise("9")), (200, updated("9", "1")));
-    // As a number: as a text, 10 would come before 9.
+    // They are compared as numbers; as strings, 10 would be less than 9.
     assert_eq!(call(&aws, "UpdateItem", &raise("10")), (200, updated("10", "2")));
     assert_eq!(
         call(&aws, "UpdateItem", &raise("10")),
@@ -54,16 +54,16 @@ fn a_conditional_update_happens_or_shows_what_stood_in_its_way() {
             })
         )
     );
-    let asked = json!({"RequestItems": {"told": {"Keys": [{"id": {"S": "b"}}, {"id": {"S": "a"}}],
+    let asked = json!({"RequestItems": {"ledger": {"Keys": [{"id": {"S": "b"}}, {"id": {"S": "a"}}],
         "ProjectionExpression": "id, #t", "ExpressionAttributeNames": {"#t": "times"}}}});
     assert_eq!(
         call(&aws, "BatchGetItem", &asked).1,
-        json!({"Responses": {"told": [{"id": {"S": "a"}, "times": {"N": "2"}}]}, "UnprocessedKeys": {}})
+        json!({"Responses": {"ledger": [{"id": {"S": "a"}, "times": {"N": "2"}}]}, "UnprocessedKeys": {}})
     );
 }
 
 #[test]
-fn what_the_real_one_refuses_is_refused() {
+fn invalid_requests_are_refused() {
     let aws = aws();
     let with = |name: &str, value: Value| {
         let mut request = raise("1");
@@ -71,14 +71,14 @@ fn what_the_real_one_refuses_is_refused() {
         request
     };
     for (action, request, code) in [
-        ("UpdateItem", with("TableName", json!("untold")), "ResourceNotFoundException"),
+        ("UpdateItem", with("TableName", json!("unknown")), "ResourceNotFoundException"),
         ("UpdateItem", with("Key", json!({"id": {"N": "1"}})), "ValidationException"),
         ("UpdateItem", with("UpdateExpression", json!("SET id = :n ADD times :one")), "ValidationException"),
         ("UpdateItem", with("UpdateExpression", json!("SET status = :n ADD times :one")), "ValidationException"),
         ("UpdateItem", with("ExpressionAttributeNames", json!({"#unused": "n"})), "ValidationException"),
         (
             "BatchGetItem",
-            json!({"RequestItems": {"told": {"Keys": [{"id": {"S": "a"}}, {"id": {"S": "a"}}]}}}),
+            json!({"RequestItems": {"ledger": {"Keys": [{"id": {"S": "a"}}, {"id": {"S": "a"}}]}}}),
             "ValidationException",
         ),
         ("BatchGetItem", json!({"RequestItems": {}}), "ValidationException"),
@@ -92,7 +92,7 @@ fn what_the_real_one_refuses_is_refused() {
 }
 
 #[test]
-fn faults_speak_json() {
+fn faults_are_answered_in_json() {
     let aws = aws();
     for (kind, status, code) in [
         (FaultKind::Throttling, 400, "ThrottlingException"),

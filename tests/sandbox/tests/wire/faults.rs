@@ -1,4 +1,4 @@
-//! What goes wrong does so as ordered.
+//! Faults happen where and how often the scenario says.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn list(kind: FaultKind) -> Fault {
 }
 
 #[test]
-fn faults_find_their_page_and_use_themselves_up() {
+fn faults_apply_to_their_calls_and_end() {
     let aws = aws([
         list(FaultKind::Throttling).page(2).times(2),
         list(FaultKind::ServiceUnavailable).call(1),
@@ -69,14 +69,14 @@ fn connections_break_where_they_should() {
         call_in(&aws, "us-east-1", "Publish", &[("TopicArn", "arn:aws:sns:us-east-1:111111111111:t"), ("Message", "m")])
     };
     assert!(publish().is_none());
-    assert_eq!(aws.published().len(), 0, "a reset comes before the call");
+    assert_eq!(aws.published().len(), 0, "a reset call is not carried out");
     assert!(publish().is_none());
-    assert_eq!(aws.published().len(), 1, "only the answer was lost");
+    assert_eq!(aws.published().len(), 1, "only the response was lost");
     assert_eq!(aws.requests_of("Publish")[0].status, None);
 }
 
 #[test]
-fn bodies_are_spoiled_but_whole() {
+fn bodies_are_damaged_but_complete() {
     let aws = aws([
         list(FaultKind::CutXml).call(1),
         list(FaultKind::MalformedXml).call(2),
@@ -99,7 +99,7 @@ fn bodies_are_spoiled_but_whole() {
 }
 
 #[test]
-fn tokens_go_astray() {
+fn tokens_are_wrong() {
     let aws = aws([
         list(FaultKind::RepeatToken).page(2).once(),
         list(FaultKind::EmptyPage).page(3).once(),
@@ -127,7 +127,7 @@ fn tokens_go_astray() {
 }
 
 #[test]
-fn a_fault_may_ask_for_parameters() {
+fn a_fault_can_require_parameters() {
     let aws = aws([list(FaultKind::InternalFailure).with_param("OperationId", "op-2")]);
     assert_eq!(page(&aws, None).unwrap().status, 200);
     aws.with(|scenario| scenario.faults[0].params[0].1 = "op-1".to_owned());
@@ -136,7 +136,7 @@ fn a_fault_may_ask_for_parameters() {
 
 #[tokio::test(start_paused = true)]
 async fn delays_add_up_and_a_hang_lasts() {
-    // With tokio's clock paused, waiting takes no time but is counted exactly.
+    // With tokio's clock paused, waiting takes no real time.
     let aws = Aws::start(
         Scenario::new()
             .latency(Duration::from_secs(10))

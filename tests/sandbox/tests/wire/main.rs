@@ -1,4 +1,4 @@
-//! The sandbox seen from outside, over plain HTTP.
+//! The sandbox as its clients see it, over plain HTTP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod client;

@@ -1,4 +1,4 @@
-//! The Runtime API from the function's side.
+//! The Runtime API as the function sees it.
 
 use std::time::Duration;
 
@@ -18,18 +18,18 @@ fn post(address: &str, path: &str, body: &str) -> Response {
         .unwrap()
 }
 
-/// A function that answers every event through `reply`: the path's end and the body.
+/// A function that calls `respond` for each event to get the end of the path and the body to post.
 fn function(
     address: String,
     events: usize,
-    reply: impl Fn(Value) -> (&'static str, String) + Send + 'static,
+    respond: impl Fn(Value) -> (&'static str, String) + Send + 'static,
 ) -> std::thread::JoinHandle<Vec<u16>> {
     std::thread::spawn(move || {
         (0..events)
             .map(|_| {
                 let event = next(&address);
                 let id = event.header("Lambda-Runtime-Aws-Request-Id").unwrap();
-                let (end, body) = reply(serde_json::from_str(&event.body).unwrap());
+                let (end, body) = respond(serde_json::from_str(&event.body).unwrap());
                 post(&address, &format!("invocation/{id}/{end}"), &body).status
             })
             .collect()
@@ -88,9 +88,9 @@ async fn the_event_carries_its_headers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn patience_ends() {
+async fn the_wait_is_limited() {
     let runtime = Runtime::start().await;
-    let invocation = Invocation::new(&json!({})).patience(Duration::from_millis(250));
+    let invocation = Invocation::new(&json!({})).wait_limit(Duration::from_millis(250));
     assert_eq!(runtime.invoke(invocation).await, Err("no outcome within 250 ms".to_owned()));
 }
 

@@ -1,4 +1,4 @@
-//! What SNS takes and what it refuses.
+//! What SNS accepts and what it refuses.
 
 use sandbox::{Aws, Published, Scenario};
 
@@ -17,7 +17,7 @@ fn publish(aws: &Aws, more: &[(&str, &str)]) -> Response {
 }
 
 #[test]
-fn a_message_is_kept_with_all_that_came_with_it() {
+fn a_message_is_kept_with_everything_that_was_sent() {
     let aws = aws();
     let answer = publish(
         &aws,

@@ -1,9 +1,9 @@
-//! The AWS Query protocol: a signed form in, an XML document out. Calls of a JSON protocol are decoded here too.
+//! A call as it comes: a signed form (the AWS Query protocol) or JSON.
 
 use hyper::http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::Value;
 
-use crate::xml;
+use crate::error::ServiceError;
 
 /// One call, decoded.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Reads the form and the credential scope; a request without the latter has an empty service.
+    /// Reads the body and the credential scope; an unsigned request has an empty service.
     pub(crate) fn new(headers: &HeaderMap, body: &[u8]) -> Self {
         // `DynamoDB_20120810.UpdateItem`: the JSON protocols name the action in a header.
         let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
@@ -45,10 +45,10 @@ impl Call {
         self.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The value of a parameter without which the call makes no sense.
-    pub(crate) fn required(&self, name: &str) -> Result<&str, Refusal> {
+    /// The value of a parameter that the call must have.
+    pub(crate) fn required(&self, name: &str) -> Result<&str, ServiceError> {
         self.param(name).ok_or_else(|| {
-            Refusal::validation(&format!(
+            ServiceError::validation(&format!(
                 "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
                 lower_first(name)
             ))
@@ -56,54 +56,9 @@ impl Call {
     }
 }
 
-/// An answer that is an error document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) status: u16,
-    pub(crate) code: String,
-    pub(crate) message: String,
-}
-
-impl Refusal {
-    pub(crate) fn new(status: u16, code: &str, message: &str) -> Self {
-        Self { status, code: code.to_owned(), message: message.to_owned() }
-    }
-
-    pub(crate) fn validation(message: &str) -> Self {
-        Self::new(400, "ValidationError", message)
-    }
-
-    /// The wording that AWS has for a member that breaks its model.
-    pub(crate) fn constraint(value: &str, member: &str, constraint: &str) -> Self {
-        Self::validation(&format!(
-            "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must {constraint}"
-        ))
-    }
-
-    pub(crate) fn to_xml(&self, namespace: &str, request_id: &str) -> String {
-        let kind = if self.status < 500 { "Sender" } else { "Receiver" };
-        let mut out = format!("<ErrorResponse xmlns=\"{namespace}\"><Error>");
-        xml::element(&mut out, "Type", kind);
-        xml::element(&mut out, "Code", &self.code);
-        xml::element(&mut out, "Message", &self.message);
-        out.push_str("</Error>");
-        xml::element(&mut out, "RequestId", request_id);
-        out.push_str("</ErrorResponse>\n");
-        out
-    }
-}
-
-/// Wraps what an action answers.
-pub(crate) fn response(namespace: &str, action: &str, result: &str, request_id: &str) -> String {
-    format!(
-        "<{action}Response xmlns=\"{namespace}\"><{action}Result>{result}</{action}Result>\
-         <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{action}Response>\n"
-    )
-}
-
 /// `AKID/20260302/us-east-1/cloudformation/aws4_request` out of the Authorization header.
 ///
-/// The signature itself is not checked: that would test the SDK.
+/// The signature is not checked: that would test the SDK.
 fn credential_scope(headers: &HeaderMap) -> Option<String> {
     let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let credential = header
@@ -114,7 +69,7 @@ fn credential_scope(headers: &HeaderMap) -> Option<String> {
     whole.then(|| credential.to_owned())
 }
 
-/// The members of a JSON body; what is no text is there as JSON.
+/// The members of a JSON body as parameters; values other than strings are written as JSON.
 fn members(body: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     body.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
@@ -160,7 +115,7 @@ fn hex(digits: &[u8]) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
-pub(crate) fn lower_first(name: &str) -> String {
+fn lower_first(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map(|first| first.to_ascii_lowercase().to_string() + chars.as_str()).unwrap_or_default()
 }
