@@ -10,14 +10,14 @@ use crate::call::Call;
 /// their delays add up, and the first other fault decides the response.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// The action, such as `Publish`; `*` is any.
+    /// The action, such as `Publish`; `List*` is every action that begins with `List`, and `*` is every action.
     pub action: String,
     /// Which calls of the action.
     pub when: When,
     /// How many more times it happens; `None` is without end.
     pub left: Option<usize>,
-    /// Parameters that the call must have.
-    pub params: Vec<(String, String)>,
+    /// Parameters that the call must have; with `None`, it must not have the parameter.
+    pub params: Vec<(String, Option<String>)>,
     /// What happens.
     pub kind: FaultKind,
 }
@@ -29,8 +29,10 @@ pub enum When {
     Always,
     /// The call with this number, counted over the life of the server, failed ones included.
     Call(usize),
-    /// The call with this number and all that follow.
+    /// The call with this number and all later ones.
     FromCall(usize),
+    /// The calls with the multiples of this number: with 3, the third, the sixth and so on.
+    EveryCall(usize),
     /// Calls for this page of a list, however often it is asked for.
     Page(usize),
 }
@@ -101,7 +103,7 @@ pub struct Fired {
 }
 
 impl Fault {
-    /// A fault of every call of `action` (`*`: of any action), without end.
+    /// A fault of every call of `action` (`List*`: of every action that begins with `List`), without end.
     pub fn on(action: &str, kind: FaultKind) -> Self {
         Self { action: action.to_owned(), when: When::Always, left: None, params: Vec::new(), kind }
     }
@@ -125,6 +127,13 @@ impl Fault {
         self
     }
 
+    /// Only every call whose number is a multiple of this one: `every(3)` is every third call of the action.
+    #[must_use]
+    pub fn every(mut self, number: usize) -> Self {
+        self.when = When::EveryCall(number);
+        self
+    }
+
     /// Only calls for this page of a list, from 1.
     #[must_use]
     pub fn page(mut self, number: usize) -> Self {
@@ -135,8 +144,39 @@ impl Fault {
     /// Only calls with this parameter, such as (`OperationId`, `op-1`) or (`Filters.member.1.Values`, `FAILED`).
     #[must_use]
     pub fn with_param(mut self, name: &str, value: &str) -> Self {
-        self.params.push((name.to_owned(), value.to_owned()));
+        self.params.push((name.to_owned(), Some(value.to_owned())));
         self
+    }
+
+    /// Only calls without this parameter.
+    #[must_use]
+    pub fn without_param(mut self, name: &str) -> Self {
+        self.params.push((name.to_owned(), None));
+        self
+    }
+
+    /// Only calls about this operation of a stack set.
+    #[must_use]
+    pub fn operation(self, id: &str) -> Self {
+        self.with_param("OperationId", id)
+    }
+
+    /// Only lists of results with this status as their filter.
+    #[must_use]
+    pub fn filter(self, status: &str) -> Self {
+        self.with_param("Filters.member.1.Values", status)
+    }
+
+    /// Only lists without a filter.
+    #[must_use]
+    pub fn unfiltered(self) -> Self {
+        self.without_param("Filters.member.1.Values")
+    }
+
+    /// Only calls with this `CallAs`; a call that does not name one is `SELF`.
+    #[must_use]
+    pub fn call_as(self, value: &str) -> Self {
+        self.with_param("CallAs", value)
     }
 
     /// Only the first `count` of the calls that it applies to.
@@ -154,14 +194,21 @@ impl Fault {
 
     fn applies_to(&self, call: &Call, number: usize, page: Option<usize>) -> bool {
         self.left != Some(0)
-            && (self.action == "*" || self.action == call.action)
+            && match self.action.strip_suffix('*') {
+                Some(start) => call.action.starts_with(start),
+                None => call.action == self.action,
+            }
             && match self.when {
                 When::Always => true,
                 When::Call(wanted) => number == wanted,
                 When::FromCall(first) => number >= first,
+                When::EveryCall(each) => number.is_multiple_of(each),
                 When::Page(wanted) => page == Some(wanted),
             }
-            && self.params.iter().all(|(name, value)| call.param(name) == Some(value))
+            && self.params.iter().all(|(name, value)| {
+                let default = (name == "CallAs").then_some("SELF");
+                call.param(name).or(default) == value.as_deref()
+            })
     }
 }
 

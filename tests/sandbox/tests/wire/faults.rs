@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbox::{Aws, Fault, FaultKind, Operation, Row, Rows, Scenario, StackSet};
 
-use crate::client::{Response, call_in};
+use crate::client::{Response, call, call_in};
 
 const RESULTS: &str = "ListStackSetOperationResults";
 
@@ -18,7 +18,14 @@ fn aws(faults: impl IntoIterator<Item = Fault>) -> Aws {
 }
 
 fn page(aws: &Aws, token: Option<&str>) -> Option<Response> {
+    filtered_page(aws, None, token)
+}
+
+fn filtered_page(aws: &Aws, status: Option<&str>, token: Option<&str>) -> Option<Response> {
     let mut params = vec![("StackSetName", "baseline"), ("OperationId", "op-1")];
+    if let Some(status) = status {
+        params.extend([("Filters.member.1.Name", "OPERATION_RESULT_STATUS"), ("Filters.member.1.Values", status)]);
+    }
     params.extend(token.map(|token| ("NextToken", token)));
     call_in(aws, "us-east-1", RESULTS, &params)
 }
@@ -130,8 +137,54 @@ fn tokens_are_wrong() {
 fn a_fault_can_require_parameters() {
     let aws = aws([list(FaultKind::InternalFailure).with_param("OperationId", "op-2")]);
     assert_eq!(page(&aws, None).unwrap().status, 200);
-    aws.with(|scenario| scenario.faults[0].params[0].1 = "op-1".to_owned());
+    aws.with(|scenario| scenario.faults[0].params[0].1 = Some("op-1".to_owned()));
     assert_eq!(page(&aws, None).unwrap().error().0, 500);
+}
+
+#[test]
+fn one_page_of_one_list_fails_without_end() {
+    let refused = |page| Fault::error(RESULTS, 400, "ValidationError", "Rows cannot be read").page(page);
+    let aws = aws([refused(2).unfiltered().operation("op-1"), refused(3).filter("SUCCEEDED")]);
+    let token = |status: Option<&str>, token: Option<&str>| {
+        filtered_page(&aws, status, token).unwrap().one("NextToken").unwrap().to_owned()
+    };
+    let all = token(None, None);
+    for _ in 0..3 {
+        assert_eq!(page(&aws, Some(&all)).unwrap().error(), (400, "ValidationError", "Rows cannot be read"));
+    }
+    let succeeded = Some("SUCCEEDED");
+    let second = token(succeeded, None);
+    let third = token(succeeded, Some(&second));
+    for _ in 0..3 {
+        assert_eq!(filtered_page(&aws, succeeded, Some(&third)).unwrap().error().0, 400);
+    }
+    assert_eq!(filtered_page(&aws, Some("FAILED"), None).unwrap().status, 200);
+    assert_eq!(page(&aws, None).unwrap().status, 200, "the other pages of the list are served");
+}
+
+#[test]
+fn every_third_request_of_each_list_is_throttled() {
+    let aws = aws([Fault::on("List*", FaultKind::Throttling).every(3)]);
+    let results: Vec<u16> = (0..7).map(|_| page(&aws, None).unwrap().status).collect();
+    assert_eq!(results, [200, 200, 400, 200, 200, 400, 200]);
+    let sets: Vec<u16> = (0..4).map(|_| call(&aws, "ListStackSets", &[]).status).collect();
+    assert_eq!(sets, [200, 200, 400, 200], "each action is counted for itself");
+    let describe = [("StackSetName", "baseline"), ("OperationId", "op-1")];
+    assert!((0..4).all(|_| call(&aws, "DescribeStackSetOperation", &describe).status == 200));
+}
+
+#[test]
+fn lists_can_be_refused_for_one_call_as() {
+    for refused in ["SELF", "DELEGATED_ADMIN"] {
+        let aws = aws([Fault::error("ListStackSet*", 403, "AccessDenied", "no").call_as(refused)]);
+        let list = |params: &[(&str, &str)]| call(&aws, "ListStackSets", params).status;
+        let status = |call_as: &str| if call_as == refused { 403 } else { 200 };
+        assert_eq!(list(&[]), status("SELF"), "a call without CallAs is one of SELF");
+        assert_eq!(list(&[("CallAs", "SELF")]), status("SELF"));
+        assert_eq!(list(&[("CallAs", "DELEGATED_ADMIN")]), status("DELEGATED_ADMIN"));
+        let operations = call(&aws, "ListStackSetOperations", &[("StackSetName", "baseline")]);
+        assert_eq!(operations.status, status("SELF"));
+    }
 }
 
 #[tokio::test(start_paused = true)]
