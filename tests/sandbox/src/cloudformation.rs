@@ -19,9 +19,12 @@ pub(crate) fn describe_operation(state: &mut State, call: &Call) -> Result<Outpu
     let set = &state.scenario.stack_sets[id.0];
     let operation = &set.operations[id.1];
     let failed = state.rendered.failed_count(id, operation);
+    let described = state.described.entry(format!("{} {}", set.arn(), operation.id)).or_default();
+    let still_running = *described < operation.running_for;
+    *described += 1;
     let mut body = String::new();
     xml::nested(&mut body, "StackSetOperation", |out| {
-        describe::operation(out, &set.id(), operation, failed);
+        describe::operation(out, &set.id(), operation, failed, still_running);
     });
     Ok(Output::new(body))
 }
@@ -136,6 +139,9 @@ fn find_stack_set(scenario: &Scenario, call: &Call) -> Result<usize, ServiceErro
         .stack_sets
         .iter()
         .position(|set| {
+            if !set.readable {
+                return false;
+            }
             // A bare name finds the active stack set only; the id finds a deleted one too.
             let rest = name.strip_prefix(set.name.as_str());
             let is_named = match rest.and_then(|rest| rest.strip_prefix(':')) {

@@ -7,18 +7,29 @@ use crate::{
 };
 
 /// The content of `<StackSetOperation>`.
-pub(crate) fn operation(out: &mut String, stack_set_id: &str, operation: &Operation, failed: Option<i32>) {
+///
+/// An operation that is `still_running` has no end yet, whatever its status is to be.
+pub(crate) fn operation(
+    out: &mut String,
+    stack_set_id: &str,
+    operation: &Operation,
+    failed: Option<i32>,
+    still_running: bool,
+) {
+    let status = operation.status.as_deref();
+    let ended = operation.ended.as_deref();
     xml::element(out, "OperationId", &operation.id);
     xml::element(out, "StackSetId", stack_set_id);
     xml::optional(out, "Action", operation.action.as_deref());
-    xml::optional(out, "Status", operation.status.as_deref());
+    xml::optional(out, "Status", if still_running { Some("RUNNING") } else { status });
     if let Some(found) = &operation.preferences {
         preferences(out, found);
     }
     xml::scalar(out, "RetainStacks", operation.retain_stacks);
     xml::optional(out, "AdministrationRoleARN", operation.administration_role_arn.as_deref());
     xml::optional(out, "ExecutionRoleName", operation.execution_role_name.as_deref());
-    times(out, operation);
+    xml::optional(out, "CreationTimestamp", operation.created.as_deref());
+    xml::optional(out, "EndTimestamp", ended.filter(|_| !still_running));
     if let Some(found) = &operation.targets {
         targets(out, found);
     }
@@ -34,7 +45,8 @@ pub(crate) fn operation_summary(out: &mut String, operation: &Operation, failed:
     xml::element(out, "OperationId", &operation.id);
     xml::optional(out, "Action", operation.action.as_deref());
     xml::optional(out, "Status", operation.listed_status.as_ref().or(operation.status.as_ref()).map(String::as_str));
-    times(out, operation);
+    xml::optional(out, "CreationTimestamp", operation.created.as_deref());
+    xml::optional(out, "EndTimestamp", operation.ended.as_deref());
     xml::optional(out, "StatusReason", operation.status_reason.as_deref());
     status_details(out, failed);
     if let Some(found) = &operation.preferences {
@@ -62,11 +74,6 @@ pub(crate) fn stack_set_summary(out: &mut String, set: &StackSet) {
             xml::scalar(out, "Active", Some(active));
         });
     }
-}
-
-fn times(out: &mut String, operation: &Operation) {
-    xml::optional(out, "CreationTimestamp", operation.created.as_deref());
-    xml::optional(out, "EndTimestamp", operation.ended.as_deref());
 }
 
 fn status_details(out: &mut String, failed: Option<i32>) {

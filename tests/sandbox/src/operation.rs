@@ -25,6 +25,8 @@ pub struct Operation {
     pub status: Option<String>,
     /// The status in `ListStackSetOperations`, if it is not up to date.
     pub listed_status: Option<String>,
+    /// For how many calls of `DescribeStackSetOperation` the operation is still RUNNING, without an end.
+    pub running_for: usize,
     /// After how many first pages of `ListStackSetOperations` of its stack set the operation appears there.
     pub listed_from: usize,
     /// The reason for the status.
@@ -61,6 +63,7 @@ impl Operation {
             action: Some("CREATE".to_owned()),
             status: Some("SUCCEEDED".to_owned()),
             listed_status: None,
+            running_for: 0,
             listed_from: 0,
             status_reason: None,
             failed_count: FailedCount::FromRows,
@@ -102,6 +105,13 @@ impl Operation {
     #[must_use]
     pub fn reason(mut self, reason: &str) -> Self {
         self.status_reason = Some(reason.to_owned());
+        self
+    }
+
+    /// Lets the first calls of `DescribeStackSetOperation` describe it as RUNNING, as if its event came too early.
+    #[must_use]
+    pub fn running_for(mut self, calls: usize) -> Self {
+        self.running_for = calls;
         self
     }
 

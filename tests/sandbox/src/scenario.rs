@@ -77,6 +77,11 @@ impl Scenario {
         self
     }
 
+    /// The stack set with this name, to change it.
+    pub fn stack_set_mut(&mut self, name: &str) -> Option<&mut StackSet> {
+        self.stack_sets.iter_mut().find(|set| set.name == name)
+    }
+
     /// The operation with this id, to change it.
     pub fn operation_mut(&mut self, id: &str) -> Option<&mut Operation> {
         self.stack_sets.iter_mut().flat_map(|set| &mut set.operations).find(|operation| operation.id == id)
@@ -110,6 +115,8 @@ pub struct StackSet {
     pub last_drift_check: Option<String>,
     /// Whether managed execution is active: operations that do not conflict then run at the same time.
     pub managed_execution: Option<bool>,
+    /// Whether it can be read; otherwise every call about it is answered with `StackSetNotFoundException`.
+    pub readable: bool,
     /// The values of `CallAs` with which the caller can see it.
     pub visible_to: Vec<String>,
     /// Its operations, in the order in which `ListStackSetOperations` lists them.
@@ -132,6 +139,7 @@ impl StackSet {
             drift_status: Some("NOT_CHECKED".to_owned()),
             last_drift_check: None,
             managed_execution: None,
+            readable: true,
             visible_to: vec!["SELF".to_owned()],
             operations: Vec::new(),
         }
@@ -150,6 +158,13 @@ impl StackSet {
     #[must_use]
     pub fn seen_by_delegated_admin(self) -> Self {
         self.visible_to(&["DELEGATED_ADMIN"])
+    }
+
+    /// Hides it from the caller, as a stack set of another account: a delegated administrator cannot see the self-managed
+    /// stack sets of the management account.
+    #[must_use]
+    pub fn of_another_account(self) -> Self {
+        self.visible_to(&[])
     }
 
     /// Sets the values of `CallAs` with which the caller can see it.
@@ -178,6 +193,14 @@ impl StackSet {
     pub fn deleted(mut self) -> Self {
         self.status = "DELETED".to_owned();
         self
+    }
+
+    /// Marks it as deleted for good: it is still listed, but every call about it is answered with
+    /// `StackSetNotFoundException`.
+    #[must_use]
+    pub fn gone(mut self) -> Self {
+        self.readable = false;
+        self.deleted()
     }
 
     /// Adds an operation.

@@ -82,6 +82,8 @@ pub(crate) struct State {
     pub(crate) rendered: Rendered,
     /// How many first pages of each list were answered: the clock of eventual consistency.
     pub(crate) first_pages: HashMap<String, usize>,
+    /// How many times each operation was described.
+    pub(crate) described: HashMap<String, usize>,
     pub(crate) published: Vec<Published>,
     pub(crate) requests: Vec<Request>,
     pub(crate) fired: Vec<Fired>,

@@ -169,6 +169,53 @@ fn a_stack_set_is_visible_only_in_its_region_and_with_its_call_as() {
 }
 
 #[test]
+fn a_stack_set_of_another_account_does_not_exist_for_the_caller() {
+    let set = set().of_another_account().operation(Operation::new("op-1"));
+    let aws = Aws::start_in_thread(Scenario::new().stack_set(set));
+    for call_as in ["SELF", "DELEGATED_ADMIN"] {
+        let params = [("StackSetName", "baseline"), ("OperationId", "op-1"), ("CallAs", call_as)];
+        assert_eq!(call(&aws, "DescribeStackSetOperation", &params).error().1, "StackSetNotFoundException");
+        assert_eq!(call(&aws, "ListStackSets", &params[2..]).all("member").len(), 0);
+    }
+    // A self-managed stack set of the caller's own account is not visible to DELEGATED_ADMIN either.
+    let aws = Aws::start_in_thread(Scenario::new().stack_set(self::set()));
+    assert_eq!(call(&aws, "ListStackSets", &[("CallAs", "SELF")]).all("member").len(), 1);
+    assert_eq!(call(&aws, "ListStackSets", &[("CallAs", "DELEGATED_ADMIN")]).all("member").len(), 0);
+}
+
+#[test]
+fn a_stack_set_can_go_between_two_calls() {
+    let aws = aws();
+    let set = set();
+    let reads = |action: &str| call(&aws, action, &[("StackSetName", &set.id()), ("OperationId", "op-1")]);
+    assert_eq!(reads("DescribeStackSetOperation").status, 200);
+    aws.with(|scenario| {
+        let set = scenario.stack_set_mut("baseline").unwrap();
+        *set = set.clone().gone();
+    });
+    for action in ["DescribeStackSetOperation", "ListStackSetOperations", RESULTS] {
+        let message = format!("StackSet {} not found", set.id());
+        assert_eq!(reads(action).error(), (404, "StackSetNotFoundException", &*message), "{action}");
+    }
+    assert_eq!(call(&aws, "ListStackSets", &[]).all("Status"), ["DELETED"]);
+}
+
+#[test]
+fn the_event_can_be_ahead_of_the_description() {
+    let operation = Operation::new("op-1").status("FAILED").running_for(2);
+    let aws = Aws::start_in_thread(Scenario::new().stack_set(set().operation(operation)));
+    let describe = || {
+        let params = [("StackSetName", "baseline"), ("OperationId", "op-1")];
+        let answer = call(&aws, "DescribeStackSetOperation", &params);
+        (answer.one("Status").unwrap().to_owned(), answer.one("EndTimestamp").is_some())
+    };
+    let answers: Vec<_> = (0..4).map(|_| describe()).collect();
+    let running = ("RUNNING".to_owned(), false);
+    let failed = ("FAILED".to_owned(), true);
+    assert_eq!(answers, [running.clone(), running, failed.clone(), failed]);
+}
+
+#[test]
 fn missing_members_are_left_out_and_texts_are_escaped() {
     let rows = vec![
         Row::failed("1", "r", "a < b & \"c\"\r\nnext\u{8}").gate("SKIPPED", "why"),
