@@ -3,7 +3,7 @@
 use crate::{
     operation::{Drift, Operation, Preferences, Targets},
     scenario::StackSet,
-    xml,
+    totals, xml,
 };
 
 /// The content of `<StackSetOperation>`.
@@ -37,7 +37,10 @@ pub(crate) fn operation(
         drift(out, found);
     }
     xml::optional(out, "StatusReason", operation.status_reason.as_deref());
-    status_details(out, failed);
+    totals::status_details(out, failed, operation.totals.as_ref());
+    if let Some(totals) = &operation.totals {
+        totals::regional_status_details(out, totals);
+    }
 }
 
 /// The content of a `<member>` of `ListStackSetOperations`.
@@ -48,7 +51,7 @@ pub(crate) fn operation_summary(out: &mut String, operation: &Operation, failed:
     xml::optional(out, "CreationTimestamp", operation.created.as_deref());
     xml::optional(out, "EndTimestamp", operation.ended.as_deref());
     xml::optional(out, "StatusReason", operation.status_reason.as_deref());
-    status_details(out, failed);
+    totals::status_details(out, failed, operation.totals.as_ref());
     if let Some(found) = &operation.preferences {
         preferences(out, found);
     }
@@ -72,14 +75,6 @@ pub(crate) fn stack_set_summary(out: &mut String, set: &StackSet) {
     if let Some(active) = set.managed_execution {
         xml::nested(out, "ManagedExecution", |out| {
             xml::scalar(out, "Active", Some(active));
-        });
-    }
-}
-
-fn status_details(out: &mut String, failed: Option<i32>) {
-    if failed.is_some() {
-        xml::nested(out, "StatusDetails", |out| {
-            xml::scalar(out, "FailedStackInstancesCount", failed);
         });
     }
 }

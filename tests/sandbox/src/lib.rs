@@ -51,6 +51,7 @@ mod service;
 mod sns;
 mod state;
 mod tls;
+mod totals;
 mod xml;
 
 pub use crate::{
@@ -64,4 +65,5 @@ pub use crate::{
     sns::Published,
     state::Request,
     tls::{TlsFront, loopback_tls},
+    totals::{Stage, Totals},
 };

@@ -1,6 +1,9 @@
 //! Operations of stack sets.
 
-use crate::rows::{Row, Rows};
+use crate::{
+    rows::{Row, Rows},
+    totals::Totals,
+};
 
 /// Where `StatusDetails.FailedStackInstancesCount` comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +36,9 @@ pub struct Operation {
     pub status_reason: Option<String>,
     /// How `StatusDetails.FailedStackInstancesCount` is made.
     pub failed_count: FailedCount,
+    /// What CloudFormation counts of it. Older answers have none, and so has an operation that has not resolved its
+    /// targets yet.
+    pub totals: Option<Totals>,
     /// When it was requested, as AWS writes it.
     pub created: Option<String>,
     /// When it ended.
@@ -67,6 +73,7 @@ impl Operation {
             listed_from: 0,
             status_reason: None,
             failed_count: FailedCount::FromRows,
+            totals: None,
             created: Some("2026-03-02T09:00:00.123Z".to_owned()),
             ended: Some("2026-03-02T09:17:42.456Z".to_owned()),
             preferences: None,
@@ -120,6 +127,20 @@ impl Operation {
     pub fn failed_count(mut self, count: FailedCount) -> Self {
         self.failed_count = count;
         self
+    }
+
+    /// Sets the totals.
+    #[must_use]
+    pub fn totals(mut self, totals: Totals) -> Self {
+        self.totals = Some(totals);
+        self
+    }
+
+    /// Sets the totals to those of the rows, which must be set before.
+    #[must_use]
+    pub fn totals_from_rows(self) -> Self {
+        let totals = Totals::of(&self.rows);
+        self.totals(totals)
     }
 
     /// Sets when it was requested and, unless it still runs, when it ended.

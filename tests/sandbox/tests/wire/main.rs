@@ -8,3 +8,4 @@ mod dynamodb;
 mod faults;
 mod runtime;
 mod sns;
+mod totals;
