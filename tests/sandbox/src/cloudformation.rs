@@ -123,7 +123,7 @@ fn call_as<'a>(scenario: &Scenario, call: &'a Call) -> Result<&'a str, ServiceEr
     }
 }
 
-fn find_stack_set(scenario: &Scenario, call: &Call) -> Result<usize, ServiceError> {
+pub(crate) fn find_stack_set(scenario: &Scenario, call: &Call) -> Result<usize, ServiceError> {
     let name = call.required("StackSetName")?;
     let pattern =
         "[a-zA-Z][-a-zA-Z0-9]*(?::[a-zA-Z0-9]{8}-[a-zA-Z0-9]{4}-[a-zA-Z0-9]{4}-[a-zA-Z0-9]{4}-[a-zA-Z0-9]{12})?";

@@ -42,6 +42,7 @@ mod expression;
 mod faults;
 mod http;
 mod ids;
+mod instances;
 mod operation;
 mod pages;
 mod rows;
@@ -58,6 +59,7 @@ pub use crate::{
     aws::Aws,
     dynamodb::{Item, Table},
     faults::{Fault, FaultKind, Fired, When},
+    instances::StackInstance,
     operation::{Drift, FailedCount, Operation, Preferences, Targets},
     rows::{Gate, Row, Rows},
     runtime::{Invocation, Outcome, Runtime},

@@ -7,8 +7,10 @@ use crate::{
     error::ServiceError,
     faults::FaultKind,
     ids,
+    instances::{StackInstance, instances_of},
     operation::{FailedCount, Operation},
     rows::{Row, Rows},
+    scenario::StackSet,
     xml,
 };
 
@@ -123,6 +125,7 @@ pub(crate) struct RowQuery {
 pub(crate) struct Rendered {
     stats: HashMap<(usize, usize), RowStats>,
     results: HashMap<RowQuery, QueryResult>,
+    instances: HashMap<usize, Arc<[StackInstance]>>,
 }
 
 /// What one pass over all rows of an operation finds.
@@ -181,6 +184,11 @@ impl Rendered {
         let page: Arc<str> = out.into();
         result.pages.insert(range, Arc::clone(&page));
         page
+    }
+
+    /// The instances of the stack set with this index.
+    pub(crate) fn instances(&mut self, index: usize, set: &StackSet) -> Arc<[StackInstance]> {
+        Arc::clone(self.instances.entry(index).or_insert_with(|| instances_of(set).into()))
     }
 
     fn stats(&mut self, id: (usize, usize), rows: &Rows) -> RowStats {

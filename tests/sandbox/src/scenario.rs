@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use std::collections::BTreeMap;
 
-use crate::{dynamodb::Table, faults::Fault, ids::uuid_from, operation::Operation};
+use crate::{dynamodb::Table, faults::Fault, ids::uuid_from, instances::StackInstance, operation::Operation};
 
 /// Everything that the loopback AWS holds, seen from one account.
 #[derive(Clone, Debug)]
@@ -119,6 +119,8 @@ pub struct StackSet {
     pub readable: bool,
     /// The values of `CallAs` with which the caller can see it.
     pub visible_to: Vec<String>,
+    /// Its stack instances; `None` derives them from the rows of its operations.
+    pub instances: Option<Vec<StackInstance>>,
     /// Its operations, in the order in which `ListStackSetOperations` lists them.
     pub operations: Vec<Operation>,
 }
@@ -141,6 +143,7 @@ impl StackSet {
             managed_execution: None,
             readable: true,
             visible_to: vec!["SELF".to_owned()],
+            instances: None,
             operations: Vec::new(),
         }
     }
@@ -203,6 +206,14 @@ impl StackSet {
         self.deleted()
     }
 
+    /// Sets the stack instances, which otherwise are derived from the rows of its operations: each target as the first
+    /// listed operation left it, with the stack of [`StackSet::stack_id`].
+    #[must_use]
+    pub fn instances(mut self, instances: Vec<StackInstance>) -> Self {
+        self.instances = Some(instances);
+        self
+    }
+
     /// Adds an operation.
     #[must_use]
     pub fn operation(mut self, operation: Operation) -> Self {
@@ -213,6 +224,14 @@ impl StackSet {
     /// `name:uuid`.
     pub fn id(&self) -> String {
         format!("{}:{}", self.name, self.uuid)
+    }
+
+    /// The ARN of the stack in a target account and Region.
+    pub fn stack_id(&self, account: &str, region: &str) -> String {
+        let (partition, name) = (&self.partition, &self.name);
+        let seed = format!("{} {account} {region}", self.id());
+        let (set, stack) = (uuid_from(&format!("stack name {seed}")), uuid_from(&format!("stack {seed}")));
+        format!("arn:{partition}:cloudformation:{region}:{account}:stack/StackSet-{name}-{set}/{stack}")
     }
 
     /// The ARN that events carry.

@@ -6,6 +6,7 @@ mod cloudformation;
 mod demo;
 mod dynamodb;
 mod faults;
+mod instances;
 mod runtime;
 mod sns;
 mod totals;
