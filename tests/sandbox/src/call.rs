@@ -12,6 +12,8 @@ pub(crate) struct Call {
     pub(crate) action: String,
     pub(crate) region: String,
     pub(crate) access_key: String,
+    /// The header `X-Amz-Security-Token`, without which credentials of a session are not valid.
+    pub(crate) session_token: String,
     pub(crate) params: Vec<(String, String)>,
     /// The body of a JSON protocol.
     pub(crate) json: Value,
@@ -21,7 +23,8 @@ impl Call {
     /// Reads the body and the credential scope; an unsigned request has an empty service.
     pub(crate) fn new(headers: &HeaderMap, body: &[u8]) -> Self {
         // `DynamoDB_20120810.UpdateItem`: the JSON protocols name the action in a header.
-        let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let target = header("x-amz-target");
         let target = target.and_then(|target| target.rsplit_once('.')).map(|(_, action)| action.to_owned());
         let (params, json) = match target {
             None => (decode_form(body), Value::Null),
@@ -38,7 +41,8 @@ impl Call {
         let access_key = parts.next().unwrap_or_default();
         let region = parts.nth(1).unwrap_or_default();
         let service = parts.next().unwrap_or_default();
-        Self { service, action, region, access_key, params, json }
+        let session_token = header("x-amz-security-token").unwrap_or_default().to_owned();
+        Self { service, action, region, access_key, session_token, params, json }
     }
 
     pub(crate) fn param(&self, name: &str) -> Option<&str> {

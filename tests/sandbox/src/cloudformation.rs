@@ -6,7 +6,7 @@ use crate::{
     error::ServiceError,
     faults::FaultKind,
     operation::Operation,
-    pages::RowQuery,
+    pages::{RowQuery, max_results},
     scenario::{Scenario, StackSet},
     state::{Output, State},
     xml,
@@ -42,7 +42,7 @@ pub(crate) fn list_results(state: &mut State, call: &Call, fault: Option<&FaultK
     }
     let mut query = RowQuery { operation: id, status, reads_before: cursor.reads_before };
     let total = state.rendered.total(&mut query, &operation.rows);
-    let page = state.tokens.page(call, &cursor, total, fault)?;
+    let page = state.tokens.page(call, &cursor, total, max_results(call)?, fault);
     let members = state.rendered.page(&query, &operation.rows, page.rows.clone());
     // Counted only here: a refused call reads nothing.
     if operation.moving || cursor.page == 1 {
@@ -63,7 +63,7 @@ pub(crate) fn list_operations(
     let cursor = state.tokens.cursor(call, &list, reads_before)?;
     let listed: Vec<(usize, &Operation)> =
         set.operations.iter().enumerate().filter(|(_, one)| one.listed_from <= cursor.reads_before).collect();
-    let page = state.tokens.page(call, &cursor, listed.len(), fault)?;
+    let page = state.tokens.page(call, &cursor, listed.len(), max_results(call)?, fault);
     if cursor.page == 1 {
         *state.first_pages.entry(list).or_default() += 1;
     }
@@ -98,7 +98,7 @@ pub(crate) fn list_stack_sets(
         .filter(|set| is_visible(set, call, call_as))
         .filter(|set| status.is_none_or(|status| set.status == status))
         .collect();
-    let page = state.tokens.page(call, &cursor, sets.len(), fault)?;
+    let page = state.tokens.page(call, &cursor, sets.len(), max_results(call)?, fault);
     let mut members = String::new();
     for set in &sets[page.rows.clone()] {
         xml::nested(&mut members, "member", |out| {

@@ -161,6 +161,12 @@ impl Fault {
         self.with_param("OperationId", id)
     }
 
+    /// Only calls about this stack.
+    #[must_use]
+    pub fn stack(self, arn: &str) -> Self {
+        self.with_param("StackName", arn)
+    }
+
     /// Only lists of results with this status as their filter.
     #[must_use]
     pub fn filter(self, status: &str) -> Self {

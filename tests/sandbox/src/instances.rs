@@ -8,6 +8,7 @@ use crate::{
     error::ServiceError,
     faults::FaultKind,
     operation::Operation,
+    pages::max_results,
     rows::Row,
     scenario::StackSet,
     state::{Output, State},
@@ -175,7 +176,7 @@ pub(crate) fn list(state: &mut State, call: &Call, fault: Option<&FaultKind>) ->
         .filter(|instance| region.is_none_or(|region| instance.region == region))
         .filter(|instance| filters.iter().all(|filter| instance.matches(filter)))
         .collect();
-    let page = state.tokens.page(call, &cursor, listed.len(), fault)?;
+    let page = state.tokens.page(call, &cursor, listed.len(), max_results(call)?, fault);
     let mut members = String::new();
     for instance in &listed[page.rows.clone()] {
         xml::nested(&mut members, "member", |out| instance.write(out, &set.id()));

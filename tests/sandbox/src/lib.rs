@@ -49,7 +49,9 @@ mod rows;
 mod runtime;
 mod scenario;
 mod service;
+mod sessions;
 mod sns;
+mod stacks;
 mod state;
 mod tls;
 mod totals;
@@ -65,6 +67,7 @@ pub use crate::{
     runtime::{Invocation, Outcome, Runtime},
     scenario::{Scenario, StackSet},
     sns::Published,
+    stacks::{Stack, StackEvent},
     state::Request,
     tls::{TlsFront, loopback_tls},
     totals::{Stage, Totals},

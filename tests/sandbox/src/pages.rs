@@ -58,16 +58,17 @@ impl Tokens {
         }
     }
 
-    /// Decides which of `total` rows the page has and which token it hands out.
+    /// Decides which of `total` rows the page has, at most `limit`, and which token it hands out.
     pub(crate) fn page(
         &mut self,
         call: &Call,
         cursor: &PageCursor,
         total: usize,
+        limit: usize,
         fault: Option<&FaultKind>,
-    ) -> Result<Page, ServiceError> {
+    ) -> Page {
         let start = cursor.offset.min(total);
-        let end = total.min(cursor.offset + max_results(call)?);
+        let end = total.min(cursor.offset + limit);
         let next = PageCursor { offset: end, page: cursor.page + 1, ..cursor.clone() };
         let (rows, token) = match fault {
             Some(FaultKind::RepeatToken) => {
@@ -86,7 +87,7 @@ impl Tokens {
             Some(FaultKind::LeftoverToken) => (start..end, Some(self.issue(next))),
             _ => (start..end, (end < total).then(|| self.issue(next))),
         };
-        Ok(Page { rows, token })
+        Page { rows, token }
     }
 
     fn issue(&mut self, cursor: PageCursor) -> String {
@@ -96,7 +97,8 @@ impl Tokens {
     }
 }
 
-fn max_results(call: &Call) -> Result<usize, ServiceError> {
+/// The page size that the call asks for.
+pub(crate) fn max_results(call: &Call) -> Result<usize, ServiceError> {
     let Some(value) = call.param("MaxResults") else {
         return Ok(100);
     };

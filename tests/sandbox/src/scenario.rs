@@ -4,13 +4,23 @@ use std::time::Duration;
 
 use std::collections::BTreeMap;
 
-use crate::{dynamodb::Table, faults::Fault, ids::uuid_from, instances::StackInstance, operation::Operation};
+use crate::{
+    dynamodb::Table, faults::Fault, ids::uuid_from, instances::StackInstance, operation::Operation, stacks::Stack,
+};
 
 /// Everything that the loopback AWS holds, seen from one account.
 #[derive(Clone, Debug)]
 pub struct Scenario {
+    /// The account of the function, whose credentials sign its calls.
+    pub account: String,
     /// The stack sets, of all Regions.
     pub stack_sets: Vec<StackSet>,
+    /// The stacks, of all accounts and Regions.
+    pub stacks: Vec<Stack>,
+    /// How many events `DescribeEvents` and `DescribeStackEvents` give in a page.
+    pub events_per_page: usize,
+    /// The ARNs of the roles that the function can assume. They may read the events of the stacks of their account.
+    pub roles: Vec<String>,
     /// The ARNs of the topics that exist.
     pub topics: Vec<String>,
     /// The tables that exist.
@@ -26,7 +36,11 @@ pub struct Scenario {
 impl Default for Scenario {
     fn default() -> Self {
         Self {
+            account: "111111111111".to_owned(),
             stack_sets: Vec::new(),
+            stacks: Vec::new(),
+            events_per_page: 100,
+            roles: Vec::new(),
             topics: Vec::new(),
             tables: Vec::new(),
             faults: Vec::new(),
@@ -46,6 +60,27 @@ impl Scenario {
     #[must_use]
     pub fn stack_set(mut self, stack_set: StackSet) -> Self {
         self.stack_sets.push(stack_set);
+        self
+    }
+
+    /// Sets the account of the function, which is 111111111111 by default.
+    #[must_use]
+    pub fn account(mut self, account: &str) -> Self {
+        self.account = account.to_owned();
+        self
+    }
+
+    /// Adds a stack.
+    #[must_use]
+    pub fn stack(mut self, stack: Stack) -> Self {
+        self.stacks.push(stack);
+        self
+    }
+
+    /// Adds a role of this name in each of the accounts, which the function can assume; in other accounts it is denied.
+    #[must_use]
+    pub fn member_role(mut self, name: &str, accounts: &[&str]) -> Self {
+        self.roles.extend(accounts.iter().map(|account| format!("arn:aws:iam::{account}:role/{name}")));
         self
     }
 

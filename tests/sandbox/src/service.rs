@@ -57,7 +57,15 @@ static DYNAMODB: Service = Service {
     unavailable: ("ServiceUnavailable", "The service is currently unavailable"),
 };
 
-static ALL: [&Service; 3] = [&CLOUDFORMATION, &SNS, &DYNAMODB];
+static STS: Service = Service {
+    name: "sts",
+    protocol: Protocol::Query { version: "2011-06-15", namespace: "https://sts.amazonaws.com/doc/2011-06-15/" },
+    throttling: ("Throttling", "Rate exceeded"),
+    internal: INTERNAL_FAILURE,
+    unavailable: UNAVAILABLE,
+};
+
+static ALL: [&Service; 4] = [&CLOUDFORMATION, &SNS, &STS, &DYNAMODB];
 
 impl Service {
     /// The service that the call was signed for; CloudFormation words the errors of calls to any other.

@@ -16,8 +16,9 @@ use crate::{
     pages::{Page, Rendered, Tokens},
     scenario::Scenario,
     service::{Protocol, Service},
+    sessions::{self, Sessions},
     sns::{self, Published},
-    xml,
+    stacks, xml,
 };
 
 /// One request that reached the server.
@@ -82,6 +83,7 @@ pub(crate) struct State {
     pub(crate) rendered: Rendered,
     /// How many first pages of each list were answered: the clock of eventual consistency.
     pub(crate) first_pages: HashMap<String, usize>,
+    pub(crate) sessions: Sessions,
     /// How many times each operation was described.
     pub(crate) described: HashMap<String, usize>,
     pub(crate) published: Vec<Published>,
@@ -99,7 +101,7 @@ impl State {
 
     /// Handles one call: the response, and how much later it is to be sent.
     pub(crate) fn handle(&mut self, call: Call) -> (Duration, HttpResponse) {
-        calls::note(&call);
+        calls::note(&call, self.sessions.role(&call.access_key));
         let number = self.calls.entry(call.action.clone()).or_default();
         *number += 1;
         let page = match call.param("NextToken") {
@@ -180,6 +182,15 @@ impl State {
     }
 
     fn carry_out(&mut self, service: &Service, call: &Call, fault: Option<&FaultKind>) -> Result<Output, ServiceError> {
+        let caller = self.sessions.caller(call)?;
+        match (call.service.as_str(), call.action.as_str()) {
+            ("cloudformation", "DescribeEvents") => return stacks::describe_events(self, call, &caller, fault),
+            ("cloudformation", "DescribeStackEvents") => {
+                return stacks::describe_stack_events(self, call, &caller, fault);
+            }
+            ("sts", "AssumeRole") => return sessions::assume_role(self, call, &caller),
+            _ => caller.must_be_function(&self.scenario, call)?,
+        }
         match (call.service.as_str(), call.action.as_str()) {
             ("cloudformation", "DescribeStackSetOperation") => cloudformation::describe_operation(self, call),
             ("cloudformation", "ListStackSetOperationResults") => cloudformation::list_results(self, call, fault),

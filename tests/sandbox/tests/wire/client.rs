@@ -6,6 +6,7 @@ use std::{
 };
 
 use sandbox::Aws;
+use serde_json::Value;
 
 /// The response to a request.
 #[derive(Debug)]
@@ -59,27 +60,68 @@ pub(crate) fn send(address: &str, method: &str, path: &str, headers: &[(&str, &s
     Some(Response { status: head.split(' ').nth(1)?.parse().unwrap(), head: head.to_owned(), body: body.to_owned() })
 }
 
-/// Calls an action in a Region.
-pub(crate) fn call_in(aws: &Aws, region: &str, action: &str, params: &[(&str, &str)]) -> Option<Response> {
-    let (service, version) = match action {
-        "Publish" => ("sns", "2010-03-31"),
-        _ => ("cloudformation", "2010-05-15"),
-    };
-    let mut form = format!("Action={action}&Version={version}");
-    for (name, value) in params {
-        form.push_str(&format!("&{}={}", encode(name), encode(value)));
+/// Who signs a request, and where it goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Signer {
+    pub(crate) region: &'static str,
+    pub(crate) access_key: String,
+    /// The session token, for credentials that need one.
+    pub(crate) token: Option<String>,
+}
+
+impl Signer {
+    /// The function's own credentials.
+    pub(crate) fn function(region: &'static str) -> Self {
+        Self { region, access_key: "AKIDEXAMPLE".to_owned(), token: None }
     }
-    let signature = format!(
-        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260302/{region}/{service}/aws4_request, SignedHeaders=host, Signature=00"
-    );
-    let address = aws.url().replace("http://", "");
-    send(
-        &address,
-        "POST",
-        "/",
-        &[("Content-Type", "application/x-www-form-urlencoded"), ("Authorization", &signature)],
-        &form,
-    )
+
+    /// The credentials in a response of `AssumeRole`.
+    pub(crate) fn session(region: &'static str, response: &Response) -> Self {
+        let text = |name: &str| response.one(name).unwrap().to_owned();
+        Self { region, access_key: text("AccessKeyId"), token: Some(text("SessionToken")) }
+    }
+
+    /// Calls an action of a Query service.
+    pub(crate) fn call(&self, aws: &Aws, action: &str, params: &[(&str, &str)]) -> Option<Response> {
+        let (service, version) = match action {
+            "Publish" => ("sns", "2010-03-31"),
+            "AssumeRole" => ("sts", "2011-06-15"),
+            _ => ("cloudformation", "2010-05-15"),
+        };
+        let mut form = format!("Action={action}&Version={version}");
+        for (name, value) in params {
+            form.push_str(&format!("&{}={}", encode(name), encode(value)));
+        }
+        self.send(aws, service, &[("Content-Type", "application/x-www-form-urlencoded")], &form)
+    }
+
+    /// Calls an action of a JSON service: the status and the document.
+    pub(crate) fn call_json(&self, aws: &Aws, service: &str, target: &str, request: &Value) -> (u16, Value) {
+        let version = if service == "dynamodb" { "1.0" } else { "1.1" };
+        let content_type = format!("application/x-amz-json-{version}");
+        let headers = [("X-Amz-Target", target), ("Content-Type", &content_type)];
+        let answer = self.send(aws, service, &headers, &request.to_string()).expect("a response");
+        assert_eq!(answer.header("content-type"), Some(&*content_type));
+        (answer.status, serde_json::from_str(&answer.body).unwrap())
+    }
+
+    fn send(&self, aws: &Aws, service: &str, headers: &[(&str, &str)], body: &str) -> Option<Response> {
+        let signature = format!(
+            "AWS4-HMAC-SHA256 Credential={}/20260302/{}/{service}/aws4_request, SignedHeaders=host, Signature=00",
+            self.access_key, self.region
+        );
+        let mut headers = headers.to_vec();
+        headers.push(("Authorization", &signature));
+        if let Some(token) = &self.token {
+            headers.push(("X-Amz-Security-Token", token));
+        }
+        send(&aws.url().replace("http://", ""), "POST", "/", &headers, body)
+    }
+}
+
+/// Calls an action in a Region.
+pub(crate) fn call_in(aws: &Aws, region: &'static str, action: &str, params: &[(&str, &str)]) -> Option<Response> {
+    Signer::function(region).call(aws, action, params)
 }
 
 /// Calls an action in us-east-1 and expects a response.

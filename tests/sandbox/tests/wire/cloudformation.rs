@@ -149,7 +149,7 @@ fn a_stack_set_is_visible_only_in_its_region_and_with_its_call_as() {
         .seen_by_delegated_admin()
         .operation(Operation::new("op-1"));
     let aws = Aws::start_in_thread(Scenario::new().stack_set(set));
-    let read = |region: &str, call_as: Option<&str>| {
+    let read = |region: &'static str, call_as: Option<&str>| {
         let mut params = vec![("StackSetName", "org"), ("OperationId", "op-1")];
         params.extend(call_as.map(|value| ("CallAs", value)));
         call_in(&aws, region, RESULTS, &params).unwrap()

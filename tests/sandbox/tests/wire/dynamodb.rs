@@ -3,7 +3,7 @@
 use sandbox::{Aws, Fault, FaultKind, Scenario};
 use serde_json::{Value, json};
 
-use crate::client::send;
+use crate::client::Signer;
 
 fn aws() -> Aws {
     Aws::start_in_thread(Scenario::new().table("ledger", "id"))
@@ -11,18 +11,7 @@ fn aws() -> Aws {
 
 /// Calls an action: the status and the document.
 fn call(aws: &Aws, action: &str, request: &Value) -> (u16, Value) {
-    let address = aws.url().replace("http://", "");
-    let headers = [
-        ("X-Amz-Target", &*format!("DynamoDB_20120810.{action}")),
-        ("Content-Type", "application/x-amz-json-1.0"),
-        (
-            "Authorization",
-            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260302/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=00",
-        ),
-    ];
-    let answer = send(&address, "POST", "/", &headers, &request.to_string()).unwrap();
-    assert_eq!(answer.header("content-type"), Some("application/x-amz-json-1.0"));
-    (answer.status, serde_json::from_str(&answer.body).unwrap())
+    Signer::function("us-east-1").call_json(aws, "dynamodb", &format!("DynamoDB_20120810.{action}"), request)
 }
 
 /// Sets `n` where there is no item, or one with a smaller `n`.

@@ -9,4 +9,5 @@ mod faults;
 mod instances;
 mod runtime;
 mod sns;
+mod stacks;
 mod totals;
