@@ -14,7 +14,7 @@ use crate::call::Call;
 const FILE: &str = "SANDBOX_CALLS";
 
 /// The parameters that name the resource of a call.
-const RESOURCES: [&str; 4] = ["StackSetName", "StackName", "RoleArn", "TopicArn"];
+const RESOURCES: [&str; 6] = ["StackSetName", "StackName", "RoleArn", "TopicArn", "AccountId", "OrganizationalUnitId"];
 
 static WRITTEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 

@@ -46,8 +46,8 @@ impl ServiceError {
         out
     }
 
-    pub(crate) fn to_json(&self, prefix: &str) -> String {
-        let mut document = json!({"__type": format!("{prefix}{}", self.code), "message": self.message});
+    pub(crate) fn to_json(&self, prefix: &str, message_member: &str) -> String {
+        let mut document = json!({"__type": format!("{prefix}{}", self.code), message_member: self.message});
         if let Some((name, value)) = &self.member {
             document[*name] = value.clone();
         }

@@ -44,6 +44,7 @@ mod http;
 mod ids;
 mod instances;
 mod operation;
+mod organizations;
 mod pages;
 mod rows;
 mod runtime;
@@ -63,6 +64,7 @@ pub use crate::{
     faults::{Fault, FaultKind, Fired, When},
     instances::StackInstance,
     operation::{Drift, FailedCount, Operation, Preferences, Targets},
+    organizations::{Account, Organization},
     rows::{Gate, Row, Rows},
     runtime::{Invocation, Outcome, Runtime},
     scenario::{Scenario, StackSet},

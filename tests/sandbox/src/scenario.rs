@@ -5,7 +5,8 @@ use std::time::Duration;
 use std::collections::BTreeMap;
 
 use crate::{
-    dynamodb::Table, faults::Fault, ids::uuid_from, instances::StackInstance, operation::Operation, stacks::Stack,
+    dynamodb::Table, faults::Fault, ids::uuid_from, instances::StackInstance, operation::Operation,
+    organizations::Organization, stacks::Stack,
 };
 
 /// Everything that the loopback AWS holds, seen from one account.
@@ -23,6 +24,8 @@ pub struct Scenario {
     pub roles: Vec<String>,
     /// The ARNs of the topics that exist.
     pub topics: Vec<String>,
+    /// The organization of the function's account, if it belongs to one.
+    pub organization: Option<Organization>,
     /// The tables that exist.
     pub tables: Vec<Table>,
     /// What goes wrong, and when.
@@ -42,6 +45,7 @@ impl Default for Scenario {
             events_per_page: 100,
             roles: Vec::new(),
             topics: Vec::new(),
+            organization: None,
             tables: Vec::new(),
             faults: Vec::new(),
             latency: None,
@@ -88,6 +92,13 @@ impl Scenario {
     #[must_use]
     pub fn topic(mut self, arn: &str) -> Self {
         self.topics.push(arn.to_owned());
+        self
+    }
+
+    /// Sets the organization.
+    #[must_use]
+    pub fn organization(mut self, organization: Organization) -> Self {
+        self.organization = Some(organization);
         self
     }
 

@@ -20,7 +20,13 @@ pub(crate) enum Protocol {
     /// A form in, an XML document out.
     Query { version: &'static str, namespace: &'static str },
     /// JSON in both directions; the action is in the header `X-Amz-Target`.
-    Json { content_type: &'static str, error_prefix: &'static str },
+    Json {
+        content_type: &'static str,
+        /// What stands before the code of an error.
+        error_prefix: &'static str,
+        /// The member with the message of an error.
+        message_member: &'static str,
+    },
 }
 
 const UNAVAILABLE: Wording = ("ServiceUnavailable", "Service is unable to handle request.");
@@ -51,6 +57,7 @@ static DYNAMODB: Service = Service {
     protocol: Protocol::Json {
         content_type: "application/x-amz-json-1.0",
         error_prefix: "com.amazonaws.dynamodb.v20120810#",
+        message_member: "message",
     },
     throttling: ("ThrottlingException", "Rate of requests exceeds the allowed throughput."),
     internal: ("InternalServerError", "Internal server error"),
@@ -65,7 +72,25 @@ static STS: Service = Service {
     unavailable: UNAVAILABLE,
 };
 
-static ALL: [&Service; 4] = [&CLOUDFORMATION, &SNS, &STS, &DYNAMODB];
+static ORGANIZATIONS: Service = Service {
+    name: "organizations",
+    protocol: Protocol::Json {
+        content_type: "application/x-amz-json-1.1",
+        error_prefix: "",
+        message_member: "Message",
+    },
+    throttling: (
+        "TooManyRequestsException",
+        "AWS Organizations can't complete your request because another request is already in progress. Try again later.",
+    ),
+    internal: (
+        "ServiceException",
+        "AWS Organizations can't complete your request because of an internal service error.",
+    ),
+    unavailable: UNAVAILABLE,
+};
+
+static ALL: [&Service; 5] = [&CLOUDFORMATION, &SNS, &STS, &DYNAMODB, &ORGANIZATIONS];
 
 impl Service {
     /// The service that the call was signed for; CloudFormation words the errors of calls to any other.

@@ -12,7 +12,7 @@ use crate::{
     error::{self, ServiceError},
     faults::{self, FaultKind, Fired},
     http::{Break, HttpResponse},
-    ids, instances,
+    ids, instances, organizations,
     pages::{Page, Rendered, Tokens},
     scenario::Scenario,
     service::{Protocol, Service},
@@ -162,7 +162,9 @@ impl State {
                 (200, body)
             }
             (Err(error), Protocol::Query { namespace, .. }) => (error.status, error.to_xml(namespace, &request_id)),
-            (Err(error), Protocol::Json { error_prefix, .. }) => (error.status, error.to_json(error_prefix)),
+            (Err(error), Protocol::Json { error_prefix, message_member, .. }) => {
+                (error.status, error.to_json(error_prefix, message_member))
+            }
         };
         let content_type = match service.protocol {
             Protocol::Query { .. } => "text/xml",
@@ -198,6 +200,10 @@ impl State {
             ("cloudformation", "ListStackSets") => cloudformation::list_stack_sets(self, call, fault),
             ("cloudformation", "ListStackInstances") => instances::list(self, call, fault),
             ("sns", "Publish") => sns::publish(self, call),
+            ("organizations", "DescribeAccount") => organizations::describe_account(&self.scenario, call),
+            ("organizations", "DescribeOrganizationalUnit") => {
+                organizations::describe_organizational_unit(&self.scenario, call)
+            }
             ("dynamodb", "UpdateItem") => dynamodb::update_item(&mut self.scenario, &call.json),
             ("dynamodb", "BatchGetItem") => dynamodb::batch_get_item(&mut self.scenario, &call.json, fault),
             _ => Err(service.unknown_action(call)),
