@@ -18,6 +18,7 @@ use crate::{
     scenario::Scenario,
     sns::Published,
     state::{Request, State},
+    subscriptions::Delivery,
 };
 
 /// A running loopback AWS; it stops when it is dropped.
@@ -72,6 +73,11 @@ impl Aws {
         self.state().published.clone()
     }
 
+    /// What the subscribers of this protocol got, in the order of the messages.
+    pub fn delivered(&self, protocol: &str) -> Vec<Delivery> {
+        self.state().deliveries.iter().filter(|delivery| delivery.protocol == protocol).cloned().collect()
+    }
+
     /// All faults that have happened.
     pub fn faults_fired(&self) -> Vec<Fired> {
         self.state().fired.clone()
@@ -92,6 +98,7 @@ impl Aws {
         let mut state = self.state();
         state.requests.clear();
         state.published.clear();
+        state.deliveries.clear();
         state.fired.clear();
     }
 

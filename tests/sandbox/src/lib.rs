@@ -54,6 +54,7 @@ mod sessions;
 mod sns;
 mod stacks;
 mod state;
+mod subscriptions;
 mod tls;
 mod totals;
 mod xml;
@@ -71,6 +72,7 @@ pub use crate::{
     sns::Published,
     stacks::{Stack, StackEvent},
     state::Request,
+    subscriptions::{Delivery, Subscription},
     tls::{TlsFront, loopback_tls},
     totals::{Stage, Totals},
 };

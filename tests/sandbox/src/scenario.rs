@@ -1,12 +1,10 @@
 //! What the loopback AWS holds.
 
-use std::time::Duration;
-
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     dynamodb::Table, faults::Fault, ids::uuid_from, instances::StackInstance, operation::Operation,
-    organizations::Organization, stacks::Stack,
+    organizations::Organization, stacks::Stack, subscriptions::Subscription,
 };
 
 /// Everything that the loopback AWS holds, seen from one account.
@@ -24,6 +22,8 @@ pub struct Scenario {
     pub roles: Vec<String>,
     /// The ARNs of the topics that exist.
     pub topics: Vec<String>,
+    /// The subscriptions to the topics.
+    pub subscriptions: Vec<Subscription>,
     /// The organization of the function's account, if it belongs to one.
     pub organization: Option<Organization>,
     /// The tables that exist.
@@ -45,6 +45,7 @@ impl Default for Scenario {
             events_per_page: 100,
             roles: Vec::new(),
             topics: Vec::new(),
+            subscriptions: Vec::new(),
             organization: None,
             tables: Vec::new(),
             faults: Vec::new(),
@@ -92,6 +93,13 @@ impl Scenario {
     #[must_use]
     pub fn topic(mut self, arn: &str) -> Self {
         self.topics.push(arn.to_owned());
+        self
+    }
+
+    /// Adds a subscription.
+    #[must_use]
+    pub fn subscription(mut self, subscription: Subscription) -> Self {
+        self.subscriptions.push(subscription);
         self
     }
 

@@ -106,14 +106,17 @@ pub(crate) fn publish(state: &mut State, call: &Call) -> Result<Output, ServiceE
         }
     }
     let message_id = ids::uuid_from(&format!("message {}", state.published.len()));
-    state.published.push(Published {
+    let message = Published {
         topic_arn,
         subject: subject.map(str::to_owned),
         message: message.to_owned(),
         message_structure: message_structure.map(str::to_owned),
         attributes,
         message_id: message_id.clone(),
-    });
+    };
+    let deliveries = state.scenario.subscriptions.iter().filter_map(|subscription| subscription.deliver(&message));
+    state.deliveries.extend(deliveries);
+    state.published.push(message);
     let mut result = String::new();
     xml::element(&mut result, "MessageId", &message_id);
     Ok(Output::new(result))

@@ -18,7 +18,9 @@ use crate::{
     service::{Protocol, Service},
     sessions::{self, Sessions},
     sns::{self, Published},
-    stacks, xml,
+    stacks,
+    subscriptions::Delivery,
+    xml,
 };
 
 /// One request that reached the server.
@@ -87,6 +89,7 @@ pub(crate) struct State {
     /// How many times each operation was described.
     pub(crate) described: HashMap<String, usize>,
     pub(crate) published: Vec<Published>,
+    pub(crate) deliveries: Vec<Delivery>,
     pub(crate) requests: Vec<Request>,
     pub(crate) fired: Vec<Fired>,
     pub(crate) in_flight: Arc<AtomicUsize>,

@@ -1,6 +1,9 @@
 //! What SNS accepts and what it refuses.
 
-use sandbox::{Aws, Published, Scenario};
+use std::time::{Duration, Instant};
+
+use sandbox::{Aws, Fault, FaultKind, Published, Scenario, Subscription};
+use serde_json::{Value, json};
 
 use crate::client::{Response, call};
 
@@ -124,4 +127,89 @@ fn bad_messages_are_refused() {
     let answer = call(&aws, "Publish", &[("TopicArn", &elsewhere), ("Message", "m")]);
     assert_eq!(answer.error().2, "Invalid parameter: TopicArn");
     assert!(aws.published().is_empty());
+}
+
+/// A JSON message with a document for most protocols and a text for email, and attributes.
+fn publish_report(aws: &Aws, document: &Value) -> Response {
+    let message = json!({"default": document.to_string(), "email": "text for people"}).to_string();
+    let attribute = [
+        ("MessageAttributes.entry.1.Name", "status"),
+        ("MessageAttributes.entry.1.Value.DataType", "String"),
+        ("MessageAttributes.entry.1.Value.StringValue", "FAILED"),
+    ];
+    publish(aws, &[&[("Message", &*message), ("MessageStructure", "json")], &attribute[..]].concat())
+}
+
+#[test]
+fn subscribers_get_the_body_of_their_protocol_if_their_filter_lets_it_through() {
+    let aws = aws();
+    let on_body = |endpoint: &str, policy: Value| Subscription::new(TOPIC, "sqs", endpoint).filter_body(&policy);
+    aws.with(|scenario| {
+        scenario.subscriptions = vec![
+            Subscription::new(TOPIC, "sqs", "all"),
+            on_body("severity", json!({"severity": ["ERROR", "CRITICAL"]})),
+            on_body("outcome", json!({"outcome": ["FAILED"]})),
+            on_body("name", json!({"stackSet": {"name": [{"prefix": "base"}]}})),
+            on_body("cause", json!({"causes": {"code": ["SCP_DENIED"]}})),
+            Subscription::new(TOPIC, "sqs", "attribute").filter_attributes(&json!({"status": ["FAILED"]})),
+            Subscription::new("arn:aws:sns:us-east-1:111111111111:other", "sqs", "other topic"),
+            Subscription::new(TOPIC, "email", "person@example.com"),
+            Subscription::new(TOPIC, "email", "nobody@example.com").filter_body(&json!({"severity": ["ERROR"]})),
+        ];
+    });
+    let document = |severity: &str, name: &str, codes: &[&str]| {
+        let causes: Vec<Value> = codes.iter().map(|code| json!({"code": code})).collect();
+        json!({"severity": severity, "outcome": "FAILED", "stackSet": {"name": name}, "causes": causes})
+    };
+    let got = |protocol: &str| {
+        let deliveries = aws.delivered(protocol);
+        aws.forget();
+        deliveries.into_iter().map(|delivery| delivery.endpoint).collect::<Vec<_>>()
+    };
+    publish_report(&aws, &document("ERROR", "baseline", &["THROTTLING", "SCP_DENIED"]));
+    assert_eq!(got("sqs"), ["all", "severity", "outcome", "name", "cause", "attribute"]);
+    publish_report(&aws, &document("WARNING", "other", &["THROTTLING"]));
+    let deliveries = aws.delivered("sqs");
+    assert_eq!(serde_json::from_str::<Value>(&deliveries[0].body).unwrap()["severity"], "WARNING");
+    assert!(deliveries[0].attributes.is_empty(), "attributes are not delivered with the JSON structure");
+    assert_eq!(aws.delivered("email")[0].body, "text for people");
+    assert_eq!(got("sqs"), ["all", "outcome", "attribute"]);
+
+    // A body that is not JSON matches no policy on the body; a plain message is the same for all protocols.
+    publish_report(&aws, &document("ERROR", "baseline", &[]));
+    assert_eq!(got("email"), ["person@example.com"]);
+    publish(&aws, &[("Message", r#"{"severity":"ERROR"}"#)]);
+    assert_eq!(got("email"), ["person@example.com", "nobody@example.com"]);
+}
+
+#[test]
+fn attributes_are_delivered_with_a_plain_message() {
+    let aws = aws();
+    aws.with(|scenario| scenario.subscriptions.push(Subscription::new(TOPIC, "lambda", "function")));
+    let attribute = [
+        ("MessageAttributes.entry.1.Name", "status"),
+        ("MessageAttributes.entry.1.Value.DataType", "String"),
+        ("MessageAttributes.entry.1.Value.StringValue", "FAILED"),
+    ];
+    publish(&aws, &[&[("Message", "m"), ("Subject", "s")], &attribute[..]].concat());
+    let delivery = aws.delivered("lambda").remove(0);
+    assert_eq!((delivery.subject.as_deref(), delivery.body.as_str()), (Some("s"), "m"));
+    assert_eq!(delivery.attributes["status"], ("String".to_owned(), "FAILED".to_owned()));
+    assert_eq!(delivery.message_id, aws.published()[0].message_id);
+}
+
+#[test]
+fn a_slow_topic_has_the_message_before_it_answers() {
+    let slow = Duration::from_millis(80);
+    let aws = aws();
+    aws.with(|scenario| scenario.faults.push(Fault::on("Publish", FaultKind::Delay(slow))));
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(|| publish(&aws, &[("Message", "m")]));
+        while aws.published().is_empty() {
+            std::thread::yield_now();
+        }
+        assert_eq!(answer.join().unwrap().status, 200);
+    });
+    assert!(began.elapsed() >= slow);
 }
