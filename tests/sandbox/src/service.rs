@@ -30,27 +30,11 @@ pub(crate) enum Protocol {
 }
 
 const UNAVAILABLE: Wording = ("ServiceUnavailable", "Service is unable to handle request.");
-const INTERNAL_FAILURE: Wording =
-    ("InternalFailure", "The request processing has failed because of an unknown error, exception or failure.");
 
-static CLOUDFORMATION: Service = Service {
-    name: "cloudformation",
-    protocol: Protocol::Query {
-        version: "2010-05-15",
-        namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/",
-    },
-    throttling: ("Throttling", "Rate exceeded"),
-    internal: INTERNAL_FAILURE,
-    unavailable: UNAVAILABLE,
-};
-
-static SNS: Service = Service {
-    name: "sns",
-    protocol: Protocol::Query { version: "2010-03-31", namespace: "http://sns.amazonaws.com/doc/2010-03-31/" },
-    throttling: ("Throttling", "Rate exceeded"),
-    internal: INTERNAL_FAILURE,
-    unavailable: UNAVAILABLE,
-};
+static CLOUDFORMATION: Service =
+    Service::query("cloudformation", "2010-05-15", "http://cloudformation.amazonaws.com/doc/2010-05-15/");
+static SNS: Service = Service::query("sns", "2010-03-31", "http://sns.amazonaws.com/doc/2010-03-31/");
+static STS: Service = Service::query("sts", "2011-06-15", "https://sts.amazonaws.com/doc/2011-06-15/");
 
 static DYNAMODB: Service = Service {
     name: "dynamodb",
@@ -62,14 +46,6 @@ static DYNAMODB: Service = Service {
     throttling: ("ThrottlingException", "Rate of requests exceeds the allowed throughput."),
     internal: ("InternalServerError", "Internal server error"),
     unavailable: ("ServiceUnavailable", "The service is currently unavailable"),
-};
-
-static STS: Service = Service {
-    name: "sts",
-    protocol: Protocol::Query { version: "2011-06-15", namespace: "https://sts.amazonaws.com/doc/2011-06-15/" },
-    throttling: ("Throttling", "Rate exceeded"),
-    internal: INTERNAL_FAILURE,
-    unavailable: UNAVAILABLE,
 };
 
 static ORGANIZATIONS: Service = Service {
@@ -93,6 +69,19 @@ static ORGANIZATIONS: Service = Service {
 static ALL: [&Service; 5] = [&CLOUDFORMATION, &SNS, &STS, &DYNAMODB, &ORGANIZATIONS];
 
 impl Service {
+    const fn query(name: &'static str, version: &'static str, namespace: &'static str) -> Self {
+        Self {
+            name,
+            protocol: Protocol::Query { version, namespace },
+            throttling: ("Throttling", "Rate exceeded"),
+            internal: (
+                "InternalFailure",
+                "The request processing has failed because of an unknown error, exception or failure.",
+            ),
+            unavailable: UNAVAILABLE,
+        }
+    }
+
     /// The service that the call was signed for; CloudFormation words the errors of calls to any other.
     pub(crate) fn of(call: &Call) -> &'static Self {
         ALL.into_iter().find(|service| service.name == call.service).unwrap_or(&CLOUDFORMATION)
