@@ -1,6 +1,6 @@
-//! The main job against a loopback AWS: an event in, and what each kind of subscriber gets.
+//! Sends an event through the function, with a loopback AWS, and prints the email and the chat notification.
 //!
-//! `cargo run --example demo [-- <event file>]`
+//! `cargo run --example demo [-- EVENT_FILE]`
 
 use std::error::Error;
 use std::fs;
@@ -20,10 +20,8 @@ use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
 const DEFAULT_EVENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/events/operation-failed.json");
-/// Where the bodies are kept whole.
+/// Where the bodies of the last message are written.
 const OUTPUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/demo");
-/// Lines of a long body that are shown.
-const LINES_SHOWN: usize = 60;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -31,7 +29,7 @@ async fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     match run(&path, &mut out).await {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads has read enough, `head` for one.
+        // `head` closes its input when it has enough.
         Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error}");
@@ -49,7 +47,7 @@ async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let mut event: Value = serde_json::from_str(&text)
         .map_err(|error| format!("could not read the event file {path} as JSON: {error}"))?;
 
-    // What an earlier event left there would be taken for this one's.
+    // The files of an earlier run would look like those of this one.
     let _ = fs::remove_dir_all(OUTPUT);
     let mut scenario = demo::scenario();
     if event["detail-type"] == "Scheduled Event" {
@@ -66,22 +64,27 @@ async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let config = Config::from_lookup(|name| Ok((name == "TOPIC_ARN").then(|| demo::TOPIC_ARN.to_owned())))?;
     let deadline = Instant::now() + Duration::from_secs(300);
     let invocation = Invocation { function_arn: demo::FUNCTION_ARN, deadline };
-    let reply = Notifier::new(config, &sdk).handle(&event, &invocation).await?;
+    let response = Notifier::new(config, &sdk).handle(&event, &invocation).await?;
 
-    let pages = loopback.requests_of("ListStackSetOperationResults").len();
-    title(out, "What happened")?;
-    writeln!(out, "event file     {path}")?;
-    writeln!(out, "pages read     {pages}")?;
-    writeln!(out, "messages sent  {}", loopback.published().len())?;
-    for message in loopback.published() {
-        show(out, &message)?;
+    let messages = loopback.published();
+    for message in &messages {
+        show(out, message)?;
     }
-    title(out, "Response of the function")?;
-    writeln!(out, "{}", serde_json::to_string_pretty(&reply)?)?;
+    if messages.is_empty() {
+        writeln!(
+            out,
+            "No message was sent. The function's response:\n\n{}\n",
+            serde_json::to_string_pretty(&response)?
+        )?;
+    } else {
+        writeln!(out, "The last message as each kind of subscriber gets it is in target/demo.\n")?;
+    }
+    writeln!(out, "pages read     {}", loopback.requests_of("ListStackSetOperationResults").len())?;
+    writeln!(out, "messages sent  {}", messages.len())?;
     Ok(())
 }
 
-/// A sweep tells how long an operation has been going on: at the time of the event, not months later.
+/// Moves all times so that the event is now: a sweep compares the times of the operations with the clock.
 fn move_to_now(scenario: &mut Scenario, event: &mut Value) -> Result<(), Box<dyn Error>> {
     let parse = |time: &str| OffsetDateTime::parse(time, &Rfc3339);
     let by = OffsetDateTime::from(SystemTime::now()) - parse(event["time"].as_str().unwrap_or_default())?;
@@ -96,36 +99,20 @@ fn move_to_now(scenario: &mut Scenario, event: &mut Value) -> Result<(), Box<dyn
 }
 
 fn show(out: &mut impl Write, message: &Published) -> Result<(), Box<dyn Error>> {
-    fs::create_dir_all(OUTPUT)?;
-    title(out, "Subject of the mail")?;
-    writeln!(out, "{}", message.subject.as_deref().unwrap_or_default())?;
-    body(out, "Mail (email, default)", "mail.txt", &message.body("email").unwrap_or_default(), usize::MAX)?;
-    fs::write(Path::new(OUTPUT).join("chat.json"), pretty(message, "https")?)?;
+    let email = message.body("email").unwrap_or_default();
     let chat = message.chat().unwrap_or_default();
-    body(out, "Chat, Slack or Teams (https; the JSON is in chat.json)", "chat.txt", &chat, usize::MAX)?;
-    body(out, "Queue or function (sqs, lambda, http)", "report.json", &pretty(message, "sqs")?, LINES_SHOWN)
+    writeln!(out, "Subject: {}\n\n{email}\n", message.subject.as_deref().unwrap_or_default())?;
+    writeln!(out, "{}\n\n{chat}\n", "--- In Slack or Microsoft Teams ".to_owned() + &"-".repeat(46))?;
+
+    let directory = Path::new(OUTPUT);
+    fs::create_dir_all(directory)?;
+    fs::write(directory.join("email.txt"), email)?;
+    fs::write(directory.join("chat.json"), pretty(message, "https")?)?;
+    fs::write(directory.join("report.json"), pretty(message, "sqs")?)?;
+    Ok(())
 }
 
 fn pretty(message: &Published, protocol: &str) -> Result<String, Box<dyn Error>> {
     let value: Value = serde_json::from_str(&message.body(protocol).unwrap_or_default())?;
     Ok(serde_json::to_string_pretty(&value)?)
-}
-
-fn body(out: &mut impl Write, name: &str, file: &str, text: &str, lines: usize) -> Result<(), Box<dyn Error>> {
-    let path = Path::new(OUTPUT).join(file);
-    fs::write(&path, text)?;
-    title(out, name)?;
-    for line in text.lines().take(lines) {
-        writeln!(out, "{line}")?;
-    }
-    let more = text.lines().count().saturating_sub(lines);
-    if more > 0 {
-        writeln!(out, "... {more} more lines")?;
-    }
-    writeln!(out, "\n(whole in {})", Path::new("target/demo").join(file).display())?;
-    Ok(())
-}
-
-fn title(out: &mut impl Write, text: &str) -> io::Result<()> {
-    writeln!(out, "\n=== {text} {}\n", "=".repeat(72_usize.saturating_sub(text.chars().count())))
 }
