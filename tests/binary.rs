@@ -95,12 +95,12 @@ async fn a_sweep_leaves_one_line_and_its_metrics() {
     let ours: Vec<&Value> = log.iter().filter(|line| line["message"] == "sweep ended").collect();
     assert_eq!(ours.len(), 1);
     let numbers = ["stack_sets", "stack_sets_done", "operations", "due", "published", "quiet", "left", "failures"];
-    assert_eq!(numbers.map(|name| ours[0][name].as_u64().unwrap()), [1, 1, 5, 1, 1, 0, 0, 0]);
+    assert_eq!(numbers.map(|name| ours[0][name].as_u64().unwrap()), [1, 1, 7, 1, 1, 0, 0, 0]);
     assert_eq!((&ours[0]["finished"], &ours[0]["level"]), (&json!(true), &json!("INFO")));
     let metrics = log.iter().find(|line| line["SweepStackSets"].is_u64()).expect("metrics of the sweep");
     let names =
         ["SweepStackSets", "SweepOperations", "SweepReports", "SweepFailures", "IncompleteSweeps", "LedgerErrors"];
-    assert_eq!(names.map(|name| metrics[name].as_u64().unwrap()), [1, 5, 1, 0, 0, 0]);
+    assert_eq!(names.map(|name| metrics[name].as_u64().unwrap()), [1, 7, 1, 0, 0, 0]);
     let named = metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
     assert_eq!(named.len(), names.len() + 1);
     assert!(named.iter().all(|metric| metrics[metric["Name"].as_str().unwrap()].is_u64()), "{metrics}");
@@ -411,7 +411,7 @@ async fn metrics_are_json_also_where_lambda_has_no_json_logs() {
     // In AWS GovCloud (US) Lambda takes the format Text only, and sets no level.
     for (name, numbers) in [
         ("operation-failed.json", json!({"ReportsPublished": 1, "TargetsFailed": 179, "IncompleteReports": 0})),
-        ("scheduled-by-rule.json", json!({"SweepStackSets": 1, "SweepOperations": 5, "IncompleteSweeps": 0})),
+        ("scheduled-by-rule.json", json!({"SweepStackSets": 1, "SweepOperations": 7, "IncompleteSweeps": 0})),
     ] {
         let settings = [("AWS_LAMBDA_LOG_FORMAT", "Text")];
         let log = log_with(demo::scenario(), &settings, &format!("text-{name}.log"), &event(name)).await;

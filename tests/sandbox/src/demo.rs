@@ -3,8 +3,11 @@
 use crate::{
     ids::uuid_from,
     operation::{Operation, Preferences, Targets},
+    organizations::Organization,
     rows::Row,
     scenario::{Scenario, StackSet},
+    stacks::{Stack, StackEvent},
+    totals::Totals,
 };
 
 /// The stack set.
@@ -20,6 +23,13 @@ pub const SUCCEEDED_WITH_FAILURES_ID: &str = "2e9c4d18-06fa-4b7d-b3e2-71d0a8c5f6
 pub const STOPPED_ID: &str = "3fa8b6c0-5d29-4c18-a7f4-92e1b3d6c843";
 /// An operation that still runs.
 pub const RUNNING_ID: &str = "4a1b5e7d-c8f3-4d96-8b0a-53c2d4e7f954";
+/// An operation that failed in 28 of 40 accounts with texts that only name resources: the events of the stacks there have
+/// the cause.
+pub const ROLLED_UP_ID: &str = "5b2c6f8e-d9a4-4ea7-8c1b-64d3e5f8a065";
+/// An operation whose totals count one stack instance more than it has results.
+pub const TOTALS_DISAGREE_ID: &str = "6c3d7a9f-eab5-4fb8-9d2c-75e4f6a9b176";
+/// The name of the role with which the events of the stacks in all accounts can be read.
+pub const MEMBER_ROLE_NAME: &str = "stackset-notifier-read-events";
 /// The topic.
 pub const TOPIC_ARN: &str = "arn:aws:sns:us-east-1:111111111111:stackset-notifications";
 /// The function.
@@ -33,9 +43,11 @@ const REGULATED_OU: &str = "ou-4kx2-r8u2ke6w";
 const OUS: [&str; 3] = ["ou-4kx2-9h3fq0ls", "ou-4kx2-b71mzt5d", "ou-4kx2-sn0dbx42"];
 const EXECUTION_ROLE: &str = "stacksets-exec-49150fde14d44b6ce1a964ba67e522aa";
 const NO_TOLERANCE_LEFT: &str = "Cancelled since failure tolerance has exceeded";
+const ROLL_UP: &str =
+    "The following resource(s) failed to create: [AuditRoles, AuditTopic]. . Rollback requested by user.";
 const STOPPED: &str = "Cancelled since the operation was stopped";
 
-/// The organization, its stack set with five operations, and the topic.
+/// The organization, its stack set with seven operations, the stacks of one of them, and the topic.
 pub fn scenario() -> Scenario {
     let set = StackSet::service_managed(NAME, "111111111111", "us-east-1")
         .uuid(UUID)
@@ -44,8 +56,49 @@ pub fn scenario() -> Scenario {
         .operation(bad_day())
         .operation(stopped())
         .operation(small(SUCCEEDED_WITH_FAILURES_ID, "UPDATE", "SUCCEEDED").rows(three_failures()))
-        .operation(small(SUCCEEDED_ID, "CREATE", "SUCCEEDED").rows(without_gates()));
-    Scenario::new().stack_set(set).topic(TOPIC_ARN)
+        .operation(small(SUCCEEDED_ID, "CREATE", "SUCCEEDED").rows(without_gates()))
+        .operation(rolled_up())
+        .operation(totals_disagree());
+    let mut scenario = Scenario::new().topic(TOPIC_ARN).organization(organization());
+    for target in rolled_up_targets().filter(|target| target.is_rolled_up()) {
+        let stack_id = set.stack_id(&target.id(), target.region());
+        scenario = target.stacks(&stack_id).into_iter().fold(scenario, Scenario::stack);
+    }
+    let accounts: Vec<String> = (0..ACCOUNTS).map(|account| Target::new(account, 0).id()).collect();
+    let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
+    scenario.stack_set(set).member_role(MEMBER_ROLE_NAME, &accounts)
+}
+
+fn organization() -> Organization {
+    let units = [(OUS[0], "Workloads"), (OUS[1], "Platform"), (OUS[2], "Sandbox"), (REGULATED_OU, "Regulated")];
+    let organization = units.into_iter().fold(Organization::new(), |all, (id, name)| all.organizational_unit(id, name));
+    (0..ACCOUNTS).fold(organization, |all, account| {
+        all.account(&Target::new(account, 0).id(), &format!("{}-{account:03}", ["shop", "data", "web"][account % 3]))
+    })
+}
+
+/// The texts name a nested stack, whose events name a role that exists already.
+fn rolled_up() -> Operation {
+    let rows: Vec<Row> =
+        rolled_up_targets().map(|target| target.row(target.is_rolled_up().then(|| Some(ROLL_UP.to_owned())))).collect();
+    small(ROLLED_UP_ID, "CREATE", "FAILED")
+        .times("2026-03-04T10:20:01.200Z", Some("2026-03-04T10:41:33.700Z"))
+        .rows(rows)
+        .totals_from_rows()
+}
+
+fn rolled_up_targets() -> impl Iterator<Item = Target> {
+    (450..490).map(|account| Target::new(account, 0))
+}
+
+fn totals_disagree() -> Operation {
+    let rows = first_forty(|target| target.row((target.account == 3).then(|| Some(target.throttled()))));
+    let mut totals = Totals::of(&rows.clone().into());
+    totals.stack_instances = Some(41);
+    small(TOTALS_DISAGREE_ID, "UPDATE", "SUCCEEDED")
+        .times("2026-03-05T08:00:00.000Z", Some("2026-03-05T08:12:10.010Z"))
+        .rows(rows)
+        .totals(totals)
 }
 
 fn bad_day() -> Operation {
@@ -224,6 +277,38 @@ impl Target {
             _ => return None,
         };
         Some(Some(reason))
+    }
+
+    fn is_rolled_up(self) -> bool {
+        self.account < 478
+    }
+
+    /// The stack of a target and the nested stack in it, with the events of their creation.
+    fn stacks(self, stack_id: &str) -> [Stack; 2] {
+        let (id, region) = (self.id(), self.region());
+        let name = stack_id.split('/').nth(1).unwrap_or_default();
+        let nested = format!("arn:aws:cloudformation:{region}:{id}:stack/{name}-AuditRoles/{}", self.uuid("nested"));
+        let cause = format!(
+            "Resource handler returned message: \"Resource of type 'AWS::IAM::Role' with identifier 'audit-reader' \
+             already exists.\" (RequestToken: {}, HandlerErrorCode: AlreadyExists)",
+            self.uuid("role")
+        );
+        let embedded = format!(
+            "Embedded stack {nested} was not successfully created: The following resource(s) failed to create: \
+             [AuditReader]. "
+        );
+        [
+            Stack::new(stack_id)
+                .status("CREATE_IN_PROGRESS", "User Initiated")
+                .event(StackEvent::nested_stack("AuditRoles", &nested, &embedded))
+                .event(StackEvent::cancelled("AuditTopic", "AWS::SNS::Topic"))
+                .status("ROLLBACK_IN_PROGRESS", ROLL_UP),
+            Stack::new(&nested)
+                .status("CREATE_IN_PROGRESS", "User Initiated")
+                .event(StackEvent::failed("AuditReader", "AWS::IAM::Role", &cause))
+                .event(StackEvent::cancelled("AuditWriter", "AWS::IAM::Role"))
+                .status("CREATE_FAILED", "The following resource(s) failed to create: [AuditReader]. "),
+        ]
     }
 
     fn role_not_assumable(self) -> String {

@@ -4,6 +4,14 @@
 //! what the real services refuse. [`Runtime`] is the Lambda Runtime API for one function. What they hold, and what goes
 //! wrong, is data: a [`Scenario`] with its stack sets, operations, [`Row`]s and [`Fault`]s.
 //!
+//! | service | actions |
+//! |---|---|
+//! | CloudFormation | `ListStackSets`, `ListStackSetOperations`, `DescribeStackSetOperation`, `ListStackSetOperationResults`, `ListStackInstances`, `DescribeEvents`, `DescribeStackEvents` |
+//! | STS | `AssumeRole` |
+//! | Organizations | `DescribeAccount`, `DescribeOrganizationalUnit` |
+//! | SNS | `Publish`, with subscriptions and their filter policies |
+//! | DynamoDB | `UpdateItem`, `BatchGetItem` |
+//!
 //! ```
 //! use sandbox::{Aws, Fault, FaultKind, Operation, Row, Scenario, StackSet};
 //!

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sandbox::{Aws, Row, demo};
 
-use crate::client::call;
+use crate::client::{Signer, call};
 
 fn rows(id: &str) -> Vec<Row> {
     let mut scenario = demo::scenario();
@@ -93,6 +93,8 @@ fn the_other_operations_are_what_their_names_say() {
         (demo::SUCCEEDED_WITH_FAILURES_ID, vec![("FAILED", 3), ("SUCCEEDED", 37)]),
         (demo::STOPPED_ID, vec![("CANCELLED", 26), ("SUCCEEDED", 14)]),
         (demo::RUNNING_ID, vec![("PENDING", 24), ("RUNNING", 4), ("SUCCEEDED", 12)]),
+        (demo::ROLLED_UP_ID, vec![("FAILED", 28), ("SUCCEEDED", 12)]),
+        (demo::TOTALS_DISAGREE_ID, vec![("FAILED", 4), ("SUCCEEDED", 36)]),
     ] {
         assert_eq!(counts(&rows(id)).into_iter().collect::<Vec<_>>(), expected, "{id}");
     }
@@ -109,6 +111,8 @@ fn the_operations_are_served_under_their_arn() {
         (demo::SUCCEEDED_WITH_FAILURES_ID, "SUCCEEDED", "3"),
         (demo::STOPPED_ID, "STOPPED", "0"),
         (demo::RUNNING_ID, "RUNNING", "0"),
+        (demo::ROLLED_UP_ID, "FAILED", "28"),
+        (demo::TOTALS_DISAGREE_ID, "SUCCEEDED", "4"),
     ] {
         let answer = call(&aws, "DescribeStackSetOperation", &[("StackSetName", name), ("OperationId", id)]);
         assert_eq!(answer.one("Status"), Some(status), "{id}");
@@ -116,4 +120,43 @@ fn the_operations_are_served_under_their_arn() {
     }
     let topic = [("TopicArn", demo::TOPIC_ARN), ("Message", "m")];
     assert_eq!(call(&aws, "Publish", &topic).status, 200);
+}
+
+#[test]
+fn the_events_of_a_nested_stack_have_the_cause_of_a_roll_up() {
+    let failed: Vec<Row> =
+        rows(demo::ROLLED_UP_ID).into_iter().filter(|row| row.status.as_deref() == Some("FAILED")).collect();
+    let aws = Aws::start_in_thread(demo::scenario());
+    for row in [&failed[0], &failed[27]] {
+        let account = row.account.as_deref().unwrap();
+        let target = [
+            ("StackSetName", "security-baseline"),
+            ("StackInstanceAccount", account),
+            ("StackInstanceRegion", row.region.as_deref().unwrap()),
+        ];
+        let instance = call(&aws, "ListStackInstances", &target);
+        let role = format!("arn:aws:iam::{account}:role/{}", demo::MEMBER_ROLE_NAME);
+        let assumed = call(&aws, "AssumeRole", &[("RoleArn", &role), ("RoleSessionName", "test")]);
+        let session = Signer::session("us-east-1", &assumed);
+        let failures = |stack: &str| {
+            let params = [("StackName", stack), ("Filters.FailedEvents", "true")];
+            session.call(&aws, "DescribeEvents", &params).unwrap()
+        };
+        let outer = failures(instance.one("StackId").unwrap());
+        assert_eq!(outer.all("LogicalResourceId"), ["AuditTopic", "AuditRoles"]);
+        let nested = failures(outer.all("PhysicalResourceId")[0]);
+        let reason = nested.all("ResourceStatusReason").pop().unwrap();
+        assert!(reason.contains("'audit-reader' already exists"), "{reason}");
+    }
+}
+
+#[test]
+fn the_totals_agree_or_disagree_with_the_results() {
+    let aws = Aws::start_in_thread(demo::scenario());
+    for (id, total) in [(demo::ROLLED_UP_ID, "40"), (demo::TOTALS_DISAGREE_ID, "41")] {
+        let params = [("StackSetName", "security-baseline"), ("OperationId", id)];
+        let answer = call(&aws, "DescribeStackSetOperation", &params);
+        assert_eq!(answer.one("TotalStackInstancesCount"), Some(total), "{id}");
+        assert_eq!(rows(id).len(), 40);
+    }
 }
