@@ -1,61 +1,64 @@
-//! Which words tell which cause: tables to be read from top to bottom, the first rule that fits wins.
+//! Which phrases mean which cause. The first rule of a table that fits a text wins.
 //!
-//! A rule fits if every group has one of its words in the text and none of `unless` is there. Case does not
-//! matter. In the tables for words a word begins where a word of the text does, unless `*` stands before it,
-//! and may be continued in lower case (`permission` finds "permissions"); codes are found anywhere in a code.
-//! What looks like a name is taken out of the text before, and a Region reads `<region>`; a text from a
-//! resource's handler or from a service begins with `[resource]`. The tables are asked in this order:
+//! A rule fits if each of its groups has a phrase in the text and none of `unless` is there. Case does not
+//! matter. In the tables for words a phrase begins where a word of the text does, unless `*` stands before it,
+//! and may go on in lower case (`permission` finds "permissions"); codes are found anywhere in a code.
+//! Names are removed from the text before, and a Region reads `<region>`; a text from a resource's handler or
+//! from a service begins with `[resource]`. The tables are searched in this order:
 //!
-//! 1. [`WORDS`]: sentences that tell the cause, in the precedence of the taxonomy;
-//! 2. [`CODES`]: error codes that tell the cause;
-//! 3. [`VAGUE_WORDS`]: turns of phrase that services use for many things;
+//! 1. [`WORDS`]: phrases that name the cause, in the precedence of the taxonomy;
+//! 2. [`CODES`]: error codes that name the cause;
+//! 3. [`VAGUE_WORDS`]: phrases that services use for many things;
 //! 4. [`VAGUE_CODES`]: codes and HTTP statuses that services use for many things;
 //! 5. [`OPAQUE_WORDS`]: texts that name no cause.
 //!
-//! Above a rule stands a real text that it decides, or that no line of the corpus is decided there; rules for
-//! codes whose own words say all stand without.
-//!
-//! Words of rules are how services speak, never what somebody named a thing.
+//! Above a rule stands a real text that it decides. A phrase is what services write, never the name of a
+//! customer's resource.
 
 use super::cause::Code::{self, *};
 
 /// One line of a table.
 pub(super) struct Rule {
     pub(super) code: Code,
-    any: &'static [&'static str],
-    and: &'static [&'static str],
-    also: &'static [&'static str],
-    pub(super) unless: &'static [&'static str],
+    /// Each group that is not empty needs one of its words in the text.
+    pub(super) groups: [Words; 3],
+    /// None of these may be in the text.
+    pub(super) unless: Words,
 }
 
+type Words = &'static [&'static str];
+
 impl Rule {
-    /// The groups that each need one of their words; an empty group asks for nothing.
-    pub(super) fn groups(&self) -> [&'static [&'static str]; 3] {
-        [self.any, self.and, self.also]
+    /// The bits of all groups that need a word.
+    pub(super) fn all_groups(&self) -> u8 {
+        let bit = |(i, group): (usize, &Words)| if group.is_empty() { 0 } else { 1 << i };
+        self.groups.iter().enumerate().map(bit).sum()
     }
 
     /// And one of these too.
-    const fn and(self, words: &'static [&'static str]) -> Self {
-        Self { and: words, ..self }
+    const fn and(self, words: Words) -> Self {
+        let [any, _, also] = self.groups;
+        Self { groups: [any, words, also], ..self }
     }
 
     /// And one of these as the third.
-    const fn also(self, words: &'static [&'static str]) -> Self {
-        Self { also: words, ..self }
+    const fn also(self, words: Words) -> Self {
+        let [any, and, _] = self.groups;
+        Self { groups: [any, and, words], ..self }
     }
 
     /// But none of these.
-    const fn unless(self, words: &'static [&'static str]) -> Self {
+    const fn unless(self, words: Words) -> Self {
         Self { unless: words, ..self }
     }
 }
 
 /// A rule that asks for one of `words`.
-const fn any(code: Code, words: &'static [&'static str]) -> Rule {
-    Rule { code, any: words, and: &[], also: &[], unless: &[] }
+const fn any(code: Code, words: Words) -> Rule {
+    Rule { code, groups: [words, &[], &[]], unless: &[] }
 }
 
-/// What a missing thing is said to be.
+/// How services report that a thing is missing.
 const ABSENT: &[&str] = &[
     "not found",
     "does not exist",
@@ -86,7 +89,7 @@ const ABSENT: &[&str] = &[
     "nosuch",
 ];
 
-/// How a deletion is refused.
+/// How services refuse a deletion.
 const NOT_DELETED: &[&str] = &[
     "cannot delete",
     "can't delete",
@@ -117,7 +120,7 @@ const NOT_DELETED: &[&str] = &[
     "unable to remove",
 ];
 
-/// Sentences that tell the cause.
+/// Phrases that name the cause.
 #[rustfmt::skip]
 pub(super) static WORDS: &[Rule] = &[
     // --- 1. whole texts ---------------------------------------------------------------------------------
@@ -145,8 +148,8 @@ pub(super) static WORDS: &[Rule] = &[
     any(NoChanges, &["no updates are to be performed", "no updates to be performed", "didn't contain changes",
         "did not contain changes", "no changes to deploy", "no updates were performed",
         "there are no changes to"]),
-    // "Insufficient permissions to invoke AWSCloudFormationStackSetAccountGate": the target went on without
-    // it
+    // "Insufficient permissions to invoke AWSCloudFormationStackSetAccountGate": the target went on
+    // without it
     any(CauseNotReported, &["*accountgate"])
         .and(&["insufficient permissions to invoke", "function not found"]),
 
@@ -157,7 +160,6 @@ pub(super) static WORDS: &[Rule] = &[
     // "... add the AWS CloudFormation service to the trust relationship for the AWSControlTowerStackSetRole ..."
     any(AdministrationRoleNotAssumable, &["trust relationship"]).and(&["cloudformation service"])
         .unless(&["to role"]),
-    // No line of the corpus is decided here.
     any(AdministrationRoleNotAssumable, &["*stacksetadministrationrole", "administration role",
         "administrator role"])
         .and(&["cannot be assumed", "can't be assumed", "could not be assumed", "cannot assume",
@@ -207,14 +209,12 @@ pub(super) static WORDS: &[Rule] = &[
     any(HookFailed, &["hook(s) failed", "hooks failed", "hook failed", "failed hook",
         "hook invocation failed", "hook execution failed", "hook returned failed", "hook evaluation",
         "non-compliant hook", "by hook"]),
-    // No line of the corpus is decided here.
     any(HookFailed, &["::hook"]).and(&["failed", "noncompliant", "non-compliant", "non_compliant"]),
     // Early validation reads like a hook and is none.
     any(ResourceAlreadyExists, &["earlyvalidation::resourceexistencecheck"]),
-    // No line of the corpus is decided here.
     any(TemplateInvalid, &["aws::earlyvalidation::"]),
 
-    // --- 6. what services and CloudFormation say -----------------------------------------------------------
+    // --- 6. texts of services and of CloudFormation -----------------------------------------------------------
     // "Requires capabilities : [CAPABILITY_IAM]"
     any(InsufficientCapabilities, &["requires capabilit", "insufficientcapabilities", "require capabilities",
         "required capabilit", "must acknowledge"])
@@ -237,7 +237,7 @@ pub(super) static WORDS: &[Rule] = &[
             "must be registered", "must register", "no delegated"])
         .unless(&["already"]),
 
-    // "X is in UPDATE_IN_PROGRESS state and can not be updated.": the state's name alone decides
+    // "X is in UPDATE_IN_PROGRESS state and can not be updated.": the name of the state decides
     any(StackOperationInProgress, &["_in_progress state", "in_progress]", "in_progress status",
         "_in_progress and can"])
         .and(&["can not be", "cannot be", "can't be", "unable to", "not allowed"]),
@@ -247,7 +247,6 @@ pub(super) static WORDS: &[Rule] = &[
         .and(&[" state", "status"])
         .also(&["can not be", "cannot be", "can't be", "not in a state", "cannot update", "unable to",
             "cannot delete", "must be deleted", "not allowed"]),
-    // No line of the corpus is decided here.
     any(StackNotUpdatable, &["inoperable"]).unless(&["[resource]"]),
     // "Another Operation on StackSet arn:... is in progress"
     any(StackOperationInProgress, &["another operation", "operationinprogress", "operation in progress",
@@ -270,8 +269,8 @@ pub(super) static WORDS: &[Rule] = &[
         "due to throttling", "exceeded the maximum number of requests per"])
         .unless(&["burst"]),
 
-    // "The role defined for the function cannot be assumed by Lambda."; "verify the trust policy" is another
-    // thing
+    // "The role defined for the function cannot be assumed by Lambda."; "verify the trust policy" is
+    // another problem
     any(ResourcePropertyInvalid, &["verify the trust policy", "check the trust policy"]),
     // "The role defined for the function cannot be assumed by Lambda."
     any(IamPropagationDelay, &["cannot be assumed by", "can't be assumed by", "not be assumed by",
@@ -307,7 +306,6 @@ pub(super) static WORDS: &[Rule] = &[
             "not have the correct permissions", "not permit", "couldn't be used", "no permission"])
         .unless(&["not authorized to perform", "key policy will not allow", "no identity-based policy",
             "s3 bucket"]),
-    // No line of the corpus is decided here.
     any(KmsKeyUnusable, &["kmsinvalidstate", "kmsdisabled", "kmskeynotaccessible", "kmskeydisabled",
         "kms exception", "kms.disabled", "ciphertext refers to", "kmsaccessdenied", "kms.notfound",
         "kmskeyunusable", "kms.kmsinvalidstate"]),
@@ -325,7 +323,6 @@ pub(super) static WORDS: &[Rule] = &[
         "account has not been verified", "payment instrument", "payment method", "model access",
         "accepting the terms", "account is not signed"])
         .unless(&["sms sandbox", "certificate", "domain"]),
-    // No line of the corpus is decided here.
     any(AccountNotSubscribed, &["marketplace"]).and(&["subscri", "terms", "entitle"]),
 
     // "STS is not activated in this region for account:1.", "The security token included in the request is
@@ -341,7 +338,6 @@ pub(super) static WORDS: &[Rule] = &[
         "<region> is disabled", "<region> is not opted", "<region> has not been enabled",
         "<region> region is not enabled", "not enabled in region <region>"])
         .unless(&["security hub", "hub is", "custom resource"]),
-    // No line of the corpus is decided here.
     any(RegionNotEnabled, &["region"])
         .and(&["is not enabled", "isn't enabled", "is disabled", "not been enabled", "is not opted"])
         .also(&["region <region>", "region '<region>", "region: <region>", "region [<region>", "this account",
@@ -376,12 +372,10 @@ pub(super) static WORDS: &[Rule] = &[
         "isn't supported in your", "supported in the aws region", "in the following regions",
         "not supported in partition"])
         .unless(&["certificate", "already"]),
-    // No line of the corpus is decided here.
     any(ResourceTypeUnavailable, &["availability zone"])
         .and(&["not supported", "unsupported", "not available", "no longer supported", "not offered",
             "does not support", "doesn't support"])
         .unless(&["at least"]),
-    // No line of the corpus is decided here.
     any(ResourceTypeUnavailable, &["instance type", "instance class", "instancetype", "node type",
         "resource type"])
         .and(&["not supported", "not available", "unsupported", "does not exist", "not found",
@@ -402,7 +396,6 @@ pub(super) static WORDS: &[Rule] = &[
         "zip file", "code artifact", "unable to download", "failed to download", "could not download",
         "asset manifest"])
         .unless(&["not authorized to perform: ecr", "size must be", "smaller than", "larger than", "exceed"]),
-    // No line of the corpus is decided here.
     any(ArtifactNotAccessible, &["templateurl", "template url", "template from s3", "script location",
         "s3 object", "code location", "deployment package", "s3 key"])
         .and(&["access denied", "not accessible", "not found", "does not exist", "doesn't exist",
@@ -410,7 +403,6 @@ pub(super) static WORDS: &[Rule] = &[
             "cannot be accessed", "could not be accessed", "inaccessible", "unable to get", "unable to fetch",
             "could not be read", "permission", "could not access", "no such key"])
         .unless(&["not authorized to perform", "lifecycle"]),
-    // No line of the corpus is decided here.
     any(ArtifactNotAccessible, &["image"])
         .and(&["docker", "ecr", "registry", "repository", "image uri", "imageuri"])
         .also(&["not found", "does not exist", "doesn't exist", "not accessible", "no permission",
@@ -456,7 +448,6 @@ pub(super) static WORDS: &[Rule] = &[
         "template parameter", "stack parameter", "can only have organizationalunit as target"]),
     // "Parameter 'InstanceType' must match pattern [a-z]+"
     any(ParameterInvalid, &["parameter '"]).and(&["must match pattern"]),
-    // No line of the corpus is decided here.
     any(ParameterInvalid, &["parameter '", "parameter \"", "parameter ["])
         .and(&["must match pattern", "must be a number", "must be one of", "must contain at least",
             "must contain at most", "must be no", "no default", "must be specified in the stack",
@@ -468,7 +459,6 @@ pub(super) static WORDS: &[Rule] = &[
         "deployment targets"])
         .and(&["required", "must", "only", "cannot", "invalid", "should", "at least"])
         .unless(&["[resource]"]),
-    // No line of the corpus is decided here.
     any(ParameterInvalid, &["parameter "]).and(&["failed to satisfy constraint", "constraint description"])
         .unless(&["member must", "[resource]"]),
 
@@ -580,7 +570,7 @@ pub(super) static WORDS: &[Rule] = &[
             "in the same", "cannot be deleted", "same template", "must have the same", "must be the same",
             "no longer exists in", "same number", "same type", "doesn't exist", "does not exist"]),
 
-    // "Resource does not exist or requester is not authorized ...": before what is said to be absent
+    // "Resource does not exist or requester is not authorized ...": before missing things
     any(AccessDenied, &["not authorized to perform", "is not authorized", "are not authorized",
         "not authorized to", "not authorised", "requester is not authorized", "access denied", "accessdenied",
         "accessdeniedexception", "access is denied", "access was denied", "permission denied",
@@ -644,7 +634,7 @@ pub(super) static WORDS: &[Rule] = &[
         "resource creation canceled", "resource update canceled", "resource deletion canceled"]),
 ];
 
-/// Error codes that tell the cause, where the words do not.
+/// Error codes that name the cause where the words do not.
 #[rustfmt::skip]
 pub(super) static CODES: &[Rule] = &[
     any(InsufficientCapabilities, &["insufficientcapabilities"]),
@@ -693,10 +683,9 @@ pub(super) static CODES: &[Rule] = &[
     any(NoChanges, &["noupdates"]),
 ];
 
-/// Turns of phrase that services use for many things, mostly for a property they do not like.
+/// Phrases that services use for many things, mostly for a property that they reject.
 #[rustfmt::skip]
 pub(super) static VAGUE_WORDS: &[Rule] = &[
-    // No line of the corpus is decided here.
     any(ResourceNotStabilized, &["timeout"])
         .and(&["exceeded", "reached", "expired", "occurred", "waiting", "error"]),
     // "S3 limit of 100 buckets/account"
@@ -718,8 +707,8 @@ pub(super) static VAGUE_WORDS: &[Rule] = &[
         "contains one or more errors", "violates", "constraint", "extraneous key", "subschema", "immutable",
         "failed to parse", "cannot parse", "unable to parse", "could not parse", "bad request",
         "not an allowed", "only supports", "only support", "does not allow", "not of type"]),
-    // Weaker words say so only where a service or a resource's handler speaks: what somebody else says with
-    // them may be anything, and no cause is better than a wrong one.
+    // Weaker words count only in texts of a service or of a resource's handler: elsewhere they can mean
+    // anything, and no cause is better than a wrong one.
     any(ResourcePropertyInvalid, &["should be", "should have", "shouldn't", "cannot be", "can't be", "can only",
         "may only", "may not", "not allowed", "not permitted", "parsing", "mismatch", "is missing", "missing ",
         "not specified", "unrecognized", "unknown ", "unexpected", "only one of", "at least one", "between",
