@@ -1,9 +1,9 @@
-//! One result -> its cause and its gate's meaning. Pure: no SDK, no clock, no environment.
+//! One result -> its cause, and what its account gate answered. Pure: no SDK, no clock, no environment.
 //!
-//! CloudFormation gives reasons as text only, written by dozens of services. The structure of a text is
-//! taken off first; the rules then look for words, and for error codes where the words say nothing.
-//! A text that no rule knows is `UNKNOWN`, one that says nothing is `CAUSE_NOT_REPORTED`: better no cause
-//! than a wrong one.
+//! CloudFormation gives reasons as text only, written by dozens of services. A text is first split into
+//! words and error codes; the rules then look for known phrases, and for error codes where the phrases
+//! name no cause. A text that no rule knows is `UNKNOWN`, one that names no cause is `CAUSE_NOT_REPORTED`:
+//! no cause is better than a wrong one.
 
 mod cause;
 mod gate;
@@ -30,45 +30,45 @@ static VAGUE_WORDS: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_words(rules
 static VAGUE_CODES: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_codes(rules::VAGUE_CODES));
 static OPAQUE_WORDS: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_words(rules::OPAQUE_WORDS));
 
-/// Tells why a target failed, was cancelled, or is about to fail.
+/// Why a target failed, was cancelled, or is about to fail.
 ///
-/// `None` for a row without anything to tell: one that succeeded, or that has not ended and gives no reason.
+/// `None` for a row without a cause: one that succeeded, or that has not ended and gives no reason.
 pub fn classify(result: &TargetResult) -> Option<Cause> {
-    let said = reason(result).map(classify_text);
-    let code = decide(result, said.as_ref().map(|cause| cause.code), gate_meaning(result))?;
-    Some(match said {
+    let cause = reason(result).map(classify_text);
+    let code = decide(result, cause.as_ref().map(|cause| cause.code), gate_meaning(result))?;
+    Some(match cause {
         Some(cause) => Cause { code, ..cause },
         None => Cause { code, resource: None, named: Vec::new() },
     })
 }
 
-/// The code of a row whose text alone says `said` and whose gate says `gate`.
+/// The code of a row whose reason was classified as `text_code` and whose gate answered `gate`.
 ///
-/// The same as [`classify`] for those who have classified the text already.
-pub fn decide(result: &TargetResult, said: Option<Code>, gate: GateMeaning) -> Option<Code> {
-    match (&result.status, said) {
+/// The same as [`classify`] where the reason was classified before.
+pub fn decide(result: &TargetResult, text_code: Option<Code>, gate: GateMeaning) -> Option<Code> {
+    match (&result.status, text_code) {
         (Some(ResultStatus::Succeeded), _) => None,
-        (Some(ResultStatus::Failed), said) => Some(decide_failed(result, said, gate)),
-        (_, Some(said)) => Some(said),
+        (Some(ResultStatus::Failed), text_code) => Some(decide_failed(result, text_code, gate)),
+        (_, Some(text_code)) => Some(text_code),
         (Some(ResultStatus::Cancelled), None) => Some(Code::CauseNotReported),
         (_, None) => None,
     }
 }
 
-/// A failed row has the gate's refusal as its cause, unless its own text tells of another.
-fn decide_failed(result: &TargetResult, said: Option<Code>, gate: GateMeaning) -> Code {
-    let code = match said {
-        // What cancels others is no cause of its own, on a row that failed.
+/// A failed row has the gate's refusal as its cause, unless its own text names another.
+fn decide_failed(result: &TargetResult, text_code: Option<Code>, gate: GateMeaning) -> Code {
+    let code = match text_code {
+        // These explain a cancelled target, never one that failed.
         None | Some(Code::FailureToleranceExceeded | Code::OperationStopped) => Code::CauseNotReported,
         Some(code) => code,
     };
     if gate != GateMeaning::Refused {
-        // "AccountGate check failed" beside a gate that passed or was not there blames nobody.
-        let blames_gate = code == Code::AccountGateFailed && gate != GateMeaning::Absent;
-        return if blames_gate { Code::CauseNotReported } else { code };
+        // "AccountGate check failed" contradicts a gate that passed or does not exist.
+        let contradicts = code == Code::AccountGateFailed && gate != GateMeaning::Absent;
+        return if contradicts { Code::CauseNotReported } else { code };
     }
-    let says_nothing = matches!(code, Code::CauseNotReported | Code::Unknown);
-    if says_nothing || gate::repeats_row(result) { Code::AccountGateFailed } else { code }
+    let no_cause = matches!(code, Code::CauseNotReported | Code::Unknown);
+    if no_cause || gate::repeats_row(result) { Code::AccountGateFailed } else { code }
 }
 
 /// The row's text, if it has one.
@@ -76,7 +76,7 @@ pub fn reason(result: &TargetResult) -> Option<&str> {
     result.reason.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// Tells which cause a whole reason text gives, never cut for display.
+/// Classifies a reason: the whole text, because the deciding words can stand at its very end.
 pub fn classify_text(text: &str) -> Cause {
     let structure = Structure::of(text);
     let code = code_of(&structure);
@@ -84,7 +84,7 @@ pub fn classify_text(text: &str) -> Cause {
     Cause { code, resource: structure.resource, named }
 }
 
-/// What a text whose code is known names: the resource that it is about, and what the next step is to name.
+/// What a text with a known code names: the resource that failed, and what the next step should mention.
 pub(crate) fn named_by(code: Code, text: &str) -> (Option<Resource>, Vec<String>) {
     let structure = Structure::of(text);
     let named = named::named(code, &structure.words);
@@ -92,7 +92,7 @@ pub(crate) fn named_by(code: Code, text: &str) -> (Option<Resource>, Vec<String>
 }
 
 fn code_of(structure: &Structure) -> Code {
-    let (words, codes) = (&structure.spoken(), &structure.codes);
+    let (words, codes) = (&structure.text_for_rules(), &structure.codes);
     WORDS
         .first(words)
         .or_else(|| CODES.first(codes))
@@ -126,29 +126,35 @@ mod tests {
 
     #[test]
     fn statuses_decide_whether_there_is_a_cause() {
-        let told = |status, reason| classify(&row(status, reason)).map(|cause| cause.code.as_str());
-        assert_eq!(told("SUCCEEDED", Some("Rate exceeded")), None);
-        assert_eq!(told("PENDING", None), None);
-        assert_eq!(told("RUNNING", Some("  ")), None);
-        assert_eq!(told("RUNNING", Some("Rate exceeded")), Some("THROTTLING"));
-        assert_eq!(told("FAILED", None), Some("CAUSE_NOT_REPORTED"));
-        assert_eq!(told("FAILED", Some("")), Some("CAUSE_NOT_REPORTED"));
-        assert_eq!(told("FAILED", Some("Zephyr")), Some("UNKNOWN"));
-        assert_eq!(told("CANCELLED", None), Some("CAUSE_NOT_REPORTED"));
-        assert_eq!(told("CANCELLED", Some("Zephyr")), Some("UNKNOWN"));
+        let classified = |status, reason| classify(&row(status, reason)).map(|cause| cause.code.as_str());
+        assert_eq!(classified("SUCCEEDED", Some("Rate exceeded")), None);
+        assert_eq!(classified("PENDING", None), None);
+        assert_eq!(classified("RUNNING", Some("  ")), None);
+        assert_eq!(classified("RUNNING", Some("Rate exceeded")), Some("THROTTLING"));
+        assert_eq!(classified("FAILED", None), Some("CAUSE_NOT_REPORTED"));
+        assert_eq!(classified("FAILED", Some("")), Some("CAUSE_NOT_REPORTED"));
+        assert_eq!(classified("FAILED", Some("Zephyr")), Some("UNKNOWN"));
+        assert_eq!(classified("CANCELLED", None), Some("CAUSE_NOT_REPORTED"));
+        assert_eq!(classified("CANCELLED", Some("Zephyr")), Some("UNKNOWN"));
         assert_eq!(
-            told("CANCELLED", Some("Cancelled since failure tolerance has exceeded")),
+            classified("CANCELLED", Some("Cancelled since failure tolerance has exceeded")),
             Some("FAILURE_TOLERANCE_EXCEEDED")
         );
-        assert_eq!(told("CANCELLED", Some("Cancelled since the operation was stopped.")), Some("OPERATION_STOPPED"));
-        assert_eq!(told("FAILED", Some("Cancelled since failure tolerance has exceeded")), Some("CAUSE_NOT_REPORTED"));
-        assert_eq!(told("BLOCKED", Some("Rate exceeded")), Some("THROTTLING"));
-        assert_eq!(told("BLOCKED", None), None);
+        assert_eq!(
+            classified("CANCELLED", Some("Cancelled since the operation was stopped.")),
+            Some("OPERATION_STOPPED")
+        );
+        assert_eq!(
+            classified("FAILED", Some("Cancelled since failure tolerance has exceeded")),
+            Some("CAUSE_NOT_REPORTED")
+        );
+        assert_eq!(classified("BLOCKED", Some("Rate exceeded")), Some("THROTTLING"));
+        assert_eq!(classified("BLOCKED", None), None);
         assert_eq!(classify(&TargetResult::default()), None);
     }
 
     #[test]
-    fn a_refusing_gate_is_the_cause_of_a_row_that_names_no_other() {
+    fn a_refusing_gate_is_the_cause_of_a_row_that_names_none() {
         assert_eq!(refused(None, "Freeze until Monday"), Some("ACCOUNT_GATE_FAILED"));
         assert_eq!(refused(Some("AccountGate check failed"), "x"), Some("ACCOUNT_GATE_FAILED"));
         assert_eq!(refused(Some("Quota exceeded."), "Quota exceeded"), Some("ACCOUNT_GATE_FAILED"));
@@ -221,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_states_name_alone_tells_busy_from_broken() {
+    fn the_name_of_the_state_separates_busy_from_broken() {
         let text = |state: &str| {
             format!(
                 "Stack:arn:aws:cloudformation:eu-west-1:123456789012:stack/a/b is in {state} state and can not be updated."
@@ -327,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn resource_is_told_apart_from_the_text() {
+    fn the_resource_is_split_from_the_text() {
         let cause = classify_text(
             "ResourceLogicalId:Role, ResourceType:AWS::IAM::Role, ResourceStatusReason:Role X already exists in stack arn:aws:cloudformation:us-east-1:123456789012:stack/S/8f083a20-2c23-11ea-a185-0a6046b66d41.",
         );

@@ -14,7 +14,7 @@ const WORDINGS: &str = include_str!("corpus/wordings.txt");
 /// More real reasons, in the corpus's form.
 const MORE: &str = include_str!("corpus/more-reasons.jsonl");
 const KNOWN_MISSES: &str = include_str!("corpus/known-misses.md");
-/// Tells of a gate, not of a row.
+/// The category of texts that an account gate answered, and no row.
 const GATE_TEXT: &str = "GATE_SKIPPED";
 
 struct Line {
@@ -48,7 +48,7 @@ fn wrapped(text: &str) -> String {
     format!("ResourceLogicalId:Thing, ResourceType:AWS::Some::Type, ResourceStatusReason:{text}.")
 }
 
-/// Prints what went wrong and asserts that little did, and nothing unheard of.
+/// Prints the misses and asserts that they are few and documented.
 fn judge(title: &str, lines: &[(String, String)]) {
     let mut misses: BTreeMap<(String, &str), Vec<&str>> = BTreeMap::new();
     for (text, category) in lines {
@@ -67,7 +67,7 @@ fn judge(title: &str, lines: &[(String, String)]) {
     }
     assert!(missed * 100 <= lines.len() * 3, "{title}: {missed} misses");
     for text in misses.values().flatten() {
-        assert!(KNOWN_MISSES.contains(*text), "{title}: a miss that known-misses.md does not tell of: {text}");
+        assert!(KNOWN_MISSES.contains(*text), "{title}: a miss that known-misses.md does not list: {text}");
     }
 }
 
@@ -77,9 +77,9 @@ fn reasons_as_they_stand() {
     judge("raw", &lines.map(|line| (line.text, line.category)).collect::<Vec<_>>());
 }
 
-/// Reports classify a text once for all that differ from it in ids only: by its masked form.
+/// Reports classify the masked text, once for all texts that differ in ids only.
 #[test]
-fn a_masked_text_says_what_the_text_says() {
+fn masking_changes_no_code() {
     let lines = parse(CORPUS).into_iter().chain(parse(MORE));
     for text in lines.flat_map(|line| [wrapped(&line.text), line.text]) {
         assert_eq!(classify_text(&mask(&text)).code, classify_text(&text).code, "{text}");
@@ -121,7 +121,7 @@ cancelled; IN_PROGRESS is one that has not ended.
 }
 
 #[test]
-fn what_no_service_says_has_no_cause() {
+fn unknown_texts_have_no_cause() {
     for text in [
         "Baseline probe answered 17 where 23 was expected; see the vendor's manual, page 4.",
         "The gateway cannot reach its upstream.",

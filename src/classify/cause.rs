@@ -1,4 +1,4 @@
-//! The causes we know, and what a person can do about each.
+//! The known causes, and what a person can do about each.
 
 use crate::numbers::number;
 
@@ -237,7 +237,7 @@ codes! {
         retry: SOMETIMES,
         next: "Look at the failed targets of the same operation. Retry after they are fixed.",
     }
-    /// Cancelled because somebody stopped the operation.
+    /// Cancelled because the operation was stopped.
     OperationStopped = "OPERATION_STOPPED" {
         fix: "nobody needs to",
         retry: YES,
@@ -269,16 +269,16 @@ const NAMES_SHOWN: usize = 3;
 const NAME_LENGTH: usize = 100;
 
 impl Code {
-    /// Who can fix it; `self_managed` tells that the stack set uses roles made by hand in each account.
+    /// Who can fix it. With `self_managed` permissions each account creates its execution role itself.
     ///
-    /// `None` where that cannot be known or nothing is to be fixed.
+    /// `None` where nobody can know, or nothing needs to be fixed.
     pub fn who_can_fix(self, self_managed: bool) -> Option<&'static str> {
         let advice = self.advice();
         let who = advice.self_managed.filter(|_| self_managed).unwrap_or(advice.fix);
         Some(who).filter(|who| !who.is_empty())
     }
 
-    /// Whether retrying unchanged helps: `yes`, `no` or `sometimes`; `None` where it is no question.
+    /// Whether retrying unchanged helps: `yes`, `no` or `sometimes`; `None` where nobody can know.
     pub fn retry_helps(self) -> Option<&'static str> {
         self.advice().retry
     }
@@ -325,10 +325,10 @@ pub struct Cause {
     pub code: Code,
     /// The resource that the text is about, if it names one.
     pub resource: Option<Resource>,
-    /// What the text names and the next step should name too: role, action, policy, quota, export ...
+    /// Names in the text that the next step should mention: role, action, policy, quota, export ...
     ///
-    /// Masked, so that a thousand accounts with one problem name one thing; log streams alone stay
-    /// as they are, because a masked one could not be opened.
+    /// Masked, so that a thousand accounts with one problem share one name; except log streams, because
+    /// nobody could open a masked one.
     pub named: Vec<String>,
 }
 

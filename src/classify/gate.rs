@@ -1,26 +1,26 @@
 //! What an account gate's answer means.
 //!
-//! The gate is the function `AWSCloudFormationStackSetAccountGate` in the target account and Region. Only one
-//! answer stops a target; the others are told apart because two of them let it go on unchecked.
+//! The gate is the function `AWSCloudFormationStackSetAccountGate` in the target account and Region. Only a
+//! refusal stops a target. With `NOT_CONFIGURED` and `NOT_INVOKABLE` the operation goes on without the check.
 
 use super::cause::Code;
 use super::classify_text;
 use crate::operation::{GateStatus, TargetResult};
 
-/// What the account gate's answer says of a target.
+/// What the account gate answered for a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GateMeaning {
     /// The gate let the target pass.
     Passed,
-    /// The gate said no; the target failed for it.
+    /// The gate refused; the target failed because of it.
     Refused,
     /// There is no gate; the target went on.
     NotConfigured,
     /// There is a gate, but it could not be invoked; the target went on unchecked.
     NotInvokable,
-    /// Nothing was to be done, or could be done, for the target.
+    /// No action was necessary, or none was possible.
     NoAction,
-    /// CloudFormation got into the account not far enough to ask.
+    /// CloudFormation could not enter the account to invoke the gate.
     NotReached,
     /// The row carries no answer.
     Absent,
@@ -29,8 +29,8 @@ pub enum GateMeaning {
 }
 
 impl GateMeaning {
-    /// Whether the target went on without a gate's consent.
-    pub fn is_ungated(self) -> bool {
+    /// Whether the account gate was skipped: the target went on although no gate let it pass.
+    pub fn is_skipped(self) -> bool {
         matches!(self, Self::NotConfigured | Self::NotInvokable)
     }
 
@@ -49,13 +49,13 @@ impl GateMeaning {
     }
 }
 
-/// Tells what the account gate's answer means for `result`.
+/// What the account gate answered for `result`.
 pub fn gate_meaning(result: &TargetResult) -> GateMeaning {
     gate_meaning_by(result, |text| classify_text(text).code)
 }
 
-/// The same as [`gate_meaning`], for those who remember what a text says.
-pub fn gate_meaning_by(result: &TargetResult, says: impl FnOnce(&str) -> Code) -> GateMeaning {
+/// The same as [`gate_meaning`], where texts were classified before: `code_of` gives the code of a text.
+pub fn gate_meaning_by(result: &TargetResult, code_of: impl FnOnce(&str) -> Code) -> GateMeaning {
     let Some(gate) = &result.gate else {
         return GateMeaning::Absent;
     };
@@ -63,32 +63,33 @@ pub fn gate_meaning_by(result: &TargetResult, says: impl FnOnce(&str) -> Code) -
     match &gate.status {
         None if reason.is_empty() => GateMeaning::Absent,
         Some(GateStatus::Succeeded) => GateMeaning::Passed,
-        Some(GateStatus::Failed) => failed(result, reason, says),
-        None | Some(GateStatus::Skipped) => skipped(result, reason, says),
+        Some(GateStatus::Failed) => failed(result, reason, code_of),
+        None | Some(GateStatus::Skipped) => skipped(result, reason, code_of),
         Some(GateStatus::Other(_)) => GateMeaning::Unrecognized,
     }
 }
 
-fn failed(result: &TargetResult, reason: &str, says: impl FnOnce(&str) -> Code) -> GateMeaning {
-    if never_reached(result, says(reason)) {
+fn failed(result: &TargetResult, reason: &str, code_of: impl FnOnce(&str) -> Code) -> GateMeaning {
+    if never_reached(result, code_of(reason)) {
         return GateMeaning::NotReached;
     }
     match missing_gate(reason) {
-        // A gate that is not there cannot refuse, and this target did not go on either.
+        // A missing gate cannot refuse, and this target did not go on either.
         Some(_) => GateMeaning::Unrecognized,
         None => GateMeaning::Refused,
     }
 }
 
-fn skipped(result: &TargetResult, reason: &str, says: impl FnOnce(&str) -> Code) -> GateMeaning {
+fn skipped(result: &TargetResult, reason: &str, code_of: impl FnOnce(&str) -> Code) -> GateMeaning {
     if let Some(meaning) = missing_gate(reason) {
         return meaning;
     }
-    if repeats_row(result) || never_reached(result, says(reason)) {
+    if repeats_row(result) || never_reached(result, code_of(reason)) {
         return GateMeaning::NotReached;
     }
     let reason = reason.to_ascii_lowercase();
-    // No public text is known for it; these are the words of its documentation.
+    // No public text is known for it; these are the words of the documentation:
+    // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_AccountGateResult.html
     let no_action = ["no action", "not necessary", "not required", "not needed", "not possible", "no updates"];
     if no_action.iter().any(|words| reason.contains(words)) {
         return GateMeaning::NoAction;
@@ -96,12 +97,8 @@ fn skipped(result: &TargetResult, reason: &str, says: impl FnOnce(&str) -> Code)
     GateMeaning::Unrecognized
 }
 
-/// The gate's function is not there, or may not be invoked.
+/// Whether the gate's function does not exist, or may not be invoked.
 fn missing_gate(reason: &str) -> Option<GateMeaning> {
-    // Where there are no gates every row says so, in these words.
-    if reason.starts_with("Function not found: ") && reason.ends_with("AccountGate") {
-        return Some(GateMeaning::NotConfigured);
-    }
     let reason = reason.to_ascii_lowercase();
     if !reason.contains("accountgate") {
         return None;
@@ -113,19 +110,19 @@ fn missing_gate(reason: &str) -> Option<GateMeaning> {
     denied.iter().any(|words| reason.contains(words)).then_some(GateMeaning::NotInvokable)
 }
 
-/// The gate's reason says `code`, which tells that the account could not be entered at all.
+/// Whether the gate's reason, which has the code `code`, means that the account could not be entered at all.
 fn never_reached(result: &TargetResult, code: Code) -> bool {
     matches!(code, Code::ExecutionRoleNotAssumable | Code::AdministrationRoleNotAssumable)
         || matches!(code, Code::AccountSuspended | Code::RegionNotEnabled) && repeats_row(result)
 }
 
-/// The gate's reason is the row's own.
+/// Whether the gate's reason repeats the row's own.
 pub(super) fn repeats_row(result: &TargetResult) -> bool {
     let gate = result.gate.as_ref().and_then(|gate| gate.reason.as_deref()).filter(|reason| !reason.trim().is_empty());
     gate.zip(result.reason.as_deref()).is_some_and(|(gate, row)| same_text(gate, row))
 }
 
-/// Whether two reasons say the same; StackSets adds a full stop here and there.
+/// Whether two reasons are the same but for the full stop that StackSets adds to some.
 fn same_text(one: &str, other: &str) -> bool {
     let bare = |text: &'_ str| text.trim().trim_end_matches('.').len();
     one.trim().get(..bare(one)) == other.trim().get(..bare(other))
@@ -158,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn each_meaning_is_told() {
+    fn each_answer_has_its_meaning() {
         let (skipped, failed) = (Some("SKIPPED"), Some("FAILED"));
         assert_eq!(meaning("SUCCEEDED", None, (Some("SUCCEEDED"), None)), GateMeaning::Passed);
         assert_eq!(meaning("FAILED", None, (failed, Some("Freeze until Monday"))), GateMeaning::Refused);
@@ -174,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_behind_a_closed_door_was_not_reached() {
+    fn a_gate_in_an_account_that_cannot_be_entered_was_not_reached() {
         for status in ["SKIPPED", "FAILED"] {
             assert_eq!(meaning("FAILED", Some(ROLE), (Some(status), Some(ROLE))), GateMeaning::NotReached);
             assert_eq!(meaning("FAILED", None, (Some(status), Some(ROLE))), GateMeaning::NotReached);

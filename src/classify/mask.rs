@@ -1,12 +1,11 @@
 //! Masks what differs between targets, so that rows with one problem fall into one group.
 //!
-//! What tells problems apart stays: names of roles, policies, actions, services, types and logical ids,
-//! and error codes. Account ids, Regions, generated ids and times go.
+//! Names of roles, policies, actions, services, types and logical ids, and error codes stay: they separate
+//! problems from each other. Account ids, Regions, generated ids and times are masked.
 //!
-//! The scanner looks at the start of each word (a run of ASCII letters and digits) and at a few signs, and
-//! takes the first form that fits. Every form ends where a word ends and leaves a placeholder whose
-//! brackets end words too; so nothing fits in a masked text that did not fit before: masking twice changes
-//! nothing.
+//! Masking twice changes nothing: the scanner tries its forms at the start of each word (a run of ASCII letters
+//! and digits) only, every form ends where a word ends, and the brackets of a placeholder end words too. So
+//! nothing fits in a masked text that did not fit before.
 
 /// Masks account ids, Regions, ids, times and generated suffixes; masking twice changes nothing.
 pub fn mask(text: &str) -> String {
@@ -15,18 +14,13 @@ pub fn mask(text: &str) -> String {
     masked
 }
 
-/// The same as [`mask`], behind what `masked` holds already.
+/// The same as [`mask`], appended to `masked`.
 pub(crate) fn mask_into(masked: &mut String, text: &str) {
     let bytes = text.as_bytes();
     let (mut at, mut copied) = (0, 0);
     while let Some(here @ [first, ..]) = bytes.get(at..) {
-        // Most signs are spaces and the like, and begin nothing.
-        if KINDS[usize::from(*first)] == SIGN && *first != b'-' {
-            at += 1;
-            continue;
-        }
-        let word = Word::at(here);
-        match Some(here).filter(|here| word.may_begin_form(here)).and_then(form_at) {
+        let form = if is_word(*first) || *first == b'-' { form_at(here) } else { None };
+        match form {
             Some(form) => {
                 masked.push_str(text.get(copied..at + form.kept).unwrap_or_default());
                 masked.push_str(form.placeholder);
@@ -34,65 +28,10 @@ pub(crate) fn mask_into(masked: &mut String, text: &str) {
                 copied = at;
             }
             // Nothing can start inside the word.
-            None => at += word.len.max(1),
+            None => at += word_len(here).max(1),
         }
     }
     masked.push_str(text.get(copied..).unwrap_or_default());
-}
-
-/// What bytes are, for a quick look at each.
-const SIGN: u8 = 0;
-const LETTER: u8 = 1;
-const DIGIT: u8 = 2;
-static KINDS: [u8; 256] = {
-    let mut kinds = [SIGN; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        if byte.is_ascii_digit() {
-            kinds[byte as usize] = DIGIT;
-        } else if byte.is_ascii_alphabetic() {
-            kinds[byte as usize] = LETTER;
-        }
-        byte += 1;
-    }
-    kinds
-};
-
-/// The word that a text begins with, at a glance.
-struct Word {
-    /// Its length, 0 where the text begins with a sign.
-    len: usize,
-    has_digit: bool,
-}
-
-impl Word {
-    fn at(text: &[u8]) -> Self {
-        let (mut len, mut kinds) = (0, SIGN);
-        for &byte in text {
-            match KINDS[usize::from(byte)] {
-                SIGN => break,
-                kind => kinds |= kind,
-            }
-            len += 1;
-        }
-        Self { len, has_digit: kinds & DIGIT != 0 }
-    }
-
-    /// Whether a look at every form is worth while; most words are plain ones, and no form begins so.
-    fn may_begin_form(&self, text: &[u8]) -> bool {
-        let first = text.first().copied().unwrap_or_default();
-        match (self.len, text.get(self.len)) {
-            // A dash.
-            (0, _) => true,
-            // A principal, a UUID, a Region.
-            (16.., _) | (8 | 2, Some(b'-')) => true,
-            // The first word of a label (request, requestid, requesttoken, host, hostid, encoded, sdk).
-            (7 | 9 | 12 | 4 | 6 | 3, _) if b"rhesRHES".contains(&first) => true,
-            // The first word of an ARN; a day of the week.
-            (3, Some(b':' | b' ')) => true,
-            _ => self.has_digit,
-        }
-    }
 }
 
 /// A form found: its length, how much of its beginning is kept, and what stands for the rest.
@@ -136,7 +75,7 @@ fn word_len(text: &[u8]) -> usize {
     text.iter().take_while(|&&byte| is_word(byte)).count()
 }
 
-/// Whether a word can end at `len`: a placeholder right behind would mean that half of it is masked already.
+/// Whether a word can end at `len`. In front of a placeholder it does not: half of it would be masked already.
 fn ends_word(text: &[u8], len: usize) -> bool {
     text.get(len).is_none_or(|&byte| !is_word(byte) && byte != b'<')
 }
@@ -157,7 +96,7 @@ fn run(text: &[u8], at: usize, wanted: impl Fn(u8) -> bool) -> usize {
     text.get(at..).unwrap_or_default().iter().take_while(|&&byte| wanted(byte)).count()
 }
 
-/// `Request ID: <anything>` and its kin, whatever the value looks like.
+/// `Request ID: <anything>` and similar labels, whatever the value looks like.
 fn labelled(text: &[u8]) -> Option<Form> {
     const LABELS: &[(&str, &str)] = &[
         ("request id:", "<id>"),
@@ -213,7 +152,7 @@ fn cut_uuid(text: &[u8], len: usize) -> Option<usize> {
     let Some(behind) = text.get(len..).and_then(|rest| rest.strip_prefix(b"-")) else {
         return Some(len);
     };
-    // A placeholder there means that it was a number, not the rest of a UUID.
+    // A placeholder stands for a number here, so this is no UUID.
     if behind.starts_with(b"<") {
         return None;
     }
@@ -327,7 +266,7 @@ fn word(text: &[u8]) -> Option<Form> {
     let len = word_len(text);
     let word = text.get(..len).filter(|_| ends_word(text, len))?;
     let digits = word.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    // Inside a longer word only an account is masked: a logical id may well end in some digits.
+    // Inside a longer word only an account is masked: a logical id may end in some digits.
     if (digits >= 6 && digits == len) || (digits == 12 && !word.iter().all(u8::is_ascii_hexdigit)) {
         let placeholder = if digits == 12 { "<account>" } else { "<n>" };
         return Some(Form { len, kept: len - digits, placeholder });
@@ -342,7 +281,7 @@ fn word(text: &[u8]) -> Option<Form> {
     (hexadecimal || principal).then_some(Form::whole(len, "<id>"))
 }
 
-/// Whether a word behind a dash is one that CloudFormation made up, not one that somebody chose.
+/// Whether CloudFormation generated the word behind a dash, rather than a person chose it.
 ///
 /// There are three kinds: `1M8F2ZHBM59NZ`, its lower case for buckets, and the newer `abcDEF123456`.
 fn is_generated(word: &[u8]) -> bool {
@@ -371,7 +310,7 @@ fn is_generated(word: &[u8]) -> bool {
     match (word.len(), upper > 0, lower > 0) {
         (12 | 13, true, false) => digits_inside >= 1 && digits >= 2,
         (12 | 13, false, true) => digits_inside >= 2 || (digits_inside >= 1 && digits >= 4),
-        // Names people choose have a word in them: a longer run of lower case letters.
+        // Names that people choose contain a word: a longer run of lower-case letters.
         (12, true, true) if digits > 0 => longest_lower <= 3 || (changes >= 7 && longest_lower <= 4),
         (12, true, true) => longest_lower <= 2 && changes >= 6,
         _ => false,
@@ -390,7 +329,7 @@ mod tests {
         }
     }
 
-    /// Found by the fuzzer: a number behind something like a UUID's first groups.
+    /// Found by the fuzzer: a number behind what looks like the first groups of a UUID.
     #[test]
     fn a_placeholder_completes_no_uuid() {
         masks(&[("ac772222-0776-122222", "ac772222-0776-<n>")]);
@@ -411,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn arns_keep_what_tells_problems_apart() {
+    fn arns_keep_what_separates_problems() {
         masks(&[
             ("arn:aws-cn:iam::123456789012:role/MyRole", "arn:aws:iam::<account>:role/MyRole"),
             (
@@ -482,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn names_somebody_chose_stay() {
+    fn names_that_people_chose_stay() {
         for name in [
             "x-MyFunctionV2",
             "x-EC2Instance1",

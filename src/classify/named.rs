@@ -1,4 +1,4 @@
-//! Finds what a text names and the next step should name too.
+//! Finds the names in a text that the next step should mention.
 
 use super::cause::Code::{self, *};
 use super::mask::mask;
@@ -87,18 +87,18 @@ static PLACES: &[Place] = &[
     place(QUOTED, " '", "'").each(),
 ];
 
-/// Places that guess: quotes and brackets stand around names of all kinds.
+/// Whether a place is a guess: quotes and brackets stand around names of all kinds.
 fn guesses(place: &Place) -> bool {
     place.after.starts_with([' ', '['])
 }
 
-/// Said of the thing that is in the way, or missing, right behind its name.
-const SAID_OF: &[(Code, &[&str])] = &[
+/// What follows the name of a thing that exists already or is missing.
+const AFTER_NAME: &[(Code, &[&str])] = &[
     (ResourceAlreadyExists, &[" already exist"]),
     (DependencyNotFound, &[" does not exist", " cannot be found", " was not found", " not found"]),
 ];
 
-/// Words that stand where a name is looked for and are none.
+/// Words that are no names, although they stand where a name is expected.
 const NO_NAMES: &[&str] = &["role", "user", "policy", "for", "is", "in", "stack", "arn", "the", "resource", "on"];
 
 /// What `words` names, in the order of the table, each once.
@@ -110,8 +110,8 @@ pub(super) fn named(code: Code, words: &str) -> Vec<String> {
             continue;
         }
         for name in found(place, words) {
-            // A masked log stream could not be opened, a masked Region not be enabled; and an
-            // organization's policy is the same for all its accounts.
+            // Nobody could open a masked log stream or enable a masked Region; and an organization's
+            // policy is the same for all its accounts.
             let raw = matches!(code, CustomResourceFailed | RegionNotEnabled) || name.contains(":organizations:");
             if code == RegionNotEnabled && mask(name) == name {
                 continue;
@@ -123,7 +123,7 @@ pub(super) fn named(code: Code, words: &str) -> Vec<String> {
         }
     }
     if names.is_empty() {
-        names.extend(said_of(code, words).map(mask));
+        names.extend(name_before(code, words).map(mask));
     }
     names
 }
@@ -137,7 +137,7 @@ fn found<'a>(place: &'static Place, words: &'a str) -> impl Iterator<Item = &'a 
             let start = after.trim_start_matches('"');
             let end = start.find(|c| place.until.contains(c)).unwrap_or(start.len());
             let (name, next) = start.split_at_checked(end)?;
-            // What ends this name, a closing quote perhaps, begins no other.
+            // The character that ends this name, such as a closing quote, does not begin another.
             let found = if place.after.starts_with("arn:") { rest.get(at..rest.len() - next.len())? } else { name };
             rest = next.strip_prefix(|c| place.until.contains(c)).unwrap_or(next);
             let found = found.split(" has ").next().and_then(|name| name.split(" is ").next()).unwrap_or(found);
@@ -157,8 +157,8 @@ fn name_in(found: &str) -> Option<&str> {
 }
 
 /// The word before ` already exists` and the like, if it looks like a name and not like a noun.
-fn said_of(code: Code, words: &str) -> Option<&str> {
-    let (_, phrases) = SAID_OF.iter().find(|(of, _)| *of == code)?;
+fn name_before(code: Code, words: &str) -> Option<&str> {
+    let (_, phrases) = AFTER_NAME.iter().find(|(of, _)| *of == code)?;
     let before = phrases.iter().find_map(|phrase| words.split_once(phrase)).map(|(before, _)| before)?;
     let name = name_in(before.rsplit(' ').next()?)?;
     name.contains(|c: char| !c.is_ascii_lowercase()).then_some(name)

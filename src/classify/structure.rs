@@ -1,6 +1,6 @@
-//! Takes a reason apart: the resource it names, the words a person reads, the codes machines add.
+//! Splits a reason into the resource that it names, its words, and its error codes.
 //!
-//! The forms nest and are cut at will; whatever does not look like one of them stays among the words:
+//! These forms nest and can be cut anywhere; what looks like none of them stays among the words:
 //!
 //! ```text
 //! ResourceLogicalId:<id>, ResourceType:<type>, ResourceStatusReason:<text>.
@@ -14,19 +14,19 @@
 use super::cause::Resource;
 use super::mask::mask;
 
-/// A reason, taken apart.
+/// The parts of a reason.
 pub(super) struct Structure {
-    /// The resource that the whole reason is about.
+    /// The resource that failed.
     pub(super) resource: Option<Resource>,
-    /// What a person reads: white space folded, typographic quotes made plain, no metadata.
+    /// The sentences: white space folded, typographic quotes made plain, no metadata.
     ///
-    /// Begins with [`FROM_RESOURCE`] if a resource's handler or a service said it.
+    /// Begins with [`FROM_RESOURCE`] if the reason comes from a resource's handler or from a service.
     pub(super) words: String,
     /// Error codes of the service and of the handler, and `status:<n>`, each between spaces.
     pub(super) codes: String,
 }
 
-/// Stands before the words that come from a resource and not from StackSets itself, for rules to tell.
+/// Marks words that come from a resource and not from StackSets itself; rules can ask for it.
 pub(super) const FROM_RESOURCE: &str = "[resource] ";
 
 const HANDLER: &str = "Resource handler returned message:";
@@ -54,7 +54,7 @@ impl Structure {
             push_words(&mut words, before);
             push_space(&mut words);
             push_codes(&mut codes, metadata);
-            // STS speaks for StackSets itself, when a role cannot be assumed.
+            // STS answers StackSets itself when a role cannot be assumed.
             from_resource |= value_of(metadata, "Service:")
                 .is_some_and(|service| !service.contains("SecurityToken") && service != "Sts");
             rest = after;
@@ -67,31 +67,29 @@ impl Structure {
         Self { resource, words, codes }
     }
 
-    /// The words for rules to look at: ids and Regions masked, and what is a name and no word left out.
-    ///
-    /// Rules shall not take `my-quota-topic` for a quota, nor tell one Region from another.
-    pub(super) fn spoken(&self) -> String {
+    /// The words without ids, Regions and names, so that rules do not take `my-quota-topic` for a quota.
+    pub(super) fn text_for_rules(&self) -> String {
         let masked = mask(&self.words);
-        let mut spoken = String::with_capacity(masked.len());
+        let mut text = String::with_capacity(masked.len());
         for token in masked.split(' ') {
             if let Some((before, arn)) = token.split_once("arn:aws:") {
                 let service = arn.split(':').next().unwrap_or_default();
-                spoken.extend([before, "arn:aws:", service]);
-                spoken.extend(arn.chars().last().filter(|c| !c.is_alphanumeric()));
+                text.extend([before, "arn:aws:", service]);
+                text.extend(arn.chars().last().filter(|c| !c.is_alphanumeric()));
             } else if is_name(token) {
                 // Quotes, brackets and stops around a name are part of the sentence.
                 let name = token.trim_matches(|c: char| !c.is_alphanumeric());
                 let (before, after) = token.split_once(name).unwrap_or_default();
-                spoken.extend([before, "<name>", after]);
+                text.extend([before, "<name>", after]);
             } else {
-                spoken.push_str(token);
+                text.push_str(token);
             }
-            spoken.push(' ');
+            text.push(' ');
         }
-        spoken
+        text
     }
 
-    /// Whether the words are no more than quotes, punctuation and `null`.
+    /// Whether the words are only quotes, punctuation and `null`.
     pub(super) fn is_wordless(&self) -> bool {
         let words = self.words.strip_prefix(FROM_RESOURCE).unwrap_or(&self.words);
         let bare = words.trim_matches(|c: char| !c.is_alphanumeric());
@@ -174,7 +172,7 @@ fn push_codes(codes: &mut String, metadata: &str) {
     }
 }
 
-/// Codes that stand in the text itself, as SDKs print them.
+/// Codes among the words, as SDKs print them.
 fn push_codes_in_words(codes: &mut String, words: &str) {
     if let Some((before, _)) = words.split_once(") when calling")
         && let Some((_, code)) = before.rsplit_once('(')
@@ -230,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn resource_wrapping_comes_off() {
+    fn resource_wrapping_is_removed() {
         let structure = Structure::of(
             "ResourceLogicalId:Role, ResourceType:AWS::IAM::Role, ResourceStatusReason:X already exists.",
         );
@@ -245,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn handler_and_service_metadata_come_off() {
+    fn handler_and_service_metadata_are_removed() {
         let new = "Resource handler returned message: \"Rate (Service: Ec2, Status Code: 400, Request ID: x, \
                    Extended Request ID: null) (SDK Attempt Count: 1)\" (RequestToken: y, HandlerErrorCode: Throttling).";
         assert_eq!(parts(new), ("[resource]  \"Rate \" .".into(), "status:400 Throttling".into()));
@@ -254,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_nested_and_chained_metadata_come_off() {
+    fn cut_nested_and_chained_metadata_are_removed() {
         let unterminated = "No (Service: AWSKMS; Status Code: 400; Error Code: MalformedPolicyDocumentException;";
         assert_eq!(parts(unterminated).1, "MalformedPolicyDocumentException status:400");
         let runs_on = "No (Service: A; Error Code: B (RequestToken: c, HandlerErrorCode: D)";
@@ -285,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn wordless_texts_are_told_apart() {
+    fn wordless_texts_are_recognized() {
         for text in [
             "",
             " .",

@@ -151,7 +151,7 @@ impl ReportBuilder {
         }
         let gate = classify::gate_meaning_by(&row, |text| self.sayings.of(text).1);
         self.count_gate(gate);
-        let is_skipped = gate.is_ungated() && self.keeps_ungated(&row);
+        let is_skipped = gate.is_skipped() && self.keeps_ungated(&row);
         if !is_skipped && gate != GateMeaning::Unrecognized && row.status == Some(ResultStatus::Succeeded) {
             // Nobody will ask which one it was, so its account need not be remembered.
             return;
@@ -251,7 +251,7 @@ impl ReportBuilder {
     }
 
     fn count_gate(&mut self, meaning: GateMeaning) {
-        self.gates.ungated.count += u64::from(meaning.is_ungated());
+        self.gates.ungated.count += u64::from(meaning.is_skipped());
         let gates = &mut self.gates;
         let field = match meaning {
             GateMeaning::Passed => &mut gates.passed,
