@@ -168,7 +168,7 @@ fn parameters_with_a_pattern_take_what_the_code_takes() {
             vec!["*", "prod-*", "a*b*c", "baseline"],
             vec!["a b", "a:b", "a_b"],
         ),
-        ("StackSetOwnerAccountId", "MANAGEMENT_ACCOUNT_ID", vec!["", "999999999999"], vec!["1234", "o-1234567890"]),
+        ("ManagementAccountId", "MANAGEMENT_ACCOUNT_ID", vec!["", "999999999999"], vec!["1234", "o-1234567890"]),
     ] {
         let pattern = word(get(&documents[0], &["Parameters", parameter, "AllowedPattern"]).unwrap());
         let schema = json!({"pattern": pattern});

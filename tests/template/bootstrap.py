@@ -220,7 +220,7 @@ def check(bootstrap):
             written = metrics[alarm["Namespace"], alarm["MetricName"], (("FunctionName", NAME),)]
             assert written == [0, 0], metrics
             # Two reports and two sweeps, none without the ledger.
-            assert metrics[alarm["Namespace"], "UnguardedReports", (("FunctionName", NAME),)] == [0] * 4, metrics
+            assert metrics[alarm["Namespace"], "LedgerErrors", (("FunctionName", NAME),)] == [0] * 4, metrics
             memory = function.memory()
         except BaseException:
             print(function.said(), file=sys.stderr)

@@ -43,7 +43,7 @@ VARIANTS = {
     "made topic with a key": ({"TopicKeyArn": KEY}, [ENCRYPTION, X_RAY]),
     **{
         f"CallAs {call_as}, {whose} owner": (
-            {"CallAs": call_as, "StackSetOwnerAccountId": owner},
+            {"CallAs": call_as, "ManagementAccountId": owner},
             [ENCRYPTION, X_RAY, *([REGISTRATION] if (call_as, whose) in DELEGATED else [])],
         )
         for call_as in ("auto", "SELF", "DELEGATED_ADMIN")
@@ -128,7 +128,7 @@ def stack_set(name="prod-network", owner=ACCOUNT, region="eu-central-1", partiti
 
 def test_stack_sets_by_name_owner_and_region(deploy):
     self_only = policy(deploy(name="first", StackSetNamePattern="prod-*"))
-    delegated = policy(deploy(name="second", StackSetNamePattern="prod-*", StackSetOwnerAccountId=MANAGEMENT))
+    delegated = policy(deploy(name="second", StackSetNamePattern="prod-*", ManagementAccountId=MANAGEMENT))
     for action in ("DescribeStackSetOperation", "ListStackSetOperationResults", "ListStackSetOperations"):
         action = f"cloudformation:{action}"
         for document, arn, expected in [
@@ -151,7 +151,7 @@ def test_capacities_are_those_of_the_code(deploy):
     assert len(reads) == 6
     for call_as, whose in itertools.product(("auto", "SELF", "DELEGATED_ADMIN"), ("own", "foreign")):
         owner = {"own": ACCOUNT, "foreign": MANAGEMENT}[whose]
-        stack = deploy(name=f"{call_as.replace('_', '')}-{whose}", CallAs=call_as, StackSetOwnerAccountId=owner)
+        stack = deploy(name=f"{call_as.replace('_', '')}-{whose}", CallAs=call_as, ManagementAccountId=owner)
         document = policy(stack)
         delegated = reads[call_as, whose] == "DELEGATED_ADMIN"
         assert ((call_as, whose) in DELEGATED) == delegated
@@ -194,13 +194,13 @@ def test_every_call_is_allowed_on_its_resource_and_only_there(deploy, calls):
         owner = {"SELF": ACCOUNT, "DELEGATED_ADMIN": MANAGEMENT}[call.call_as]
         partition = get_partition(call.region)
         arn = f"arn:{partition}:cloudformation:{call.region}:{owner}:stackset/{bare}:{uuid or '1b2c3d4e'}"
-        own = {"StackSetOwnerAccountId": MANAGEMENT} if owner == MANAGEMENT else {}
+        own = {"ManagementAccountId": MANAGEMENT} if owner == MANAGEMENT else {}
         assert permits(scoped(call.region, StackSetNamePattern=bare, **own), name, arn), call
         assert not permits(scoped(call.region, StackSetNamePattern="another", **own), name, arn), call
 
 
 def test_nothing_can_be_changed(deploy):
-    document = policy(deploy(StackSetOwnerAccountId=MANAGEMENT))
+    document = policy(deploy(ManagementAccountId=MANAGEMENT))
     for action in ("UpdateStackInstances", "StopStackSetOperation", "DeleteStackSet", "CreateStackInstances"):
         assert not permits(document, f"cloudformation:{action}", stack_set())
     for action in ("sns:Publish", "sqs:SendMessage"):
@@ -219,7 +219,7 @@ def test_aws_gets_no_further_with_the_functions_rights_than_to_this_stacks_resou
     def resources(stack):
         stream = f"log-group:{stack.ref('LogGroup')}:log-stream:2026/11/20/[$LATEST]1b2c3d4e"
         return {
-            "sqs:SendMessage": stack.arn("DeadLetters"),
+            "sqs:SendMessage": stack.arn("DeadLetterQueue"),
             "logs:CreateLogStream": f"arn:aws:logs:eu-central-1:{ACCOUNT}:{stream}",
             "logs:PutLogEvents": f"arn:aws:logs:eu-central-1:{ACCOUNT}:{stream}",
             "kms:Decrypt": stack.arn("TopicKey"),
@@ -266,7 +266,7 @@ def test_only_its_own_ledger(deploy):
 
 @pytest.mark.parametrize("region, partition", [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
 def test_other_partitions(deploy, region, partition):
-    stack = deploy(region=region, StackSetNamePattern="prod-*", StackSetOwnerAccountId=MANAGEMENT)
+    stack = deploy(region=region, StackSetNamePattern="prod-*", ManagementAccountId=MANAGEMENT)
     document = policy(stack)
     assert permits(document, "cloudformation:DescribeStackSetOperation",
                    stack_set(owner=MANAGEMENT, region=region, partition=partition))
@@ -276,7 +276,7 @@ def test_other_partitions(deploy, region, partition):
 
 def test_iam_takes_the_policies(deploy):
     """moto refuses malformed policy documents as IAM does."""
-    deploy(name="one", StackSetOwnerAccountId=MANAGEMENT)
+    deploy(name="one", ManagementAccountId=MANAGEMENT)
     deploy(name="two", path="deploy/chat.yaml", TopicArns=TOPIC, ChatGuardrail="read-only", SlackChannelId="C0")
     deploy(name="three", path="deploy/forward-events.yaml", DelegatedAdministratorAccountId=ACCOUNT)
     roles = boto3.client("iam").list_roles()["Roles"]

@@ -29,10 +29,10 @@ TEAMS = {"TeamsTenantId": UUID, "TeamsTeamId": UUID, "TeamsChannelId": "19%3ab6e
 ALWAYS = {
     "Function", "FunctionEventInvokeConfig", "FunctionOperationEnded", "FunctionOperationEndedPermission",
     "FunctionSweep", "SweepRole",
-    "FunctionRole", "LogGroup", "DeadLetters", "DeadLettersPolicy", "ErrorsAlarm", "ThrottlesAlarm", "DurationAlarm",
-    "DeadLettersAlarm", "LostAfterFailureAlarm", "LostByRuleAlarm", "IncompleteReportsAlarm",
+    "FunctionRole", "LogGroup", "DeadLetterQueue", "DeadLetterQueuePolicy", "ErrorsAlarm", "ThrottlesAlarm", "DurationAlarm",
+    "DeadLetterQueueAlarm", "LostAfterFailureAlarm", "LostByRuleAlarm", "IncompleteReportsAlarm",
 }
-LEDGER = {"LedgerTable", "UnguardedReportsAlarm"}
+LEDGER = {"LedgerTable", "LedgerErrorsAlarm"}
 # Properties that fix a resource's name.
 NAMES = {
     "AliasName", "AlarmName", "ConfigurationName", "FunctionName", "GroupName", "LogGroupName", "ManagedPolicyName",
@@ -44,13 +44,13 @@ CHAT = {"path": "deploy/chat.yaml", "TopicArns": TOPIC}
 
 @pytest.mark.parametrize("parameters, more", [
     ({}, {"Topic", "TopicPolicy", "TopicKey"}),
-    ({"MailAddress": "platform@example.com"}, {"Topic", "TopicPolicy", "TopicKey", "MailSubscription"}),
+    ({"EmailAddress": "platform@example.com"}, {"Topic", "TopicPolicy", "TopicKey", "EmailSubscription"}),
     ({"TopicKeyArn": KEY}, {"Topic", "TopicPolicy"}),
     ({"TopicArn": TOPIC}, set()),
     ({"TopicArn": TOPIC, "TopicKeyArn": KEY}, set()),
-    ({"TopicArn": TOPIC, "StackSetOwnerAccountId": MANAGEMENT}, {"ForwardedEvents"}),
-    ({"TopicArn": TOPIC, "StackSetOwnerAccountId": MANAGEMENT, "CallAs": "DELEGATED_ADMIN"}, {"ForwardedEvents"}),
-    ({"TopicArn": TOPIC, "StackSetOwnerAccountId": ACCOUNT}, set()),
+    ({"TopicArn": TOPIC, "ManagementAccountId": MANAGEMENT}, {"ForwardedEvents"}),
+    ({"TopicArn": TOPIC, "ManagementAccountId": MANAGEMENT, "CallAs": "DELEGATED_ADMIN"}, {"ForwardedEvents"}),
+    ({"TopicArn": TOPIC, "ManagementAccountId": ACCOUNT}, set()),
 ])
 def test_only_what_was_asked_for(deploy, parameters, more):
     stack = deploy(**parameters)
@@ -76,19 +76,19 @@ def test_parameters_that_need_each_other(deploy):
         ({**CHAT, **SLACK, "TeamsTenantId": UUID}, "TeamsTenantId, TeamsTeamId and TeamsChannelId go together"),
         (CHAT, "give the ids of a Slack channel, of a Microsoft Teams channel, or of both"),
         ({"CallAs": "DELEGATED_ADMIN"},
-         "CallAs DELEGATED_ADMIN needs StackSetOwnerAccountId, the management account"),
-        ({"CallAs": "SELF", "StackSetOwnerAccountId": MANAGEMENT},
-         "CallAs SELF reads this account's stack sets only: leave StackSetOwnerAccountId empty"),
-        ({"MailAddress": "platform@example.com", "TopicArn": TOPIC},
-         "MailAddress subscribes to the topic that is made here; subscribe to your own topic yourself"),
+         "CallAs DELEGATED_ADMIN needs ManagementAccountId, the management account"),
+        ({"CallAs": "SELF", "ManagementAccountId": MANAGEMENT},
+         "CallAs SELF reads this account's stack sets only: leave ManagementAccountId empty"),
+        ({"EmailAddress": "platform@example.com", "TopicArn": TOPIC},
+         "EmailAddress subscribes to the topic that is made here; subscribe to your own topic yourself"),
     ]):
         assert deploy(name=f"s{number}", **parameters).failed_rules() == [failed]
-    assert deploy(name="last", CallAs="DELEGATED_ADMIN", StackSetOwnerAccountId=MANAGEMENT).failed_rules() == []
+    assert deploy(name="last", CallAs="DELEGATED_ADMIN", ManagementAccountId=MANAGEMENT).failed_rules() == []
 
 
 def test_several_copies_do_not_collide(deploy):
     """In one account and Region, beside each other and beside the forwarding template."""
-    every = {"StackSetOwnerAccountId": MANAGEMENT}
+    every = {"ManagementAccountId": MANAGEMENT}
     # A channel can have one configuration in an account, so each copy of the chat has channels of its own.
     others = {"SlackWorkspaceId": SLACK["SlackWorkspaceId"], "SlackChannelId": "C0456EFGH",
               **TEAMS, "TeamsChannelId": "19%3ac7f0a%40thread.tacv2"}
@@ -138,7 +138,7 @@ def test_every_dead_letter_queue_lets_its_rule_in(deploy, parameters):
             assert 60 <= target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 86400
             policies = [
                 policy["Properties"] for policy in stack.of_type("AWS::SQS::QueuePolicy").values()
-                if stack.ref("DeadLetters") in policy["Properties"]["Queues"]
+                if stack.ref("DeadLetterQueue") in policy["Properties"]["Queues"]
             ]
             assert len(policies) == 1
             allow, deny = statements(policies[0]["PolicyDocument"])
@@ -156,7 +156,7 @@ def test_every_dead_letter_queue_lets_its_rule_in(deploy, parameters):
 def test_failed_events_are_kept(deploy):
     stack = deploy()
     config = stack.properties("FunctionEventInvokeConfig")
-    assert config["DestinationConfig"] == {"OnFailure": {"Destination": stack.arn("DeadLetters")}}
+    assert config["DestinationConfig"] == {"OnFailure": {"Destination": stack.arn("DeadLetterQueue")}}
     assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (2, 21600)
     # Only the rule may invoke the function.
     permission = stack.properties("FunctionOperationEndedPermission")
@@ -176,7 +176,7 @@ def test_the_schedule(deploy):
     assert target["Arn"] == stack.arn("Function") and target["RoleArn"] == stack.arn("SweepRole")
     # Without an Input the event is the one that the function knows.
     assert "Input" not in target
-    assert target["DeadLetterConfig"] == {"Arn": stack.arn("DeadLetters")}
+    assert target["DeadLetterConfig"] == {"Arn": stack.arn("DeadLetterQueue")}
     role = stack.properties("SweepRole")
     (trust,) = statements(role["AssumeRolePolicyDocument"])
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"} and trust["Action"] == "sts:AssumeRole"
@@ -184,7 +184,7 @@ def test_the_schedule(deploy):
     (policy,) = role["Policies"]
     assert statements(policy["PolicyDocument"]) == [
         {"Sid": "InvokeFunction", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": stack.arn("Function")},
-        {"Sid": "KeepDeadLetters", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": stack.arn("DeadLetters")},
+        {"Sid": "KeepDeadLetters", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": stack.arn("DeadLetterQueue")},
     ]
     other = deploy(name="two", SweepSchedule="cron(0 8 * * ? *)", SweepState="DISABLED").properties("FunctionSweep")
     assert (other["ScheduleExpression"], other["State"]) == ("cron(0 8 * * ? *)", "DISABLED")
@@ -260,7 +260,7 @@ def test_every_suppression_suppresses_something():
 def test_checkov_sees_the_policies(deploy, tmp_path):
     """It does not read policies with conditional statements, so it gets them resolved."""
     for number, parameters in enumerate([
-        {"StackSetOwnerAccountId": MANAGEMENT}, FORWARD, {**CHAT, **SLACK, "ChatGuardrail": "read-only"},
+        {"ManagementAccountId": MANAGEMENT}, FORWARD, {**CHAT, **SLACK, "ChatGuardrail": "read-only"},
     ]):
         stack = deploy(name=f"s{number}", **parameters)
         resources = stack.of_type("AWS::IAM::Role")
@@ -357,7 +357,7 @@ def test_the_forwarding_role_trusts_its_rule_whatever_the_stack_is_called(deploy
 
 
 def test_forwarding_fits_together(deploy):
-    notifier = deploy(name="one", StackSetOwnerAccountId=MANAGEMENT)
+    notifier = deploy(name="one", ManagementAccountId=MANAGEMENT)
     forwarder = deploy(name="two", **FORWARD)
     bus = f"arn:aws:events:eu-central-1:{ACCOUNT}:event-bus/default"
     door = notifier.properties("ForwardedEvents")
@@ -414,24 +414,24 @@ def test_alarms(deploy):
         "ErrorsAlarm": {("AWS/Lambda", "Errors", of_function)},
         "ThrottlesAlarm": {("AWS/Lambda", "Throttles", of_function)},
         "DurationAlarm": {("AWS/Lambda", "Duration", of_function)},
-        "DeadLettersAlarm": {("AWS/SQS", "ApproximateNumberOfMessagesVisible",
-                              ("QueueName", stack.resolved({"Fn::GetAtt": ["DeadLetters", "QueueName"]})))},
+        "DeadLetterQueueAlarm": {("AWS/SQS", "ApproximateNumberOfMessagesVisible",
+                              ("QueueName", stack.resolved({"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]})))},
         "LostAfterFailureAlarm": {("AWS/Lambda", "DestinationDeliveryFailures", of_function)},
         "LostByRuleAlarm": {("AWS/Events", "InvocationsFailedToBeSentToDlq",
                              ("RuleName", stack.ref("FunctionOperationEnded")))},
         "IncompleteReportsAlarm": {("StackSetNotifier", "IncompleteReports", of_function)},
-        "UnguardedReportsAlarm": {("StackSetNotifier", "UnguardedReports", of_function)},
+        "LedgerErrorsAlarm": {("StackSetNotifier", "LedgerErrors", of_function)},
     }
     # Statistic, seconds, periods, how many of them must be bad, threshold and operator.
     assert {name: terms(alarm) for name, alarm in alarms.items()} == {
         "ErrorsAlarm": ("Sum", 300, 5, 1, 1, ">="),
         "ThrottlesAlarm": ("Sum", 300, 6, 3, 1, ">="),
         "DurationAlarm": ("Maximum", 300, 5, 1, 70, ">"),
-        "DeadLettersAlarm": ("Maximum", 300, 1, 1, 1, ">="),
+        "DeadLetterQueueAlarm": ("Maximum", 300, 1, 1, 1, ">="),
         "LostAfterFailureAlarm": ("Sum", 300, 1, 1, 1, ">="),
         "LostByRuleAlarm": ("Sum", 300, 1, 1, 1, ">="),
         "IncompleteReportsAlarm": ("Sum", 300, 1, 1, 1, ">="),
-        "UnguardedReportsAlarm": ("Sum", 300, 1, 1, 1, ">="),
+        "LedgerErrorsAlarm": ("Sum", 300, 1, 1, 1, ">="),
     }
     # AWS does not say that FILL makes numbers of a metric that never had one.
     assert [name for name, alarm in alarms.items() if "FILL" in json.dumps(alarm)] == []
@@ -441,7 +441,7 @@ def test_alarms(deploy):
     theirs = {name: alarm["Properties"] for name, alarm in forwarder.of_type("AWS::CloudWatch::Alarm").items()}
     assert {name: (terms(alarm), alarm["MetricName"], alarm["TreatMissingData"]) for name, alarm in theirs.items()} == {
         name: (terms(alarms[name]), alarms[name]["MetricName"], "notBreaching")
-        for name in ("DeadLettersAlarm", "LostByRuleAlarm")}
+        for name in ("DeadLetterQueueAlarm", "LostByRuleAlarm")}
     assert [alarm["AlarmActions"] for alarm in theirs.values()] == [[OTHER_TOPIC]] * 2
     assert theirs["LostByRuleAlarm"]["Namespace"] == "AWS/Events"
     assert theirs["LostByRuleAlarm"]["Dimensions"] == [{"Name": "RuleName", "Value": forwarder.ref("OperationEnded")}]
@@ -521,11 +521,11 @@ def test_literals_are_compared_as_text():
 
 
 @pytest.mark.parametrize("parameters, delegated", [
-    ({}, False), ({"StackSetOwnerAccountId": MANAGEMENT}, True), ({"StackSetOwnerAccountId": ACCOUNT}, False),
+    ({}, False), ({"ManagementAccountId": MANAGEMENT}, True), ({"ManagementAccountId": ACCOUNT}, False),
 ])
 def test_a_report_by_hand_is_asked_for_in_the_right_capacity(deploy, parameters, delegated):
     """A bare name says nothing of the owner, so that the function would read it as SELF."""
-    command = shlex.split(deploy(**parameters).outputs["ReportAnOperation"])
+    command = shlex.split(deploy(**parameters).outputs["ReportCommand"])
     payload = json.loads(command[command.index("--payload") + 1])
     expected = {"stackSetName": "...", "operationId": "..."}
     assert payload == ({**expected, "callAs": "DELEGATED_ADMIN"} if delegated else expected)
@@ -605,7 +605,7 @@ def test_tags_reach_what_sam_makes(deploy):
 
 def test_tags_of_a_stack_reach_what_takes_tags(deploy):
     """CloudFormation hands them to every type whose schema says that it takes tags; the others are parts of one."""
-    stacks = [deploy(StackSetOwnerAccountId=MANAGEMENT, MailAddress="platform@example.com"),
+    stacks = [deploy(ManagementAccountId=MANAGEMENT, EmailAddress="platform@example.com"),
               deploy(name="two", **FORWARD), deploy(name="three", **CHAT, **SLACK, **TEAMS)]
     kinds = {resource["Type"] for stack in stacks for resource in stack.document["Resources"].values()}
     schemas = {kind: PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema for kind in kinds}
@@ -656,7 +656,7 @@ def test_parameters_explain_themselves(path):
     ("StackSetNamePattern", ["*", "prod-*", "*-network", "a*b*c", "baseline"], ["", "**", "a**b", "a b", "a:b", "a/b"]),
     ("SweepSchedule", ["rate(1 hour)", "rate(1 minute)", "rate(15 minutes)", "rate(84 hours)", "rate(1 day)", "rate(3 days)", "cron(0 8 ? * MON-FRI *)"],
      ["", "rate(0 hours)", "rate(1 hours)", "rate(2 hour)", "rate(1 days)", "rate(1000 minutes)", "rate(85 hours)", "rate(4 days)", "rate(1 week)", "at(2026-11-20T10:00:00)", "cron(0 8 * * *)"]),
-    ("MailAddress", ["", "platform@example.com"], ["platform", "a@b", "a b@example.com", "a@b.c,d@e.f"]),
+    ("EmailAddress", ["", "platform@example.com"], ["platform", "a@b", "a b@example.com", "a@b.c,d@e.f"]),
     ("TopicArn", ["", TOPIC, TOPIC.replace("aws", "aws-us-gov")], ["alerts", TOPIC + ".fifo", TOPIC.replace("sns", "sqs")]),
     # CloudFormation puts the pattern of a list to each of its items.
     ("TopicArns", [TOPIC], ["", "alerts", TOPIC + ".fifo"]),
@@ -667,7 +667,7 @@ def test_parameters_explain_themselves(path):
     ("TeamsTenantId", ["", UUID], ["contoso"]),
     ("TeamsTeamId", ["", UUID], ["platform"]),
     ("TeamsChannelId", ["", TEAMS["TeamsChannelId"]], ["19:b6ef@thread.tacv2", "General"]),
-    ("StackSetOwnerAccountId", ["", MANAGEMENT], ["1234", "o-1234567890"]),
+    ("ManagementAccountId", ["", MANAGEMENT], ["1234", "o-1234567890"]),
     ("PermissionsBoundaryArn", ["", "arn:aws-cn:iam::123456789012:policy/path/boundary"], ["boundary"]),
 ])
 def test_allowed_patterns(name, good, bad):

@@ -10,7 +10,7 @@ REPORTS = "arn:aws:sns:eu-central-1:222222222222:reports"
 ALARMS = "arn:aws:sns:eu-central-1:222222222222:on-call"
 KEY = "arn:aws:kms:eu-central-1:222222222222:key/1b2c3d4e-0000-4000-8000-000000000000"
 OWN = {"TopicArn": REPORTS, "TopicKeyArn": KEY, "AlarmTopicArn": ALARMS}
-MAIL = {"MailAddress": "platform@example.com"}
+MAIL = {"EmailAddress": "platform@example.com"}
 FORWARD = {"path": "deploy/forward-events.yaml", "DelegatedAdministratorAccountId": "333333333333"}
 # Every id differs, so that none can stand for another.
 SLACK = {"SlackWorkspaceId": "T0123ABCD", "SlackChannelId": "C0456EFGH"}
@@ -99,8 +99,8 @@ def test_the_account_administers_the_key(deploy):
 
 def test_mail_goes_to_the_address_that_was_given(deploy):
     stack = deploy(**MAIL)
-    assert stack.properties("MailSubscription") == {
-        "TopicArn": stack.ref("Topic"), "Protocol": "email", "Endpoint": MAIL["MailAddress"],
+    assert stack.properties("EmailSubscription") == {
+        "TopicArn": stack.ref("Topic"), "Protocol": "email", "Endpoint": MAIL["EmailAddress"],
     }
 
 
@@ -109,7 +109,7 @@ def test_dead_letters_wait_for_14_days(deploy, parameters):
     """The longest that SQS keeps anything: somebody may be on holiday."""
     queues = deploy(**parameters).of_type("AWS::SQS::Queue")
     assert {name: int(queue["Properties"]["MessageRetentionPeriod"]) for name, queue in queues.items()} == {
-        "DeadLetters": FORTNIGHT}
+        "DeadLetterQueue": FORTNIGHT}
 
 
 @pytest.mark.parametrize("mode", ["Active", "PassThrough"])
@@ -134,18 +134,18 @@ def test_outputs_name_what_this_stack_made(deploy, parameters, region):
     assert stack.outputs["FunctionName"] == function
     assert stack.outputs["FunctionArn"] == stack.arn("Function")
     assert stack.outputs["FunctionArn"].startswith(f"arn:aws:lambda:{region}:{ACCOUNT}:function:")
-    command = shlex.split(stack.outputs["ReportAnOperation"])
+    command = shlex.split(stack.outputs["ReportCommand"])
     assert command[:3] == ["aws", "lambda", "invoke"]
     assert command[command.index("--region") + 1] == region
     assert command[command.index("--function-name") + 1] == function
-    command = shlex.split(stack.outputs["ReadTheLogs"])
+    command = shlex.split(stack.outputs["TailLogsCommand"])
     assert command[:4] == ["aws", "logs", "tail", stack.ref("LogGroup")]
     assert command[command.index("--region") + 1] == region
 
 
 @pytest.mark.parametrize("path, names", [
-    ("template.yaml", ["TopicKey", "DeadLetters", "LogGroup", "LedgerTable"]),
-    ("deploy/forward-events.yaml", ["DeadLetters"]),
+    ("template.yaml", ["TopicKey", "DeadLetterQueue", "LogGroup", "LedgerTable"]),
+    ("deploy/forward-events.yaml", ["DeadLetterQueue"]),
 ])
 def test_nothing_stays_when_the_stack_goes(path, names):
     """A key that stays costs money for ever, and holds nothing: messages are encrypted with it for seconds only."""
@@ -193,11 +193,11 @@ def test_chat_can_do_what_its_guardrail_says(deploy, guardrail, policy):
 def test_the_forwarders_alarm_looks_at_what_waits(deploy):
     """What was sent is no measure: it would be silent while the letters lie there."""
     stack = deploy(**FORWARD, AlarmTopicArn=ALARMS)
-    alarm = stack.properties("DeadLettersAlarm")
+    alarm = stack.properties("DeadLetterQueueAlarm")
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
     assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Maximum", "GreaterThanOrEqualToThreshold")
     assert float(alarm["Threshold"]) == 1
-    queue = stack.resolved({"Fn::GetAtt": ["DeadLetters", "QueueName"]})
+    queue = stack.resolved({"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]})
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": queue}]
     assert alarm["AlarmActions"] == [ALARMS]
 
