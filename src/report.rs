@@ -1,6 +1,6 @@
 //! Rows -> the report: counts, causes, account gates, completeness.
 //!
-//! [`ReportBuilder`] takes rows as pages arrive and keeps successes as numbers only; [`ReportBuilder::finish`] makes
+//! [`ReportBuilder`] takes rows as pages arrive and keeps successes as numbers only; [`ReportBuilder::build`] makes
 //! the [`Report`], whose JSON form is the public document. The same rows in another order give the
 //! same report.
 
