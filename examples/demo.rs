@@ -14,7 +14,8 @@ use sandbox::{Aws, Published, Scenario, demo};
 use serde_json::Value;
 use stackset_notifier::aws;
 use stackset_notifier::config::{Config, SdkSettings};
-use stackset_notifier::handler::{Invocation, Notifier};
+use stackset_notifier::handler::{self, Invocation};
+use stackset_notifier::notifier::Notifier;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
@@ -64,7 +65,7 @@ async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let config = Config::from_lookup(|name| Ok((name == "TOPIC_ARN").then(|| demo::TOPIC_ARN.to_owned())))?;
     let deadline = Instant::now() + Duration::from_secs(300);
     let invocation = Invocation { function_arn: demo::FUNCTION_ARN, deadline };
-    let response = Notifier::new(config, &sdk).handle(&event, &invocation).await?;
+    let response = handler::handle(&Notifier::new(config, &sdk), &event, &invocation).await?;
 
     let messages = loopback.published();
     for message in &messages {

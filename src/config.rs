@@ -29,7 +29,7 @@ pub enum CallAsSetting {
     Fixed(CallAs),
 }
 
-/// How a sweep tells what it found.
+/// How a sweep reports what it found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SweepMode {
     /// One message for each operation: `SWEEP_MODE=each`, the default.
@@ -38,24 +38,23 @@ pub enum SweepMode {
     Digest,
 }
 
-/// How the schedule's sweep goes.
+/// What a sweep looks at, and how it reports it.
 #[derive(Debug, Clone)]
 pub struct Sweep {
     /// One message or many (`SWEEP_MODE`).
     pub mode: SweepMode,
-    /// Time between two ticks (`SWEEP_SCHEDULE`), if the expression tells it: a rate does, cron does not.
-    pub interval: Option<Duration>,
-    /// Operations that ended within this time before the tick are looked at (`SWEEP_LOOKBACK_HOURS`).
+    /// Operations that ended within this time before the schedule fell due are looked at
+    /// (`SWEEP_LOOKBACK_HOURS`).
     pub lookback: Duration,
-    /// An operation that takes longer is stuck (`STUCK_AFTER_HOURS`); `None` to tell of none.
+    /// An operation that takes longer is stuck (`STUCK_AFTER_HOURS`); `None` to report none.
     pub stuck_after: Option<Duration>,
     /// Stack sets read at the same time (`SWEEP_CONCURRENCY`).
     pub concurrency: usize,
     /// Account that owns the stack sets which a delegated administrator sees
-    /// (`MANAGEMENT_ACCOUNT_ID`); the list of stack sets does not tell it.
-    pub owner: Option<String>,
+    /// (`MANAGEMENT_ACCOUNT_ID`); the list of stack sets does not name it.
+    pub management_account: Option<String>,
     /// Stack sets looked at, by name; `*` stands for any text (`STACK_SET_NAME_PATTERN`).
-    pub names: String,
+    pub name_pattern: String,
 }
 
 /// The settings of one deployment.
@@ -71,13 +70,14 @@ pub struct Config {
     pub expect_gate: ExpectGate,
     /// Longest time spent on waiting for results to settle (`SETTLE_TIMEOUT_SECONDS`).
     pub settle_timeout: Duration,
-    /// DynamoDB table of what was told already (`LEDGER_TABLE`); without one, an event that comes
-    /// twice is told twice.
+    /// DynamoDB table of what was reported already (`LEDGER_TABLE`). Without one, an event that comes
+    /// twice is reported twice, and there is no sweep.
     pub ledger_table: Option<String>,
-    /// How the schedule's sweep goes, or what is wrong with its settings.
-    ///
-    /// Many of them have to fit each other. One that does not is no reason to leave events untold.
-    pub sweep: Result<Sweep, Error>,
+    /// Whether a schedule invokes the function (`SWEEP_ENABLED`): the sweep then reports what another
+    /// invocation left behind, and an event that finds its operation in progress need not be tried again.
+    pub sweep_enabled: bool,
+    /// What a sweep looks at, and how it reports it.
+    pub sweep: Sweep,
 }
 
 /// How log lines are written.
@@ -136,14 +136,12 @@ impl Config {
     /// Reads the settings through `lookup`, which gives a variable's value by its name.
     ///
     /// # Errors
-    /// Those of `lookup`, and [`Error::Config`] as for [`Config::from_env`]. Those of the sweep's own settings are kept
-    /// in [`Config::sweep`].
+    /// Those of `lookup`, and [`Error::Config`] as for [`Config::from_env`].
     pub fn from_lookup(lookup: impl Fn(&str) -> Result<Option<String>, Error>) -> Result<Self, Error> {
         let setting = |name: &'static str| -> Result<Option<String>, Error> {
             // A template parameter left empty arrives as an empty variable: the same as unset.
             Ok(lookup(name)?.filter(|value| !value.is_empty()))
         };
-        let ledger_table = setting("LEDGER_TABLE")?.map(table).transpose()?;
         Ok(Self {
             topic: topic(setting("TOPIC_ARN")?)?,
             call_as: choice(
@@ -172,36 +170,28 @@ impl Config {
                 0..=600,
                 "seconds",
             )?),
-            sweep: Sweep::read(setting, ledger_table.is_some()),
-            ledger_table,
+            ledger_table: setting("LEDGER_TABLE")?.map(table).transpose()?,
+            sweep_enabled: choice("SWEEP_ENABLED", setting("SWEEP_ENABLED")?, &[("false", false), ("true", true)])?,
+            sweep: Sweep::read(setting)?,
         })
     }
 }
 
 impl Sweep {
-    /// Reads the settings of the sweep; `recorded` says whether there is a ledger.
-    fn read(setting: impl Fn(&'static str) -> Result<Option<String>, Error>, recorded: bool) -> Result<Self, Error> {
-        let (interval, lookback) = times(setting("SWEEP_SCHEDULE")?, setting("SWEEP_LOOKBACK_HOURS")?, recorded)?;
+    fn read(setting: impl Fn(&'static str) -> Result<Option<String>, Error>) -> Result<Self, Error> {
+        let concurrency = number("SWEEP_CONCURRENCY", setting("SWEEP_CONCURRENCY")?, 4, 1..=16, "numbers")?;
         Ok(Self {
             mode: choice(
                 "SWEEP_MODE",
                 setting("SWEEP_MODE")?,
                 &[("each", SweepMode::Each), ("digest", SweepMode::Digest)],
             )?,
-            interval,
-            lookback,
+            lookback: hours("SWEEP_LOOKBACK_HOURS", setting("SWEEP_LOOKBACK_HOURS")?, 24, 1..=168)?,
             stuck_after: Some(hours("STUCK_AFTER_HOURS", setting("STUCK_AFTER_HOURS")?, 6, 0..=168)?)
                 .filter(|time| !time.is_zero()),
-            concurrency: usize::try_from(number(
-                "SWEEP_CONCURRENCY",
-                setting("SWEEP_CONCURRENCY")?,
-                4,
-                1..=16,
-                "numbers",
-            )?)
-            .unwrap_or(1),
-            owner: owner(setting("MANAGEMENT_ACCOUNT_ID")?)?,
-            names: names(setting("STACK_SET_NAME_PATTERN")?)?,
+            concurrency: usize::try_from(concurrency).unwrap_or(1),
+            management_account: management_account(setting("MANAGEMENT_ACCOUNT_ID")?)?,
+            name_pattern: name_pattern(setting("STACK_SET_NAME_PATTERN")?)?,
         })
     }
 }
@@ -269,60 +259,7 @@ fn hours(name: &str, value: Option<String>, default: u64, allowed: RangeInclusiv
     Ok(Duration::from_secs(number(name, value, default, allowed, "hours")? * 3_600))
 }
 
-/// The time between two ticks, and the look-back, which have to fit each other.
-///
-/// What ends just before one tick may be listed only after it, so the next one has to look back to it.
-fn times(
-    schedule: Option<String>,
-    lookback: Option<String>,
-    recorded: bool,
-) -> Result<(Option<Duration>, Duration), Error> {
-    let schedule = schedule.unwrap_or_else(|| "rate(1 hour)".to_owned());
-    let lookback = hours("SWEEP_LOOKBACK_HOURS", lookback, 24, 1..=168)?;
-    let wrong = |why: String| Err(Error::Config(why));
-    match interval(&schedule)? {
-        None if !recorded => wrong(format!(
-            "could not read the setting SWEEP_SCHEDULE: it is {schedule:?}, which does not tell when the last sweep was; \
-             without LEDGER_TABLE allowed is rate(<number> <minutes, hours or days>)"
-        )),
-        Some(interval) if lookback < 2 * interval => wrong(format!(
-            "could not read the setting SWEEP_LOOKBACK_HOURS: it is {}, allowed is no less than twice the interval of \
-             SWEEP_SCHEDULE, {schedule}: {} hours",
-            lookback.as_secs() / 3_600,
-            (2 * interval).as_secs().div_ceil(3_600)
-        )),
-        interval => Ok((interval, lookback)),
-    }
-}
-
-/// The time between two ticks of a schedule
-/// ([rate and cron expressions](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html)).
-fn interval(expression: &str) -> Result<Option<Duration>, Error> {
-    let within = |kind: &str| expression.strip_prefix(kind)?.strip_prefix('(')?.strip_suffix(')');
-    let is_field = |field: &str| !field.is_empty() && !field.contains(['(', ')']);
-    if within("cron").is_some_and(|fields| fields.split(' ').count() == 6 && fields.split(' ').all(is_field)) {
-        return Ok(None);
-    }
-    let rate = within("rate").and_then(|rate| {
-        let (count, unit) = rate.split_once(' ')?;
-        let unit = match unit {
-            "minute" | "minutes" => 60,
-            "hour" | "hours" => 3_600,
-            "day" | "days" => 86_400,
-            _ => return None,
-        };
-        let count =
-            Some(count).filter(|count| count.len() <= 4 && count.starts_with(|first| ('1'..='9').contains(&first)));
-        Some(Duration::from_secs(count?.parse::<u64>().ok()? * unit))
-    });
-    rate.map(Some).ok_or_else(|| {
-        Error::Config(format!(
-            "could not read the setting SWEEP_SCHEDULE: it is {expression:?}, allowed are rate(<number> <minutes, hours or days>) and cron(<six fields>)"
-        ))
-    })
-}
-
-fn owner(value: Option<String>) -> Result<Option<String>, Error> {
+fn management_account(value: Option<String>) -> Result<Option<String>, Error> {
     match value {
         Some(id) if id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()) => Err(Error::Config(format!(
             "could not read the setting MANAGEMENT_ACCOUNT_ID: it is {id:?}, allowed is an account id of 12 digits"
@@ -331,7 +268,7 @@ fn owner(value: Option<String>) -> Result<Option<String>, Error> {
     }
 }
 
-fn names(value: Option<String>) -> Result<String, Error> {
+fn name_pattern(value: Option<String>) -> Result<String, Error> {
     let pattern = value.unwrap_or_else(|| "*".to_owned());
     if pattern.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'*')) {
         return Ok(pattern);
@@ -346,8 +283,9 @@ fn topic(value: Option<String>) -> Result<Topic, Error> {
     let Some(arn) = value else {
         return Err(Error::Config(format!("could not read the setting TOPIC_ARN: it is not set, {ALLOWED}")));
     };
-    let wrong =
-        |why: &str| Err(Error::Config(format!("could not read the setting TOPIC_ARN: it is {arn:?}{why}, {ALLOWED}")));
+    let wrong = |detail: &str| {
+        Err(Error::Config(format!("could not read the setting TOPIC_ARN: it is {arn:?}{detail}, {ALLOWED}")))
+    };
     let parts: Vec<&str> = arn.split(':').collect();
     match parts.as_slice() {
         ["arn", partition, "sns", region, account, name]
@@ -370,16 +308,6 @@ mod tests {
         Config::from_lookup(|name| Ok(vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())))
     }
 
-    /// Settings without which events are told all the same.
-    const OF_THE_SWEEP: [&str; 7] = [
-        "SWEEP_SCHEDULE",
-        "SWEEP_MODE",
-        "SWEEP_LOOKBACK_HOURS",
-        "STUCK_AFTER_HOURS",
-        "SWEEP_CONCURRENCY",
-        "MANAGEMENT_ACCOUNT_ID",
-        "STACK_SET_NAME_PATTERN",
-    ];
     const TOPIC: (&str, &str) = ("TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:111111111111:alerts");
 
     #[test]
@@ -392,11 +320,11 @@ mod tests {
         assert_eq!(config.settle_timeout, Duration::from_secs(60));
         assert_eq!(config.ledger_table, None);
         let hour = Duration::from_secs(3_600);
-        let sweep = config.sweep.unwrap();
-        assert_eq!((sweep.mode, sweep.interval), (SweepMode::Each, Some(hour)));
+        let sweep = config.sweep;
+        assert_eq!(sweep.mode, SweepMode::Each);
         assert_eq!((sweep.lookback, sweep.stuck_after), (24 * hour, Some(6 * hour)));
-        assert_eq!((sweep.concurrency, sweep.owner), (4, None));
-        assert_eq!(sweep.names, "*");
+        assert_eq!((sweep.concurrency, sweep.management_account), (4, None));
+        assert_eq!(sweep.name_pattern, "*");
     }
 
     #[test]
@@ -407,55 +335,19 @@ mod tests {
         }
         assert_eq!(read(&[TOPIC, ("LEDGER_TABLE", "")]).unwrap().ledger_table, None);
         let too_long = "t".repeat(256);
-        for name in ["ab", "a b", "täble", "arn:aws:dynamodb:eu-central-1:111111111111:table/told", &too_long] {
+        for name in ["ab", "a b", "täble", "arn:aws:dynamodb:eu-central-1:111111111111:table/reports", &too_long] {
             assert!(read(&[TOPIC, ("LEDGER_TABLE", name)]).is_err(), "{name}");
         }
     }
 
     #[test]
     fn settings_of_the_sweep() {
-        let table = ("LEDGER_TABLE", "told");
-        let sweep = |name: &str, value: &str| read(&[TOPIC, table, (name, value)]).unwrap().sweep.unwrap();
+        let sweep = |name: &str, value: &str| read(&[TOPIC, (name, value)]).unwrap().sweep;
         assert_eq!(sweep("SWEEP_MODE", "digest").mode, SweepMode::Digest);
         assert_eq!(sweep("STUCK_AFTER_HOURS", "0").stuck_after, None);
         assert_eq!(sweep("SWEEP_CONCURRENCY", "16").concurrency, 16);
-        assert_eq!(sweep("STACK_SET_NAME_PATTERN", "prod-*").names, "prod-*");
-        assert_eq!(sweep("MANAGEMENT_ACCOUNT_ID", "999999999999").owner.as_deref(), Some("999999999999"));
-        for (expression, seconds) in [
-            ("rate(1 minute)", Some(60)),
-            ("rate(15 minutes)", Some(900)),
-            ("rate(2 hours)", Some(7_200)),
-            ("rate(12 hours)", Some(43_200)),
-            ("cron(0 8 ? * MON-FRI *)", None),
-        ] {
-            assert_eq!(sweep("SWEEP_SCHEDULE", expression).interval, seconds.map(Duration::from_secs), "{expression}");
-        }
-    }
-
-    #[test]
-    fn the_look_back_is_at_least_two_intervals() {
-        fn both(schedule: &str, lookback: &str) -> Result<Sweep, Error> {
-            read(&[TOPIC, ("SWEEP_SCHEDULE", schedule), ("SWEEP_LOOKBACK_HOURS", lookback)]).unwrap().sweep
-        }
-        for (schedule, least) in [("rate(30 minutes)", "1"), ("rate(31 minutes)", "2"), ("rate(3 days)", "144")] {
-            assert!(both(schedule, least).is_ok(), "{schedule}");
-            let less = (least.parse::<u64>().unwrap() - 1).max(1).to_string();
-            assert_eq!(both(schedule, &less).is_ok(), less == least, "{schedule}");
-        }
-        for (schedule, hours) in [("rate(85 hours)", 170), ("rate(9999 days)", 479_952)] {
-            let text = both(schedule, "168").unwrap_err().to_string();
-            assert!(
-                text.ends_with(&format!(
-                    "it is 168, allowed is no less than twice the interval of SWEEP_SCHEDULE, \
-                {schedule}: {hours} hours"
-                )),
-                "{text}"
-            );
-        }
-        // Of a cron expression nobody knows.
-        let cron =
-            [TOPIC, ("SWEEP_SCHEDULE", "cron(0 8 * * ? *)"), ("SWEEP_LOOKBACK_HOURS", "1"), ("LEDGER_TABLE", "told")];
-        assert!(read(&cron).unwrap().sweep.is_ok());
+        assert_eq!(sweep("STACK_SET_NAME_PATTERN", "prod-*").name_pattern, "prod-*");
+        assert_eq!(sweep("MANAGEMENT_ACCOUNT_ID", "999999999999").management_account.as_deref(), Some("999999999999"));
     }
 
     #[test]
@@ -525,26 +417,6 @@ mod tests {
                 "could not read the setting SWEEP_MODE: it is \"one\", allowed are each, digest",
             ),
             (
-                vec![TOPIC, ("SWEEP_SCHEDULE", "at(2026-11-20T10:00:00)")],
-                "could not read the setting SWEEP_SCHEDULE: it is \"at(2026-11-20T10:00:00)\", allowed are \
-                 rate(<number> <minutes, hours or days>) and cron(<six fields>)",
-            ),
-            (
-                vec![TOPIC, ("SWEEP_SCHEDULE", "cron(0 8 * * ? *)")],
-                "could not read the setting SWEEP_SCHEDULE: it is \"cron(0 8 * * ? *)\", which does not tell when the last \
-                 sweep was; without LEDGER_TABLE allowed is rate(<number> <minutes, hours or days>)",
-            ),
-            (
-                vec![TOPIC, ("SWEEP_SCHEDULE", "rate(1 day)")],
-                "could not read the setting SWEEP_LOOKBACK_HOURS: it is 24, allowed is no less than twice the interval of \
-                 SWEEP_SCHEDULE, rate(1 day): 48 hours",
-            ),
-            (
-                vec![TOPIC, ("SWEEP_SCHEDULE", "rate(0 minutes)")],
-                "could not read the setting SWEEP_SCHEDULE: it is \"rate(0 minutes)\", allowed are \
-                 rate(<number> <minutes, hours or days>) and cron(<six fields>)",
-            ),
-            (
                 vec![TOPIC, ("MANAGEMENT_ACCOUNT_ID", "management")],
                 "could not read the setting MANAGEMENT_ACCOUNT_ID: it is \"management\", allowed is an account id of 12 digits",
             ),
@@ -562,12 +434,7 @@ mod tests {
                  3 to 255 letters, digits, underscores, hyphens and dots",
             ),
         ] {
-            let of_the_sweep = OF_THE_SWEEP.iter().any(|name| vars.iter().any(|(key, _)| key == name));
-            let error = match read(&vars) {
-                Ok(config) if of_the_sweep => config.sweep.unwrap_err(),
-                Err(error) if !of_the_sweep => error,
-                other => panic!("events are told whatever is wrong with the sweep, and only then: {other:?}"),
-            };
+            let error = read(&vars).unwrap_err();
             assert_eq!(error.to_string(), text);
             assert_eq!(error.kind(), "ConfigError");
         }

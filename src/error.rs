@@ -2,28 +2,58 @@
 
 use std::fmt;
 
+use crate::operation::OperationRef;
+
 /// An error of one step of the flow.
 ///
 /// Lambda shows [`Error::kind`] as `errorType` and the [`Display`](fmt::Display) text as
 /// `errorMessage`. Both hold no secret and no event body.
 #[derive(Clone)]
 pub enum Error {
-    /// A setting is missing or wrong. The function cannot start, or, with one of the sweep, cannot sweep.
+    /// A setting is missing or wrong. The function does not start, or, without a ledger, does not sweep.
     Config(String),
     /// A terminal operation event or a manual request does not name what to report.
     Event(String),
     /// CloudFormation could not be read.
     Read(String),
-    /// There was not the time to read all results, and a later sweep may have more.
-    OutOfTime(String),
     /// The report could not be turned into a message.
     Render(String),
     /// SNS did not take the message.
     Publish(String),
-    /// The ledger gave no answer or refused. It keeps no message from going out.
+    /// The ledger gave no answer or refused. A report of an event goes out all the same; a sweep fails.
     Ledger(String),
-    /// Another invocation is about to tell the same; the event is to be tried again.
-    InProgress(String),
+    /// Another invocation is reporting the same operation; the event is to be tried again.
+    InProgress(Box<InProgress>),
+}
+
+/// A report that another invocation is working on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InProgress {
+    /// Stack set, `name:uuid`.
+    pub stack_set: String,
+    /// Operation id.
+    pub operation_id: String,
+    /// When that invocation's claim runs out unless it is renewed, RFC 3339.
+    pub until: String,
+}
+
+impl InProgress {
+    /// Another invocation is reporting this operation.
+    pub(crate) fn of(operation: &OperationRef, until: String) -> Self {
+        let (stack_set, operation_id) = (operation.stack_set.api_name(), operation.operation_id.clone());
+        Self { stack_set, operation_id, until }
+    }
+}
+
+impl fmt::Display for InProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stack_set, operation_id, until } = self;
+        write!(
+            f,
+            "could not report operation {operation_id} of stack set {stack_set}: another invocation is reporting it; if \
+             that fails, the next try can take over at {until}"
+        )
+    }
 }
 
 impl Error {
@@ -32,7 +62,7 @@ impl Error {
         match self {
             Self::Config(_) => "ConfigError",
             Self::Event(_) => "EventError",
-            Self::Read(_) | Self::OutOfTime(_) => "ReadError",
+            Self::Read(_) => "ReadError",
             Self::Render(_) => "RenderError",
             Self::Publish(_) => "PublishError",
             Self::Ledger(_) => "LedgerError",
@@ -47,11 +77,10 @@ impl fmt::Display for Error {
             Self::Config(text)
             | Self::Event(text)
             | Self::Read(text)
-            | Self::OutOfTime(text)
             | Self::Render(text)
             | Self::Publish(text)
-            | Self::Ledger(text)
-            | Self::InProgress(text) => f.write_str(text),
+            | Self::Ledger(text) => f.write_str(text),
+            Self::InProgress(other) => other.fmt(f),
         }
     }
 }

@@ -11,42 +11,37 @@ use crate::operation::{CallAs, OperationRef, OperationStatus, StackSetRef};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
     /// Report this operation.
-    Report(Request),
-    /// Look for operations that nobody was told of.
+    Report(ReportRequest),
+    /// Look for operations that no event reported.
     Sweep {
         /// When the schedule fell due, in milliseconds since the Unix epoch; `None` where the event does
-        /// not tell.
-        tick: Option<i64>,
+        /// not say.
+        scheduled_time: Option<i64>,
     },
     /// Nothing to do.
     Ignore {
-        /// Why.
-        why: String,
+        /// Why there is nothing to do.
+        reason: String,
         /// The operation, where the event names one.
         operation: Option<OperationRef>,
     },
 }
 
 impl Task {
-    fn ignore(why: impl Into<String>) -> Self {
-        Self::Ignore { why: why.into(), operation: None }
+    fn ignore(reason: impl Into<String>) -> Self {
+        Self::Ignore { reason: reason.into(), operation: None }
     }
 }
 
 /// One operation to report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct ReportRequest {
     /// What to report.
     pub operation: OperationRef,
     /// Capacity to read in, where the request says so itself.
     pub call_as: Option<CallAs>,
     /// Who asks.
     pub trigger: Trigger,
-    /// Whether to tell it only with a claim in the ledger: it was due before and may have been told, and
-    /// a later sweep can tell it.
-    pub only_guarded: bool,
-    /// Whether a later sweep can tell it, should the time be too short to read it whole.
-    pub may_wait: bool,
 }
 
 /// Who asks for a report.
@@ -60,9 +55,16 @@ pub enum Trigger {
     Sweep,
     /// The sweep, because the operation does not end.
     Stuck {
-        /// Whole days since it counts as stuck; each is told once.
+        /// Whole days since it counts as stuck; each is reported once.
         day: i64,
     },
+}
+
+impl Trigger {
+    /// Whether a sweep asks; the next sweep asks again for what was not recorded.
+    pub(crate) fn is_scheduled(self) -> bool {
+        matches!(self, Self::Sweep | Self::Stuck { .. })
+    }
 }
 
 /// Where the function itself lives, from the ARN it was invoked by.
@@ -97,7 +99,7 @@ const SCHEDULED: &str = "Scheduled Event";
 ///
 /// # Errors
 /// [`Error::Event`] naming the field, when a terminal operation event or a manual request does not
-/// tell which operation it means.
+/// say which operation it means.
 pub fn parse(payload: &Value, identity: &FunctionIdentity) -> Result<Task, Error> {
     if payload.get("stackSetName").is_some() && payload.get("detail-type").is_none() {
         return manual(payload, identity).map(Task::Report);
@@ -107,17 +109,17 @@ pub fn parse(payload: &Value, identity: &FunctionIdentity) -> Result<Task, Error
     };
     match (source, detail_type) {
         ("aws.cloudformation", OPERATION_CHANGE) => operation_change(payload),
-        // A rule's schedule and EventBridge Scheduler differ in `detail`, which tells nothing either way.
-        ("aws.events" | "aws.scheduler", SCHEDULED) => Ok(Task::Sweep { tick: tick(payload) }),
+        // A rule's schedule and EventBridge Scheduler differ in `detail`, which says nothing either way.
+        ("aws.events" | "aws.scheduler", SCHEDULED) => Ok(Task::Sweep { scheduled_time: scheduled_time(payload) }),
         ("aws.cloudformation", other) => {
-            Ok(Task::ignore(format!("event {other:?} tells of something else than a stack set operation")))
+            Ok(Task::ignore(format!("event {other:?} is about something else than a stack set operation")))
         }
         (source, other) => Ok(Task::ignore(format!("event {other:?} of {source:?} is not for this function"))),
     }
 }
 
-/// The event's own time; somebody who invokes by hand may leave it out.
-fn tick(payload: &Value) -> Option<i64> {
+/// The event's own time; a person who invokes the function may leave it out.
+fn scheduled_time(payload: &Value) -> Option<i64> {
     let time = OffsetDateTime::parse(text(payload, "/time")?, &Rfc3339).ok()?;
     i64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()
 }
@@ -128,27 +130,25 @@ fn operation_change(payload: &Value) -> Result<Task, Error> {
         let named = text(payload, "/detail/stack-set-arn").and_then(|arn| StackSetRef::from_arn(arn).ok());
         let operation = named.zip(text(payload, "/detail/stack-set-operation-id"));
         return Ok(Task::Ignore {
-            why: format!("operation status {status:?} is not an end"),
+            reason: format!("operation status {status:?} is not an end"),
             operation: operation.map(|(stack_set, id)| OperationRef { stack_set, operation_id: id.to_owned() }),
         });
     }
     let arn = required(payload, "/detail/stack-set-arn")?;
-    let stack_set = StackSetRef::from_arn(arn).map_err(|why| wrong("/detail/stack-set-arn", &why))?;
+    let stack_set = StackSetRef::from_arn(arn).map_err(|cause| wrong("/detail/stack-set-arn", &cause))?;
     let operation_id = required(payload, "/detail/stack-set-operation-id")?.to_owned();
-    Ok(Task::Report(Request {
+    Ok(Task::Report(ReportRequest {
         operation: OperationRef { stack_set, operation_id },
         call_as: None,
         trigger: Trigger::Event,
-        only_guarded: false,
-        may_wait: false,
     }))
 }
 
-fn manual(payload: &Value, identity: &FunctionIdentity) -> Result<Request, Error> {
+fn manual(payload: &Value, identity: &FunctionIdentity) -> Result<ReportRequest, Error> {
     let name = required(payload, "/stackSetName")?;
     let operation_id = required(payload, "/operationId")?.to_owned();
     let stack_set = if name.starts_with("arn:") {
-        StackSetRef::from_arn(name).map_err(|why| wrong("/stackSetName", &why))?
+        StackSetRef::from_arn(name).map_err(|cause| wrong("/stackSetName", &cause))?
     } else {
         let (name, id) = match name.split_once(':') {
             Some((name, id)) => (name, Some(id.to_owned())),
@@ -168,13 +168,7 @@ fn manual(payload: &Value, identity: &FunctionIdentity) -> Result<Request, Error
         Some(Value::String(word)) if word == "DELEGATED_ADMIN" => Some(CallAs::DelegatedAdmin),
         Some(_) => return Err(wrong("/callAs", "allowed are SELF and DELEGATED_ADMIN")),
     };
-    Ok(Request {
-        operation: OperationRef { stack_set, operation_id },
-        call_as,
-        trigger: Trigger::Manual,
-        only_guarded: false,
-        may_wait: false,
-    })
+    Ok(ReportRequest { operation: OperationRef { stack_set, operation_id }, call_as, trigger: Trigger::Manual })
 }
 
 fn text<'a>(payload: &'a Value, pointer: &str) -> Option<&'a str> {
@@ -190,9 +184,9 @@ fn required<'a>(payload: &'a Value, pointer: &str) -> Result<&'a str, Error> {
     }
 }
 
-fn wrong(pointer: &str, why: &str) -> Error {
+fn wrong(pointer: &str, cause: &str) -> Error {
     let field = pointer.trim_start_matches('/').replace('/', ".");
-    Error::Event(format!("could not read the field {field} of the event: {why}"))
+    Error::Event(format!("could not read the field {field} of the event: {cause}"))
 }
 
 #[cfg(test)]
@@ -212,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn home_from_the_function_arn() {
+    fn identity_from_the_function_arn() {
         assert_eq!(
             identity(),
             FunctionIdentity { partition: "aws".into(), region: "eu-west-1".into(), account: "222222222222".into() }
@@ -263,16 +257,16 @@ mod tests {
 
     #[test]
     fn both_forms_of_a_schedule_ask_for_a_sweep() {
-        let tick = |event: Value| match parse(&event, &identity()) {
-            Ok(Task::Sweep { tick }) => tick,
+        let time = |event: Value| match parse(&event, &identity()) {
+            Ok(Task::Sweep { scheduled_time }) => scheduled_time,
             other => panic!("{other:?}"),
         };
         let scheduled = |source: &str, time: Value, detail: Value| json!({"source": source, "detail-type": SCHEDULED, "time": time, "detail": detail});
-        assert_eq!(tick(scheduled("aws.events", json!("1970-01-01T00:01:00Z"), json!({}))), Some(60_000));
-        assert_eq!(tick(scheduled("aws.scheduler", json!("1970-01-01T01:01:00.5+01:00"), json!("{}"))), Some(60_500));
+        assert_eq!(time(scheduled("aws.events", json!("1970-01-01T00:01:00Z"), json!({}))), Some(60_000));
+        assert_eq!(time(scheduled("aws.scheduler", json!("1970-01-01T01:01:00.5+01:00"), json!("{}"))), Some(60_500));
         // An Input of one's own may leave out or change anything else.
-        assert_eq!(tick(scheduled("aws.scheduler", json!("<aws.scheduler.scheduled-time>"), json!([1]))), None);
-        assert_eq!(tick(json!({"source": "aws.scheduler", "detail-type": SCHEDULED})), None);
+        assert_eq!(time(scheduled("aws.scheduler", json!("<aws.scheduler.scheduled-time>"), json!([1]))), None);
+        assert_eq!(time(json!({"source": "aws.scheduler", "detail-type": SCHEDULED})), None);
         // What merely looks like one is not.
         for source in ["aws.cloudformation", "somebody.else"] {
             assert!(matches!(parse(&scheduled(source, Value::Null, json!({})), &identity()), Ok(Task::Ignore { .. })));

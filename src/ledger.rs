@@ -1,4 +1,4 @@
-//! Who was told already: one DynamoDB record for each operation and the status it ended with.
+//! What was reported already: one DynamoDB record for each operation and the status it ended with.
 //!
 //! | attribute | meaning |
 //! |---|---|
@@ -14,13 +14,12 @@
 //! More attempts than message ids mean that one was cut off between its message and the record:
 //! there may be a message that the record does not know.
 //!
-//! One more item, `sweeps`, counts the sweeps of a schedule that does not tell how many there were.
-//! It never expires.
-//!
 //! DynamoDB deletes expired records days late
 //! ([time to live](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html)),
 //! so times are always compared here too. The clocks of two instances of the function are taken to
 //! differ by less than 5 seconds.
+
+mod claims;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -37,14 +36,18 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure,
 };
+use futures_util::stream::{self, StreamExt};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::warn;
 
+pub use claims::{Claims, NotClaimed, Sent};
+
 use crate::aws;
 use crate::error::Error;
 use crate::operation::OperationRef;
+use crate::time_budget::{LEDGER_CALL, TimeBudget};
 
 /// How long a claim lasts that nobody renews. Lambda tries an event again after about a minute: by
 /// then the claim of an invocation that crashed has run out.
@@ -55,30 +58,29 @@ const GRACE: Duration = Duration::from_secs(5);
 /// tried for a day by EventBridge and for 6 hours by Lambda. It may be a sweep's, which looks back
 /// 7 days at most. The rest is for those who send it late.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// Longest wait for one call with its retries: the ledger guards the message, it must not hold it up.
-const PATIENCE: Duration = Duration::from_secs(3);
 /// Longest wait for one attempt. DynamoDB answers within some ten milliseconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Attempts of one call, the first included.
 const MAX_ATTEMPTS: u32 = 3;
 /// Longest wait for one reading of many records, with what DynamoDB did not get to at once.
-const READ_PATIENCE: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// First and longest pause before it is asked again for what it did not get to; it doubles each time.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// Keys of one read
 /// ([BatchGetItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)).
 const BATCH: usize = 100;
 
+/// Writes under way at the same time, where a message has many keys.
+const AT_ONCE: usize = 16;
+
 const IN_PROGRESS: &str = "INPROGRESS";
 const COMPLETED: &str = "COMPLETED";
-/// Key of the item that counts sweeps. No operation's key begins like this.
-const SWEEPS: &str = "sweeps";
 
-/// What is told once: an operation of a stack set, in one status.
+/// What is reported once: an operation of a stack set, in one status.
 ///
 /// Its text is `<ARN of the stack set without the account>/<operation id>/<status>`. The account is
-/// left out because a list of stack sets does not tell it, and the unique id in the ARN needs none:
-/// so the event, the sweep and a request by hand find the same record. Where not even the unique id
+/// left out because a list of stack sets does not name it, and the unique id in the ARN needs none:
+/// so the event, the sweep and a manual request find the same record. Where not even the unique id
 /// is known, the bare name stands in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key(String);
@@ -104,31 +106,32 @@ impl fmt::Display for Key {
 
 /// The answer to a claim.
 #[derive(Debug)]
-pub enum Claim {
+pub enum ClaimOutcome {
     /// It is ours.
-    Mine(Hold),
-    /// Another invocation is at it.
+    Claimed(Claim),
+    /// Another invocation has it.
     InProgress {
         /// When its claim runs out unless it is renewed, RFC 3339.
         until: String,
     },
-    /// It was told, or found to be nothing to tell.
-    Complete(Told),
+    /// It was reported, or found to need no message.
+    Completed(CompletedRecord),
 }
 
 /// A claim that is ours.
 #[derive(Debug)]
-pub struct Hold {
+pub struct Claim {
     key: Key,
     id: String,
+    /// When the invocation ends.
     deadline: Instant,
-    /// Number of this attempt; above 1 an earlier one may have told the same.
+    /// Number of this attempt; above 1 an earlier one may have published the same.
     pub attempt: u64,
 }
 
-/// What the record of something told says.
+/// The record of something that was reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct CompletedRecord {
     /// SNS's ids of the messages, sorted; none if the outcome was quiet.
     pub message_ids: Vec<String>,
     /// When, RFC 3339.
@@ -150,7 +153,10 @@ impl Ledger {
     pub fn new(config: &SdkConfig, table: String) -> Self {
         let hurried = aws_sdk_dynamodb::config::Builder::from(config)
             .timeout_config(
-                TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(PATIENCE).build(),
+                TimeoutConfig::builder()
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .operation_timeout(LEDGER_CALL)
+                    .build(),
             )
             .retry_config(
                 RetryConfig::standard()
@@ -168,17 +174,17 @@ impl Ledger {
         self
     }
 
-    /// Claims a key by one conditional write, for an invocation that ends at `deadline`.
+    /// Claims a key by one conditional write.
     ///
     /// It is ours if there is no record, or an expired one, or one whose claim has run out.
     ///
     /// # Errors
     /// [`Error::Ledger`] if the table gave no answer in time, or refused: then it is not known
     /// whether the claim was made.
-    pub async fn claim(&self, key: &Key, deadline: Instant) -> Result<Claim, Error> {
+    pub async fn claim(&self, key: &Key, budget: &TimeBudget) -> Result<ClaimOutcome, Error> {
         let what = "could not claim";
         let now = SystemTime::now();
-        let mut hold = Hold { key: key.clone(), id: random_id(), deadline, attempt: 1 };
+        let mut claim = Claim { key: key.clone(), id: random_id(), deadline: budget.deadline(), attempt: 1 };
         let call = self
             .update(key)
             .update_expression(
@@ -191,8 +197,8 @@ impl Ledger {
             )
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":in_progress", text(IN_PROGRESS))
-            .expression_attribute_values(":claim", text(&hold.id))
-            .expression_attribute_values(":until", self.end_of(&hold, now))
+            .expression_attribute_values(":claim", text(&claim.id))
+            .expression_attribute_values(":until", self.end_of(&claim, now))
             .expression_attribute_values(":expiration", seconds(now + KEPT))
             .expression_attribute_values(":updated", text(&rfc3339(now)))
             .expression_attribute_values(":one", number(1))
@@ -200,12 +206,12 @@ impl Ledger {
             .expression_attribute_values(":now_ms", millis(now))
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
-        let known = match self.in_time(what, key, soon(deadline), call.send()).await? {
+        let known = match self.in_time(what, key, budget.ledger_call_ends(), call.send()).await? {
             Ok(answer) => {
-                // Who is told anew after an expired record was not cut off.
+                // An expired record is no attempt that was cut off.
                 let before = answer.attributes().filter(|old| !has_expired(old, now));
-                hold.attempt = before.and_then(|old| integer(old, "attempt")).unwrap_or_default() + 1;
-                return Ok(Claim::Mine(hold));
+                claim.attempt = before.and_then(|old| integer(old, "attempt")).unwrap_or_default() + 1;
+                return Ok(ClaimOutcome::Claimed(claim));
             }
             Err(error) => match refused(&error) {
                 Some(item) => item.clone(),
@@ -216,26 +222,24 @@ impl Ledger {
             let mut message_ids =
                 known.get("message_ids").and_then(|ids| ids.as_ss().ok()).cloned().unwrap_or_default();
             message_ids.sort();
-            return Ok(Claim::Complete(Told { message_ids, at: word(&known, "updated").to_owned() }));
+            let at = word(&known, "updated").to_owned();
+            return Ok(ClaimOutcome::Completed(CompletedRecord { message_ids, at }));
         }
         // The answer to an earlier attempt of this very call was lost.
-        if word(&known, "claim") == hold.id {
-            hold.attempt = integer(&known, "attempt").unwrap_or(1);
-            return Ok(Claim::Mine(hold));
+        if word(&known, "claim") == claim.id {
+            claim.attempt = integer(&known, "attempt").unwrap_or(1);
+            return Ok(ClaimOutcome::Claimed(claim));
         }
         let until = Duration::from_millis(integer(&known, "in_progress_expiration").unwrap_or_default());
-        Ok(Claim::InProgress { until: rfc3339(UNIX_EPOCH + until) })
+        Ok(ClaimOutcome::InProgress { until: rfc3339(UNIX_EPOCH + until) })
     }
 
-    /// Carries out `work`, and renews the claim as long as that takes.
-    pub async fn holding<T>(&self, hold: &Hold, work: impl Future<Output = T>) -> T {
+    /// Carries out `work`, and renews the claims as long as that takes.
+    pub async fn holding<T>(&self, claims: &[Claim], work: impl Future<Output = T>) -> T {
         let renewals = async {
             loop {
                 tokio::time::sleep(self.lease / 3).await;
-                if let Err(error) = self.renew(hold).await {
-                    // The message must go out all the same; another invocation may send it too.
-                    warn!(kind = error.kind(), "{error}");
-                }
+                stream::iter(claims).for_each_concurrent(AT_ONCE, |claim| self.renew(claim)).await;
             }
         };
         tokio::select! {
@@ -245,25 +249,29 @@ impl Ledger {
         }
     }
 
-    async fn renew(&self, hold: &Hold) -> Result<(), Error> {
+    /// A claim that cannot be renewed stops no message; another invocation may send it too.
+    async fn renew(&self, claim: &Claim) {
         let call = self
-            .update(&hold.key)
+            .update(&claim.key)
             .update_expression("SET in_progress_expiration = :until")
             .condition_expression("claim = :claim AND #status = :in_progress")
             .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":until", self.end_of(hold, SystemTime::now()))
-            .expression_attribute_values(":claim", text(&hold.id))
+            .expression_attribute_values(":until", self.end_of(claim, SystemTime::now()))
+            .expression_attribute_values(":claim", text(&claim.id))
             .expression_attribute_values(":in_progress", text(IN_PROGRESS));
-        self.done("could not renew the claim of", &hold.key, soon(hold.deadline), call).await
+        let until = Instant::now() + LEDGER_CALL;
+        if let Err(error) = self.done("could not renew the claim of", &claim.key, until, call).await {
+            warn!(kind = error.kind(), "{error}");
+        }
     }
 
-    /// Records that a key was told, by a message or (`None`) by deciding to be quiet.
+    /// Records that a key was reported, by a message or (`None`) by deciding to be quiet.
     ///
-    /// It needs no claim: whoever has told, has told.
+    /// It needs no claim: the message is out.
     ///
     /// # Errors
-    /// [`Error::Ledger`] if the record may not have been written: the same may be told again.
-    pub async fn complete(&self, key: &Key, message_id: Option<&str>, deadline: Instant) -> Result<(), Error> {
+    /// [`Error::Ledger`] if the record may not have been written: the same may be reported again.
+    pub async fn complete(&self, key: &Key, message_id: Option<&str>, until: Instant) -> Result<(), Error> {
         let now = SystemTime::now();
         let mut expression = "SET #status = :completed, expiration = :expiration, updated = :updated".to_owned();
         let mut call = self
@@ -276,49 +284,28 @@ impl Ledger {
             expression.push_str(" ADD message_ids :ids");
             call = call.expression_attribute_values(":ids", AttributeValue::Ss(vec![id.to_owned()]));
         }
-        // Nothing else is waiting for the rest of the time.
-        let half = patience(deadline, 2);
-        self.done("could not record", key, half, call.update_expression(expression)).await
+        self.done("could not record", key, until, call.update_expression(expression)).await
     }
 
     /// Gives a claim back, so that the next one need not wait until it runs out.
     ///
-    /// `maybe_told` says that a message may have gone out: then the attempt still counts.
+    /// `maybe_published` says that a message may have gone out: then the attempt still counts.
     ///
     /// # Errors
     /// [`Error::Ledger`] if the claim may still be there.
-    pub async fn release(&self, hold: &Hold, maybe_told: bool) -> Result<(), Error> {
-        let undone = if maybe_told { 0 } else { -1 };
+    pub async fn release(&self, claim: &Claim, maybe_published: bool) -> Result<(), Error> {
+        let undone = if maybe_published { 0 } else { -1 };
         // Without the claim's id a second try of this call changes nothing more.
         let call = self
-            .update(&hold.key)
+            .update(&claim.key)
             .update_expression("SET in_progress_expiration = :past REMOVE claim ADD attempt :undone")
             .condition_expression("claim = :claim AND #status = :in_progress")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":past", number(0))
             .expression_attribute_values(":undone", number(undone))
-            .expression_attribute_values(":claim", text(&hold.id))
+            .expression_attribute_values(":claim", text(&claim.id))
             .expression_attribute_values(":in_progress", text(IN_PROGRESS));
-        self.done("could not release the claim of", &hold.key, soon(hold.deadline), call).await
-    }
-
-    /// Counts a sweep, and gives its number.
-    ///
-    /// A try that is repeated because its answer was lost may count twice: the numbers only grow.
-    ///
-    /// # Errors
-    /// [`Error::Ledger`] if the table gave no answer in time, or refused.
-    pub async fn count_sweep(&self, deadline: Instant) -> Result<u64, Error> {
-        let (what, key) = ("could not count", Key(SWEEPS.to_owned()));
-        let call = self
-            .update(&key)
-            .update_expression("ADD sweeps :one")
-            .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::UpdatedNew);
-        let answer = self.in_time(what, &key, soon(deadline), call.send()).await?;
-        let answer = answer.map_err(|error| self.failed(what, &key, &aws::cause(&error)))?;
-        let counted = answer.attributes().and_then(|item| integer(item, "sweeps"));
-        counted.ok_or_else(|| self.failed(what, &key, "the answer has no number"))
+        self.done("could not release the claim of", &claim.key, Instant::now() + LEDGER_CALL, call).await
     }
 
     /// Which of the keys are complete, 100 keys a request.
@@ -330,7 +317,7 @@ impl Ledger {
     pub async fn completed(&self, keys: &[Key], until: Instant) -> Result<HashSet<Key>, Error> {
         let unique: Vec<&Key> = keys.iter().collect::<HashSet<_>>().into_iter().collect();
         let now = SystemTime::now();
-        let until = until.min(Instant::now() + READ_PATIENCE);
+        let until = until.min(Instant::now() + READ_TIMEOUT);
         let mut complete = HashSet::new();
         for batch in unique.chunks(BATCH) {
             let failed = |cause: &str| {
@@ -375,8 +362,8 @@ impl Ledger {
     }
 
     /// When a claim that is made or renewed now runs out.
-    fn end_of(&self, hold: &Hold, now: SystemTime) -> AttributeValue {
-        let alive = hold.deadline.saturating_duration_since(Instant::now());
+    fn end_of(&self, claim: &Claim, now: SystemTime) -> AttributeValue {
+        let alive = claim.deadline.saturating_duration_since(Instant::now());
         millis(now + self.lease.min(alive + GRACE))
     }
 
@@ -398,17 +385,6 @@ impl Ledger {
     fn failed(&self, what: &str, key: &Key, cause: &str) -> Error {
         Error::Ledger(format!("{what} {key} in table {}: {cause}", self.table))
     }
-}
-
-/// When to wait no longer before a message goes out.
-fn soon(deadline: Instant) -> Instant {
-    patience(deadline, 4)
-}
-
-/// After [`PATIENCE`], or after this part of the time left if that is sooner.
-fn patience(deadline: Instant, part: u32) -> Instant {
-    let now = Instant::now();
-    now + PATIENCE.min(deadline.saturating_duration_since(now) / part)
 }
 
 /// The record that stood in the way of a conditional write.

@@ -1,19 +1,20 @@
-//! Tells why a CloudFormation StackSet operation failed, who can fix it and how to retry.
+//! Reports why a CloudFormation StackSet operation failed, who can fix it and how to retry.
 //!
 //! # Flow
 //!
-//! An **event** names an operation; we **read** all its results, **classify** each one, fold them
-//! into a **report**, **render** it for each kind of subscriber, and **publish** it.
+//! An **event** names an operation; we **read** all its results, **classify** each one, build a
+//! **report**, **render** it for each kind of subscriber, and **publish** it.
 //!
 //! # Layout
 //!
 //! One file a step, in that order: [`event`], [`read`], [`classify`], [`report`], [`render`],
-//! [`publish`]; [`handler`] is the sentence above, and [`gather`] reads and folds until all results are
-//! there. [`ledger`] knows who was told already, and [`guard`] keeps the order in which nobody is told
-//! twice and nothing is lost. [`sweep`] finds on a schedule what no event told. [`response`] says what was
-//! done. [`operation`] holds our words for what CloudFormation tells, [`config`] every setting, [`error`]
-//! what can go wrong, [`aws`] what the AWS clients share, `numbers` how numbers are written for people.
-//! `event`, `classify`, `report` and `render` are pure: no AWS type, no clock, no environment.
+//! [`publish`]. [`handler`] decides what an invocation is for, and [`notifier`] is the sentence above for
+//! one operation. [`ledger`] knows what was reported already. [`sweep`] finds on a schedule what no event
+//! reported, and hands it to the notifier. [`response`] is what an invocation answers, and [`time_budget`]
+//! shares out its time. [`operation`] holds our words for what CloudFormation says, [`config`] every
+//! setting, [`error`] what can go wrong, [`aws`] what the AWS clients share, `numbers` how numbers are
+//! written for people. `event`, `classify`, `report` and `render` are pure: no AWS type, no clock, no
+//! environment.
 
 pub mod aws;
 pub mod classify;
@@ -21,9 +22,9 @@ pub mod config;
 pub mod error;
 pub mod event;
 pub mod gather;
-pub mod guard;
 pub mod handler;
 pub mod ledger;
+pub mod notifier;
 mod numbers;
 pub mod operation;
 pub mod publish;
@@ -32,3 +33,4 @@ pub mod render;
 pub mod report;
 pub mod response;
 pub mod sweep;
+pub mod time_budget;

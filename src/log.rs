@@ -1,4 +1,4 @@
-//! Log lines and metrics, as Lambda and CloudWatch want them.
+//! Log lines as Lambda wants them.
 //!
 //! With the format JSON every line is an object with an RFC 3339 `timestamp` and a `level`: Lambda
 //! takes a line without them for INFO and may filter it away
@@ -8,23 +8,16 @@
 use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use stackset_notifier::config::{LogFormat, Logging};
-use stackset_notifier::response::{Action, OperationResult};
-use stackset_notifier::sweep::Swept;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tracing::{Event, Level, Subscriber, field};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-
-/// CloudWatch namespace of the metrics.
-const NAMESPACE: &str = "StackSetNotifier";
-const COUNT: &str = "Count";
-const MILLISECONDS: &str = "Milliseconds";
 
 /// One invocation at a time runs in a Lambda process, so one request id is enough.
 static REQUEST_ID: Mutex<String> = Mutex::new(String::new());
@@ -58,66 +51,6 @@ pub(super) fn init(logging: Logging) {
 pub(super) fn request(id: &str) {
     let mut current = REQUEST_ID.lock().unwrap_or_else(PoisonError::into_inner);
     id.clone_into(&mut current);
-}
-
-/// Writes one report's numbers as metrics, in CloudWatch's embedded metric format.
-pub(super) fn metrics(function: &str, done: &OperationResult) {
-    let Some(read) = &done.measured else {
-        return;
-    };
-    embedded(
-        function,
-        &[
-            ("ReportsPublished", COUNT, u64::from(done.action == Action::Published)),
-            ("TargetsFailed", COUNT, done.counts.as_ref().map_or(0, |counts| counts.failed)),
-            ("ResultsRead", COUNT, read.results),
-            ("IncompleteReports", COUNT, u64::from(!read.complete)),
-            ("AccountGateSkipped", COUNT, read.ungated),
-            ("LedgerErrors", COUNT, u64::from(done.unguarded.is_some())),
-            ("ReadDuration", MILLISECONDS, millis(read.reading)),
-        ],
-    );
-}
-
-/// Writes one sweep's numbers as metrics.
-pub(super) fn sweep_metrics(function: &str, swept: &Swept) {
-    embedded(
-        function,
-        &[
-            ("SweepStackSets", COUNT, swept.stack_sets_done),
-            ("SweepOperations", COUNT, swept.operations),
-            ("SweepReports", COUNT, swept.published),
-            ("SweepFailures", COUNT, swept.failures.len() as u64 + swept.failures_omitted),
-            ("IncompleteSweeps", COUNT, u64::from(!swept.finished)),
-            // The alarm on reports that went out unguarded is to know of those kept back, too.
-            ("LedgerErrors", COUNT, u64::from(swept.unguarded.is_some())),
-            ("SweepDuration", MILLISECONDS, millis(swept.took)),
-        ],
-    );
-}
-
-/// One line of the embedded metric format: each metric's name, unit and value.
-fn embedded(function: &str, metrics: &[(&str, &str, u64)]) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let named: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
-    let mut line = json!({
-        "_aws": {
-            "Timestamp": millis(now),
-            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": named}],
-        },
-        "timestamp": timestamp(),
-        "level": "INFO",
-        "requestId": request_id(),
-        "FunctionName": function,
-    });
-    for (name, _, value) in metrics {
-        line[*name] = (*value).into();
-    }
-    write(&line.to_string());
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Writes events as lines.
@@ -189,22 +122,24 @@ impl field::Visit for Fields {
     }
 }
 
-fn request_id() -> String {
+pub(super) fn request_id() -> String {
     REQUEST_ID.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-fn timestamp() -> String {
+pub(super) fn timestamp() -> String {
     OffsetDateTime::from(SystemTime::now()).format(&Rfc3339).unwrap_or_default()
 }
 
 /// One line at once; a log that cannot be written must not stop the function.
-fn write(line: &str) {
+pub(super) fn write(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+
+    use serde_json::json;
 
     use super::*;
 

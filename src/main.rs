@@ -1,6 +1,7 @@
 //! The Lambda function: logging, settings, clients, the Runtime API.
 
 mod log;
+mod metrics;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,7 +11,8 @@ use serde_json::Value;
 use stackset_notifier::aws;
 use stackset_notifier::config::{Config, Logging, SdkSettings};
 use stackset_notifier::error::Error;
-use stackset_notifier::handler::{Invocation, Notifier};
+use stackset_notifier::handler::{self, Invocation};
+use stackset_notifier::notifier::Notifier;
 use stackset_notifier::response::Response;
 use tokio::time::Instant;
 
@@ -32,9 +34,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 
 fn notifier() -> Result<Notifier, Error> {
     let config = Config::from_env()?;
-    if let Err(error) = &config.sweep {
-        tracing::warn!(kind = error.kind(), "{error}; events are reported, sweeps are not made");
-    }
     Ok(Notifier::new(config, &aws::shared(&SdkSettings::from_env()?)?))
 }
 
@@ -43,9 +42,9 @@ async fn invoke(notifier: &Notifier, function: &str, event: LambdaEvent<Value>) 
     log::request(&context.request_id);
     let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
     let invocation = Invocation { function_arn: &context.invoked_function_arn, deadline: Instant::now() + left };
-    let response = notifier.handle(&payload, &invocation).await?;
-    response.operations.iter().for_each(|done| log::metrics(function, done));
-    response.sweep.iter().for_each(|swept| log::sweep_metrics(function, swept));
+    let response = handler::handle(notifier, &payload, &invocation).await?;
+    response.operations.iter().for_each(|result| metrics::of_operation(function, result));
+    response.sweep.iter().for_each(|summary| metrics::of_sweep(function, summary));
     Ok(response.shortened())
 }
 

@@ -1,349 +1,405 @@
-//! A schedule -> the operations that nobody was told of: those that have ended, and those that do not.
+//! A schedule -> the operations that no event reported: those that have ended, and those that do not end.
 //!
-//! Each is reported as if its event had come. The sweep goes around the ring of all stack sets and
-//! begins elsewhere each time, so that what one sweep has no time for, a later one reaches.
+//! A sweep lists the stack sets, in random order, and the operations of each; asks the ledger which of
+//! them were reported; and reports the others as if their events had come, while there is time for one
+//! more. What is left is not recorded, so the next sweep finds it.
 
 mod digest;
-mod plan;
-mod ring;
-mod swept;
+mod due;
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use futures_util::stream::{self, StreamExt};
-use tokio::time::{Duration, Instant};
 use tracing::{info, warn};
 
-use crate::config::{self, SweepMode};
+use crate::config::{self, CallAsSetting, SweepMode};
 use crate::error::Error;
-use crate::event::{FunctionIdentity, Request, Trigger};
-use crate::handler::{self, Assessment, Notifier, PUBLISH_RESERVE, RECORDS};
-use crate::ledger::Key;
-use crate::operation::{ListedOperation, OperationRef};
-use crate::read::{Next, Reader};
+use crate::event::{FunctionIdentity, ReportRequest};
+use crate::ledger::{Key, Ledger};
+use crate::notifier::{self, Assessment, Notifier};
+use crate::operation::{CallAs, ListedOperation, OperationRef, StackSetRef};
+use crate::read::Next;
 use crate::report::Failure;
-use crate::response::{OperationResult, Response};
-use plan::Window;
-use ring::Stop;
-pub use swept::Swept;
-use swept::{RENDER, failure};
+use crate::response::{OperationResult, Response, SweepSummary};
+use crate::time_budget::TimeBudget;
 
-/// How the function's time is shared out.
-#[derive(Debug, Clone, Copy)]
-struct Time {
-    deadline: Instant,
-    whole: Duration,
+/// Failures that the response lists; more are counted.
+const FAILURES_LISTED: usize = 100;
+
+/// Reports every operation that is due and was not reported, as far as time allows.
+///
+/// `scheduled_time` is when the schedule fell due, in milliseconds since the Unix epoch. At most
+/// `SWEEP_CONCURRENCY` stack sets are read at a time.
+///
+/// # Errors
+/// [`Error::Config`] without a ledger. [`Error::Ledger`] if the ledger did not answer: nothing is lost,
+/// the next sweep catches up. [`Error::Read`] if nothing could be read at all: no list of stack sets, or
+/// none of the stack sets on it. [`Error::Publish`] or [`Error::Render`] if there was something to
+/// publish and none of it could be. Any other failure is in the response, and the sweep goes on.
+pub(crate) async fn run(
+    notifier: &Notifier,
+    scheduled_time: Option<i64>,
+    identity: &FunctionIdentity,
+    budget: TimeBudget,
+) -> Result<Response, Error> {
+    let Some(ledger) = &notifier.ledger else {
+        return Err(Error::Config(
+            "could not sweep: LEDGER_TABLE is not set, and without a ledger nobody knows what was reported; set it to \
+             the name of a DynamoDB table, or remove the schedule"
+                .to_owned(),
+        ));
+    };
+    let settings = &notifier.config.sweep;
+    let sweep = Sweep {
+        notifier,
+        settings,
+        ledger,
+        identity,
+        scheduled_time: scheduled_time.unwrap_or_else(notifier::now),
+        budget: match settings.mode {
+            SweepMode::Each => budget,
+            SweepMode::Digest => budget.before_digest(),
+        },
+        ledger_error: OnceLock::new(),
+        is_stopped: AtomicBool::new(false),
+        in_digest: AtomicUsize::new(0),
+    };
+    let mut progress = Progress::new();
+    let mut stack_sets = sweep.stack_sets(&mut progress).await?;
+    progress.summary.stack_sets = stack_sets.len() as u64;
+    fastrand::shuffle(&mut stack_sets);
+    let mut pages = 0;
+    let mut all =
+        stream::iter(stack_sets).map(|stack_set| sweep.stack_set(stack_set)).buffer_unordered(settings.concurrency);
+    while let Some(part) = all.next().await {
+        pages += part.pages;
+        progress.add(part);
+    }
+    drop(all);
+    if sweep.ledger_error.get().is_none() {
+        sweep.publish_digest(&mut progress, budget).await;
+    }
+    progress.summary.finished &= !sweep.is_stopped.load(Relaxed);
+    let mut summary = progress.summary;
+    summary.took = budget.started().elapsed();
+    log(&summary);
+    if let Some(error) = sweep.ledger_error.into_inner() {
+        return Err(error);
+    }
+    if pages == 0 && summary.stack_sets > 0 {
+        return Err(progress.unread.unwrap_or_else(|| {
+            Error::Read("could not list the operations of any stack set: the function's time ran out".to_owned())
+        }));
+    }
+    // Lambda's retries and alarms see only an invocation that fails.
+    if let Some(error) = progress.unpublished.filter(|_| summary.published == 0) {
+        return Err(error);
+    }
+    Ok(Response { operations: progress.results, operations_omitted: None, sweep: Some(summary) })
 }
 
-impl Time {
-    fn until(deadline: Instant) -> Self {
-        Self { deadline, whole: deadline.saturating_duration_since(Instant::now()) }
-    }
+/// One sweep under way.
+struct Sweep<'a> {
+    notifier: &'a Notifier,
+    settings: &'a config::Sweep,
+    ledger: &'a Ledger,
+    identity: &'a FunctionIdentity,
+    /// In milliseconds since the Unix epoch.
+    scheduled_time: i64,
+    budget: TimeBudget,
+    /// Why the ledger could not be asked.
+    ledger_error: OnceLock<Error>,
+    /// Whether the ledger failed; nothing new is begun from then on.
+    is_stopped: AtomicBool,
+    /// Operations read for the digest.
+    in_digest: AtomicUsize,
+}
 
-    /// When nothing new is begun any more: the last quarter is for what goes on.
-    fn last_begin(&self) -> Instant {
-        self.deadline - self.whole / 4
-    }
-
-    fn is_short(&self) -> bool {
-        Instant::now() >= self.last_begin()
-    }
-
-    /// When an operation that is begun now has to be told: half of what is left is for others.
-    fn share(&self) -> Instant {
-        let now = Instant::now();
-        let share = (self.deadline.saturating_duration_since(now) / 2).max(self.whole / 4);
-        self.deadline.min(now + share)
-    }
+/// A stack set to look at, and in which capacity.
+#[derive(Debug)]
+struct StackSet {
+    stack_set: StackSetRef,
+    call_as: CallAs,
 }
 
 /// What became of one stack set.
 #[derive(Debug, Default)]
-struct Outcome {
-    told: Vec<OperationResult>,
-    /// Operations that the digest is to tell of.
-    found: Vec<Assessment>,
+struct Part {
     pages: u64,
     operations: u64,
     due: u64,
-    already_told: u64,
-    left: u64,
-    withheld: u64,
-    end: End,
-    failures: Vec<Failure>,
+    already_reported: u64,
+    skipped_for_time: u64,
+    /// Whether the list of operations was read to its end.
+    is_listed: bool,
+    results: Vec<OperationResult>,
+    for_digest: Vec<Assessment>,
+    failures: Vec<(Failure, Error)>,
 }
 
-/// How far one stack set was looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum End {
-    /// To its last operation.
-    #[default]
-    Reached,
-    /// Until time ran short.
-    OutOfTime,
-    /// Until its list could not be read.
-    Failed,
+/// What the sweep has done so far.
+struct Progress {
+    summary: SweepSummary,
+    results: Vec<OperationResult>,
+    for_digest: Vec<Assessment>,
+    /// The first error of a list.
+    unread: Option<Error>,
+    /// The first error that kept a message from going out.
+    unpublished: Option<Error>,
 }
 
-impl Notifier {
-    /// Tells of every operation that is due and was not told of, as far as time allows.
-    ///
-    /// At most `SWEEP_CONCURRENCY` requests are under way at a time, besides renewals of claims. They share
-    /// one rate limit, so that throttling of one slows all of them down.
+impl Sweep<'_> {
+    /// The ACTIVE stack sets whose names match, each once.
     ///
     /// # Errors
-    /// [`Error::Config`] if the sweep's settings are wrong. [`Error::Read`] if nothing could be read at
-    /// all: no list of stack sets, or none of the stack sets on it. [`Error::Publish`] or
-    /// [`Error::Render`] if there was something to publish and none of it could be. Any other failure is
-    /// in the response, and the sweep goes on.
-    pub(crate) async fn sweep(
-        &self,
-        tick: i64,
-        identity: &FunctionIdentity,
-        deadline: Instant,
-    ) -> Result<Response, Error> {
-        let started = Instant::now();
-        let settings = self.config.sweep.as_ref().map_err(Clone::clone)?;
-        let kept = match settings.mode {
-            SweepMode::Each => Duration::ZERO,
-            SweepMode::Digest => (PUBLISH_RESERVE + RECORDS).min(deadline.saturating_duration_since(started) / 4),
-        };
-        let round = Round {
-            notifier: self,
-            settings,
-            // One for all: what slows one request down slows all.
-            reader: self.source.reader(),
-            identity,
-            time: Time::until(deadline - kept),
-            window: self.window(tick, settings, deadline).await,
-            trouble: OnceLock::new(),
-            begun: AtomicUsize::new(0),
-            found: AtomicUsize::new(0),
-        };
-        let mut swept = Swept { finished: true, ..Swept::default() };
-        let (mut told, mut found) = (Vec::new(), Vec::new());
-
-        let mut ring = round.ring(&mut swept).await?;
-        swept.stack_sets = ring.len() as u64;
-        let first = round.window.start(ring.len());
-        ring.rotate_left(first);
-        let first = ring.first().map(|stop| stop.stack_set.api_name());
-        let mut outcomes = stream::iter(ring).map(|stop| round.stop(stop)).buffer_unordered(settings.concurrency);
+    /// [`Error::Read`] if not one page of the lists could be read.
+    async fn stack_sets(&self, progress: &mut Progress) -> Result<Vec<StackSet>, Error> {
+        let mut found: Vec<StackSet> = Vec::new();
         let mut pages = 0;
-        while let Some(outcome) = outcomes.next().await {
-            pages += outcome.pages;
-            swept.add(&mut told, &mut found, outcome);
+        for call_as in self.capacities() {
+            let mut list = self.notifier.reader.stack_sets(call_as);
+            loop {
+                match list.next(self.budget.last_start()).await {
+                    Ok(Next::Page(page)) => {
+                        pages += 1;
+                        found.extend(
+                            page.iter().map(|id| StackSet { stack_set: self.stack_set_ref(id, call_as), call_as }),
+                        );
+                    }
+                    Ok(Next::End) => break,
+                    Ok(Next::OutOfTime) => {
+                        progress.summary.finished = false;
+                        break;
+                    }
+                    Err(error) => {
+                        progress.fail_list(None, error);
+                        break;
+                    }
+                }
+            }
         }
-        drop(outcomes);
-        let digested = round.publish_digest(tick, found, &mut swept, deadline).await;
-        for done in digested {
-            swept.count(&done);
-            told.push(done);
+        if pages == 0 {
+            let late = || Error::Read("could not list the stack sets: the function's time ran out".to_owned());
+            return Err(progress.unread.take().unwrap_or_else(late));
         }
-        swept.unguarded = round.trouble.into_inner();
-        swept.took = started.elapsed();
-        info!(
-            finished = swept.finished,
-            stack_sets = swept.stack_sets,
-            stack_sets_done = swept.stack_sets_done,
-            first,
-            operations = swept.operations,
-            due = swept.due,
-            already_told = swept.already_told,
-            published = swept.published,
-            quiet = swept.quiet,
-            left = swept.left,
-            withheld = swept.withheld,
-            failures = swept.failures.len() as u64 + swept.failures_omitted,
-            unguarded = swept.unguarded.is_some(),
-            took_ms = u64::try_from(swept.took.as_millis()).unwrap_or(u64::MAX),
-            "sweep ended"
-        );
-        if pages == 0 && swept.stack_sets > 0 {
-            return Err(Error::Read(swept.failures.into_iter().next().map_or_else(
-                || "could not list the operations of any stack set: the function's time ran out".to_owned(),
-                |failure| failure.error,
-            )));
-        }
-        // Lambda's own retries and alarms see only an invocation that fails.
-        if let Some(failure) = swept.unsent.as_ref().filter(|_| swept.published == 0) {
-            let error = failure.error.clone();
-            return Err(if failure.kind == RENDER { Error::Render(error) } else { Error::Publish(error) });
-        }
-        Ok(Response { operations: told, sweep: Some(swept) })
+        found.retain(|found| due::matches(&self.settings.name_pattern, &found.stack_set.name));
+        // Both capacities may see the same stack set.
+        found.sort_by_key(|found| found.stack_set.api_name());
+        found.dedup_by(|second, first| second.stack_set.api_name() == first.stack_set.api_name());
+        Ok(found)
     }
 
-    /// What is due at a tick. Where the schedule does not tell the tick's number, the ledger counts.
-    async fn window(&self, tick: i64, settings: &config::Sweep, deadline: Instant) -> Window {
-        let window = Window::new(tick, settings, self.ledger.is_some());
-        match self.ledger.as_ref().filter(|_| settings.interval.is_none()) {
-            None => window,
-            Some(ledger) => match ledger.count_sweep(deadline).await {
-                Ok(number) => window.numbered(number),
-                Err(error) => {
-                    warn!(kind = error.kind(), "{error}; the clock decides where this sweep begins");
-                    window
-                }
+    /// `auto` is the owner's capacity, and the delegated administrator's too where it is known for whom.
+    fn capacities(&self) -> Vec<CallAs> {
+        let is_foreign = self.settings.management_account.as_ref().is_some_and(|id| *id != self.identity.account);
+        match self.notifier.config.call_as {
+            CallAsSetting::Fixed(fixed) => vec![fixed],
+            CallAsSetting::Auto if is_foreign => vec![CallAs::SelfAccount, CallAs::DelegatedAdmin],
+            CallAsSetting::Auto => vec![CallAs::SelfAccount],
+        }
+    }
+
+    fn stack_set_ref(&self, id: &str, call_as: CallAs) -> StackSetRef {
+        let (name, uuid) = id.rsplit_once(':').map_or((id, None), |(name, uuid)| (name, Some(uuid)));
+        StackSetRef {
+            name: name.to_owned(),
+            id: uuid.map(str::to_owned),
+            partition: self.identity.partition.clone(),
+            region: self.identity.region.clone(),
+            account: match call_as {
+                CallAs::SelfAccount => Some(self.identity.account.clone()).filter(|account| !account.is_empty()),
+                CallAs::DelegatedAdmin => self.settings.management_account.clone(),
             },
         }
     }
-}
 
-/// One sweep under way.
-struct Round<'a> {
-    notifier: &'a Notifier,
-    settings: &'a config::Sweep,
-    reader: Reader,
-    identity: &'a FunctionIdentity,
-    time: Time,
-    /// What is due, and what of it is new.
-    window: Window,
-    /// Why the ledger is no longer trusted to know what was told.
-    trouble: OnceLock<String>,
-    /// Operations whose reading has begun.
-    begun: AtomicUsize,
-    /// Operations that the digest is to tell of.
-    found: AtomicUsize,
-}
-
-impl Round<'_> {
-    /// Lists one stack set's operations, and then tells of those that are due.
-    ///
-    /// Which of them comes first changes with the tick, as it does for stack sets: so those that take all
-    /// the time do not take it every time.
-    async fn stop(&self, stop: Stop) -> Outcome {
-        let mut outcome = Outcome::default();
-        let mut operations = self.reader.operations(&stop.stack_set, stop.call_as);
-        let mut requests = Vec::new();
-        let listing_ends = self.time.share().min(self.time.last_begin());
-        outcome.end = loop {
-            if self.time.is_short() {
-                break End::OutOfTime;
-            }
-            match operations.next(listing_ends).await {
-                Ok(Next::Page(page)) => {
-                    outcome.pages += 1;
-                    outcome.operations += page.len() as u64;
-                    requests.extend(self.to_tell(&stop, &page, &mut outcome).await);
-                }
-                Ok(Next::End) => break End::Reached,
-                Ok(Next::OutOfTime) => break End::OutOfTime,
-                Err(error) => {
-                    outcome.failures.push(failure(Some(&stop.stack_set), None, &error));
-                    break End::Failed;
-                }
-            }
-        };
-        let first = self.window.start(requests.len());
-        requests.rotate_left(first);
+    /// Lists one stack set's operations, and then reports those that are due, in random order.
+    async fn stack_set(&self, stack_set: StackSet) -> Part {
+        let mut part = Part::default();
+        let mut requests = self.due_operations(&stack_set, &mut part).await;
+        fastrand::shuffle(&mut requests);
         for request in requests {
-            self.tell(request, &mut outcome).await;
+            if !self.may_begin() || self.digest_is_full() {
+                part.skipped_for_time += 1;
+            } else {
+                self.report(request, &mut part).await;
+            }
         }
-        if outcome.end == End::Reached && outcome.left > 0 {
-            outcome.end = End::OutOfTime;
-        }
-        outcome
+        part
     }
 
-    /// The operations of a page that are due and that the ledger does not know as told.
-    ///
-    /// A ledger that does not answer is not asked again. The sweep then tells what is new, as one without,
-    /// and what no later one would tell; all within the look-back would be told at every tick.
-    async fn to_tell(&self, stop: &Stop, page: &[ListedOperation], outcome: &mut Outcome) -> Vec<Request> {
-        let has_ledger = self.notifier.ledger.is_some();
-        let (keys, mut requests): (Vec<Option<Key>>, Vec<Request>) = page
-            .iter()
-            .filter_map(|listed| {
-                let mut request = stop.request(listed, self.window.due(listed)?);
-                // Without a ledger the next sweep looks at other operations.
-                let leaves = has_ledger && self.window.is_leaving(listed);
-                request.only_guarded = !self.window.is_new(listed) && !leaves;
-                request.may_wait = has_ledger && request.trigger == Trigger::Sweep && self.window.can_wait(listed);
-                Some((handler::key(&request.operation, &listed.status, request.trigger), request))
-            })
-            .unzip();
-        let ledger = self.notifier.ledger.as_ref().filter(|_| self.trouble.get().is_none());
-        let asked: Vec<Key> = keys.iter().flatten().cloned().collect();
-        let told = match ledger {
-            Some(ledger) => {
-                ledger.completed(&asked, self.time.share()).await.inspect_err(|error| self.doubt(error)).ok()
-            }
-            None => None,
-        };
-        match told {
-            Some(told) => {
-                let mut keys = keys.iter();
-                requests.retain(|_| keys.next().and_then(Option::as_ref).is_none_or(|key| !told.contains(key)));
-                outcome.already_told += told.len() as u64;
-                outcome.due += told.len() as u64;
-            }
-            None => {
-                let all = requests.len() as u64;
-                requests.retain(|request| !request.only_guarded);
-                // Without a ledger they were for the ticks before.
-                let withheld = if has_ledger { all - requests.len() as u64 } else { 0 };
-                outcome.due += withheld;
-                outcome.withheld += withheld;
+    /// The operations that are due and that the ledger does not know as reported.
+    async fn due_operations(&self, stack_set: &StackSet, part: &mut Part) -> Vec<ReportRequest> {
+        let mut operations = self.notifier.reader.operations(&stack_set.stack_set, stack_set.call_as);
+        let mut requests = Vec::new();
+        while self.may_begin() {
+            match operations.next(self.budget.last_start()).await {
+                Ok(Next::Page(page)) => {
+                    part.pages += 1;
+                    part.operations += page.len() as u64;
+                    match self.unreported(stack_set, &page, part).await {
+                        Ok(found) => requests.extend(found),
+                        Err(error) => self.fail(error),
+                    }
+                }
+                Ok(Next::End) => {
+                    part.is_listed = true;
+                    break;
+                }
+                Ok(Next::OutOfTime) => break,
+                Err(error) => {
+                    part.failures.push((failure(Some(&stack_set.stack_set), None, &error), error));
+                    break;
+                }
             }
         }
-        outcome.due += requests.len() as u64;
         requests
     }
 
-    /// From now on nobody knows what was told.
-    fn doubt(&self, error: &Error) {
-        let told = match self.settings.interval {
-            Some(_) => "only what is new since the last tick, or too old for the next, is told",
-            None => "only what is in the older half of the look-back is told: a cron expression tells no interval",
-        };
-        if self.trouble.set(format!("{error}; {told}")).is_ok() {
-            warn!(kind = error.kind(), "{error}; {told}");
+    async fn unreported(
+        &self,
+        stack_set: &StackSet,
+        page: &[ListedOperation],
+        part: &mut Part,
+    ) -> Result<Vec<ReportRequest>, Error> {
+        let mut found: Vec<(Option<Key>, ReportRequest)> = Vec::new();
+        for listed in page {
+            let Some(trigger) = due::due(listed, self.scheduled_time, self.settings) else { continue };
+            let operation = OperationRef { stack_set: stack_set.stack_set.clone(), operation_id: listed.id.clone() };
+            let key = notifier::key(&operation, &listed.status, trigger);
+            found.push((key, ReportRequest { operation, call_as: Some(stack_set.call_as), trigger }));
         }
+        let keys: Vec<Key> = found.iter().filter_map(|(key, _)| key.clone()).collect();
+        let reported = self.ledger.completed(&keys, self.budget.reading_ends()).await?;
+        part.due += found.len() as u64;
+        found.retain(|(key, _)| key.as_ref().is_none_or(|key| !reported.contains(key)));
+        part.already_reported += reported.len() as u64;
+        Ok(found.into_iter().map(|(_, request)| request).collect())
     }
 
-    /// Reports one operation, if there is time, and if it is known not to have been told.
-    async fn tell(&self, mut request: Request, outcome: &mut Outcome) {
-        if request.only_guarded && self.trouble.get().is_some() {
-            outcome.withheld += 1;
-            return;
-        }
-        if self.time.is_short() || (request.may_wait && self.is_full()) {
-            outcome.left += 1;
-            return;
-        }
-        // No sweep has more time for any than for its first, nor knows what one in trouble left.
-        let is_first = self.begun.fetch_add(1, Relaxed) < self.settings.concurrency;
-        request.may_wait &= !is_first && self.trouble.get().is_none();
+    async fn report(&self, request: ReportRequest, part: &mut Part) {
         let OperationRef { stack_set, operation_id } = request.operation.clone();
-        let told = match self.settings.mode {
-            SweepMode::Each => {
-                let done = self.notifier.report(&self.reader, request, self.identity, self.time.share()).await;
-                done.map(|done| {
-                    self.watch(&done);
-                    outcome.told.push(done);
-                })
-            }
-            SweepMode::Digest => self.look(request, outcome).await,
+        let budget = TimeBudget::until(self.budget.deadline());
+        let done = match self.settings.mode {
+            SweepMode::Each => match self.notifier.report(request, self.identity, budget).await {
+                Err(Error::InProgress(other)) => Ok(Some(OperationResult::in_progress(&other))),
+                result => result.map(Some),
+            },
+            SweepMode::Digest => self.read_for_digest(request, budget, part).await,
         };
-        match told {
-            Ok(()) => {}
+        match done {
+            Ok(result) => {
+                // The message is out, so this is no error of the sweep; but what comes next would not be recorded either.
+                if result.as_ref().is_some_and(|result| result.ledger_error.is_some()) {
+                    self.is_stopped.store(true, Relaxed);
+                }
+                part.results.extend(result);
+            }
             Err(error @ Error::Ledger(_)) => {
-                self.doubt(&error);
-                outcome.withheld += 1;
+                self.fail(error);
+                part.skipped_for_time += 1;
             }
-            Err(error @ Error::OutOfTime(_)) => {
-                info!(stack_set = stack_set.api_name(), operation = operation_id, "left to a later sweep: {error}");
-                outcome.left += 1;
-            }
-            Err(error) => outcome.failures.push(failure(Some(&stack_set), Some(&operation_id), &error)),
+            Err(error) => part.failures.push((failure(Some(&stack_set), Some(&operation_id), &error), error)),
         }
     }
 
-    /// What could not be claimed or recorded once will not be the next time either.
-    fn watch(&self, done: &OperationResult) {
-        if let Some(trouble) = &done.unguarded {
-            self.doubt(&Error::Ledger(trouble.clone()));
+    /// Whether there is time for one more stack set, page or operation, and a ledger to record it.
+    fn may_begin(&self) -> bool {
+        self.budget.has_time_for_more() && !self.is_stopped.load(Relaxed)
+    }
+
+    fn digest_is_full(&self) -> bool {
+        self.in_digest.load(Relaxed) >= digest::OPERATIONS
+    }
+
+    /// Ends the sweep with an error: without the ledger nobody knows what was reported.
+    fn fail(&self, error: Error) {
+        warn!(kind = error.kind(), "{error}");
+        self.is_stopped.store(true, Relaxed);
+        // The first error is the one that is answered.
+        let _ = self.ledger_error.set(error);
+    }
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            summary: SweepSummary { finished: true, ..SweepSummary::default() },
+            results: Vec::new(),
+            for_digest: Vec::new(),
+            unread: None,
+            unpublished: None,
         }
     }
+
+    fn add(&mut self, part: Part) {
+        let summary = &mut self.summary;
+        summary.stack_sets_done += u64::from(part.is_listed);
+        summary.operations += part.operations;
+        summary.due += part.due;
+        summary.already_reported += part.already_reported;
+        summary.skipped_for_time += part.skipped_for_time;
+        summary.finished &= part.is_listed && part.skipped_for_time == 0;
+        for (failure, error) in part.failures {
+            self.fail(failure, error);
+        }
+        self.for_digest.extend(part.for_digest);
+        part.results.into_iter().for_each(|result| self.push(result));
+    }
+
+    fn push(&mut self, result: OperationResult) {
+        self.summary.count(&result);
+        self.results.push(result);
+    }
+
+    fn fail_list(&mut self, stack_set: Option<&StackSetRef>, error: Error) {
+        self.summary.finished = false;
+        self.fail(failure(stack_set, None, &error), error);
+    }
+
+    fn fail(&mut self, failure: Failure, error: Error) {
+        warn!(
+            stack_set = failure.stack_set,
+            operation = failure.operation_id,
+            kind = failure.kind,
+            "left out of the sweep: {}",
+            failure.error
+        );
+        match error {
+            Error::Publish(_) | Error::Render(_) => self.unpublished = self.unpublished.take().or(Some(error)),
+            error => self.unread = self.unread.take().or(Some(error)),
+        }
+        if self.summary.failures.len() < FAILURES_LISTED {
+            self.summary.failures.push(failure);
+        } else {
+            self.summary.failures_omitted += 1;
+        }
+    }
+}
+
+fn failure(stack_set: Option<&StackSetRef>, operation_id: Option<&str>, error: &Error) -> Failure {
+    Failure {
+        stack_set: stack_set.map(StackSetRef::api_name),
+        operation_id: operation_id.map(str::to_owned),
+        kind: error.kind(),
+        error: error.to_string(),
+    }
+}
+
+fn log(summary: &SweepSummary) {
+    info!(
+        finished = summary.finished,
+        stack_sets = summary.stack_sets,
+        stack_sets_done = summary.stack_sets_done,
+        operations = summary.operations,
+        due = summary.due,
+        already_reported = summary.already_reported,
+        published = summary.published,
+        quiet = summary.quiet,
+        skipped_for_time = summary.skipped_for_time,
+        failures = summary.failures.len() as u64 + summary.failures_omitted,
+        took_ms = u64::try_from(summary.took.as_millis()).unwrap_or(u64::MAX),
+        "sweep ended"
+    );
 }

@@ -31,10 +31,13 @@ async fn invoke(runtime: &Runtime, event: &Value) -> Outcome {
 }
 
 #[tokio::test]
-async fn every_event_file_gets_its_reply_and_its_message() {
-    let aws = Aws::start(demo::scenario()).await;
+async fn every_event_file_gets_its_response_and_its_message() {
+    let aws = Aws::start(swept()).await;
     let runtime = Runtime::start().await;
-    let _function = start(&runtime, &aws);
+    let mut command = command(&runtime, &aws);
+    command.env("TOPIC_ARN", demo::TOPIC_ARN).env(LEDGER.0, LEDGER.1).env("SWEEP_LOOKBACK_HOURS", "1");
+    command.stdout(Stdio::null());
+    let _function = Function(command.spawn().expect("the binary starts"));
     let expected = [
         ("instance-status-change.json", "ignored", Value::Null, None),
         ("manual.json", "published", json!("FAILED"), Some("FAILED: UPDATE of security-baseline, ")),
@@ -67,6 +70,7 @@ async fn every_event_file_gets_its_reply_and_its_message() {
 
     for (file, action, outcome, subject) in expected {
         aws.forget();
+        aws.with(|scenario| scenario.tables[0].items.clear());
         let Outcome::Response(response) = invoke(&runtime, &event(file)).await else {
             panic!("{file} is an error");
         };
@@ -91,16 +95,17 @@ async fn every_event_file_gets_its_reply_and_its_message() {
 
 #[tokio::test]
 async fn a_sweep_leaves_one_line_and_its_metrics() {
-    let log = lines(&log_of("INFO", "JSON", &event("scheduled-by-rule.json")).await);
+    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), LEDGER];
+    let log = lines(&log_with(swept(), &settings, "sweep.log", &event("scheduled-by-rule.json")).await);
     let ours: Vec<&Value> = log.iter().filter(|line| line["message"] == "sweep ended").collect();
     assert_eq!(ours.len(), 1);
-    let numbers = ["stack_sets", "stack_sets_done", "operations", "due", "published", "quiet", "left", "failures"];
+    let numbers =
+        ["stack_sets", "stack_sets_done", "operations", "due", "published", "quiet", "skipped_for_time", "failures"];
     assert_eq!(numbers.map(|name| ours[0][name].as_u64().unwrap()), [1, 1, 7, 1, 1, 0, 0, 0]);
     assert_eq!((&ours[0]["finished"], &ours[0]["level"]), (&json!(true), &json!("INFO")));
     let metrics = log.iter().find(|line| line["SweepStackSets"].is_u64()).expect("metrics of the sweep");
-    let names =
-        ["SweepStackSets", "SweepOperations", "SweepReports", "SweepFailures", "IncompleteSweeps", "LedgerErrors"];
-    assert_eq!(names.map(|name| metrics[name].as_u64().unwrap()), [1, 7, 1, 0, 0, 0]);
+    let names = ["SweepStackSets", "SweepOperations", "SweepReports", "SweepFailures", "IncompleteSweeps"];
+    assert_eq!(names.map(|name| metrics[name].as_u64().unwrap()), [1, 7, 1, 0, 0]);
     let named = metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
     assert_eq!(named.len(), names.len() + 1);
     assert!(named.iter().all(|metric| metrics[metric["Name"].as_str().unwrap()].is_u64()), "{metrics}");
@@ -110,7 +115,7 @@ async fn a_sweep_leaves_one_line_and_its_metrics() {
 }
 
 #[tokio::test]
-async fn the_bad_day_is_told_to_the_last_number() {
+async fn the_bad_day_is_reported_to_the_last_number() {
     let aws = Aws::start(demo::scenario()).await;
     let runtime = Runtime::start().await;
     let _function = start(&runtime, &aws);
@@ -279,26 +284,25 @@ async fn session(
     (outcomes, fs::read_to_string(path).unwrap())
 }
 
+/// The function's settings where it sweeps; [`swept`] has the table.
+const LEDGER: (&str, &str) = ("LEDGER_TABLE", "reports");
+
+/// The demo's scenario with the ledger's table.
+fn swept() -> Scenario {
+    demo::scenario().table("reports", "id")
+}
+
 #[tokio::test]
-async fn wrong_settings_of_the_sweep_end_no_start() {
-    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("SWEEP_SCHEDULE", "rate(1 day)")];
-    let text = "could not read the setting SWEEP_LOOKBACK_HOURS: it is 24, allowed is no less than twice the interval of \
-        SWEEP_SCHEDULE, rate(1 day): 48 hours";
-    let (tick, failed) = (event("scheduled-by-scheduler.json"), event("operation-failed.json"));
-    let (outcomes, log) = session(demo::scenario(), &settings, "wrong-sweep.log", &[&tick, &failed, &tick]).await;
-    let [Outcome::Error { error_type, error_message, .. }, Outcome::Response(response), Outcome::Error { .. }] =
-        &outcomes[..]
-    else {
+async fn a_schedule_without_a_ledger_is_a_configuration_error() {
+    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON")];
+    let (scheduled, failed) = (event("scheduled-by-scheduler.json"), event("operation-failed.json"));
+    let (outcomes, _) = session(demo::scenario(), &settings, "no-ledger.log", &[&scheduled, &failed]).await;
+    let [Outcome::Error { error_type, error_message, .. }, Outcome::Response(response)] = &outcomes[..] else {
         panic!("{outcomes:?}");
     };
-    assert_eq!((error_type.as_str(), error_message.as_str()), ("ConfigError", text));
+    assert_eq!(error_type, "ConfigError");
+    assert!(error_message.starts_with("could not sweep: LEDGER_TABLE is not set"), "{error_message}");
     assert_eq!(response["operations"][0]["action"], "published");
-    let log = lines(&log);
-    // Before any invocation, so that it is there also where the schedule does not run.
-    let warned = json!([log[0]["level"], log[0]["kind"], log[0]["message"]]);
-    assert_eq!(warned, json!(["WARN", "ConfigError", format!("{text}; events are reported, sweeps are not made")]));
-    assert_eq!(log.iter().filter(|line| line["level"] == "WARN").count(), 1);
-    assert_eq!(log.iter().filter(|line| line["level"] == "ERROR").count(), 2);
 }
 
 fn lines(log: &str) -> Vec<Value> {
@@ -328,10 +332,10 @@ fn is_timestamp(text: &Value) -> bool {
 
 #[tokio::test]
 async fn every_log_line_has_a_time_a_level_and_the_request_id() {
-    for (level, told) in [("TRACE", 1), ("DEBUG", 1), ("INFO", 1), ("WARN", 0), ("ERROR", 0), ("FATAL", 0)] {
+    for (level, lines_expected) in [("TRACE", 1), ("DEBUG", 1), ("INFO", 1), ("WARN", 0), ("ERROR", 0), ("FATAL", 0)] {
         let log = lines(&log_of(level, "JSON", &event("operation-failed.json")).await);
         let ours = log.iter().filter(|line| line["message"] == "operation reported").count();
-        assert_eq!(ours, told, "one line a report, from INFO on: {level}");
+        assert_eq!(ours, lines_expected, "one line a report, from INFO on: {level}");
         // The first line of the invocation has it, and so have all that follow.
         let of_invocation: Vec<&Value> = log.iter().skip_while(|line| line["requestId"].is_null()).collect();
         let id = of_invocation.first().map(|line| line["requestId"].clone()).expect("a line of the invocation");
@@ -380,7 +384,7 @@ async fn a_report_is_one_line_with_all_its_numbers() {
 #[tokio::test]
 async fn an_ignored_event_leaves_a_line_with_its_reason() {
     let log = lines(&log_of("INFO", "JSON", &event("operation-running.json")).await);
-    let line = log.iter().find(|line| line["message"] == "event ignored").expect("a line tells of it");
+    let line = log.iter().find(|line| line["message"] == "event ignored").expect("there is a line about it");
     assert_eq!(line["reason"], "operation status \"RUNNING\" is not an end");
     assert_eq!(line["operation"], demo::RUNNING_ID);
     assert!(log.iter().all(|line| line["_aws"].is_null()), "nothing was read, so there are no metrics");
@@ -413,8 +417,8 @@ async fn metrics_are_json_also_where_lambda_has_no_json_logs() {
         ("operation-failed.json", json!({"ReportsPublished": 1, "TargetsFailed": 179, "IncompleteReports": 0})),
         ("scheduled-by-rule.json", json!({"SweepStackSets": 1, "SweepOperations": 7, "IncompleteSweeps": 0})),
     ] {
-        let settings = [("AWS_LAMBDA_LOG_FORMAT", "Text")];
-        let log = log_with(demo::scenario(), &settings, &format!("text-{name}.log"), &event(name)).await;
+        let settings = [("AWS_LAMBDA_LOG_FORMAT", "Text"), LEDGER];
+        let log = log_with(swept(), &settings, &format!("text-{name}.log"), &event(name)).await;
         assert!(log.lines().any(|line| line.starts_with(" INFO ") && line.contains("operation reported")), "{log}");
         let metrics = metrics_of(&log);
         let has = |line: &Value| numbers.as_object().unwrap().iter().all(|(name, number)| line[name] == *number);
@@ -445,9 +449,9 @@ async fn every_report_leaves_its_metrics_in_the_log() {
     for metric in directive["Metrics"].as_array().unwrap() {
         assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{metric} in {line}");
     }
-    let told = ["ReportsPublished", "TargetsFailed", "ResultsRead", "IncompleteReports", "LedgerErrors"]
+    let values = ["ReportsPublished", "TargetsFailed", "ResultsRead", "IncompleteReports", "LedgerErrors"]
         .map(|name| line[name].as_u64().unwrap());
-    assert_eq!(told, [1, 179, 2000, 0, 0]);
+    assert_eq!(values, [1, 179, 2000, 0, 0]);
     assert!(line["AccountGateSkipped"].as_u64().unwrap() > 0);
     assert_eq!(line["FunctionName"], "stackset-notifier");
 }
@@ -467,25 +471,23 @@ async fn an_incomplete_report_counts_in_its_metric() {
 }
 
 #[tokio::test]
-async fn what_goes_out_unguarded_counts_in_its_metric_and_is_a_warning() {
-    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("LEDGER_TABLE", "told")];
-    for (file, of) in [("operation-failed.json", "ReportsPublished"), ("scheduled-by-rule.json", "SweepReports")] {
-        let denied = Fault::error("UpdateItem", 400, "AccessDeniedException", "not yours");
-        let healthy = demo::scenario().table("told", "id");
-        for (scenario, unguarded) in [(healthy.clone(), 0), (healthy.fault(denied), 1)] {
-            let log = lines(&log_with(scenario, &settings, &format!("unguarded-{unguarded}-{of}"), &event(file)).await);
-            let metrics: Vec<&Value> = log.iter().filter(|line| line[of].is_u64()).collect();
-            assert_eq!(metrics.len(), 1, "{file}");
-            assert_eq!(metrics[0]["LedgerErrors"], unguarded, "{file}: {}", metrics[0]);
-            assert_eq!(metrics[0][of], 1, "{file}: the message went out");
-            let warned =
-                log.iter().filter(|line| (&line["level"], &line["kind"]) == (&json!("WARN"), &json!("LedgerError")));
-            let texts: Vec<&str> = warned.map(|line| line["message"].as_str().unwrap()).collect();
-            let told = texts.iter().any(|text| {
-                text.starts_with("could not claim arn:aws:cloudformation:")
-                    && text.contains("AccessDeniedException: not yours")
-            });
-            assert_eq!((told, texts.is_empty()), (unguarded == 1, unguarded == 0), "{file}: {texts:?}");
+async fn a_report_without_the_ledger_counts_in_its_metric_and_is_a_warning() {
+    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), LEDGER];
+    let denied = Fault::error("UpdateItem", 400, "AccessDeniedException", "not yours");
+    for (scenario, errors) in [(swept(), 0), (swept().fault(denied), 1)] {
+        let name = format!("ledger-errors-{errors}");
+        let log = lines(&log_with(scenario, &settings, &name, &event("operation-failed.json")).await);
+        let metrics: Vec<&Value> = log.iter().filter(|line| line["ReportsPublished"].is_u64()).collect();
+        assert_eq!(metrics.len(), 1);
+        assert_eq!(metrics[0]["LedgerErrors"], errors, "{}", metrics[0]);
+        assert_eq!(metrics[0]["ReportsPublished"], 1, "the message went out");
+        let warned =
+            log.iter().filter(|line| (&line["level"], &line["kind"]) == (&json!("WARN"), &json!("LedgerError")));
+        let texts: Vec<&str> = warned.map(|line| line["message"].as_str().unwrap()).collect();
+        assert_eq!(texts.is_empty(), errors == 0, "{texts:?}");
+        for start in ["could not claim arn:aws:cloudformation:", "could not record arn:aws:cloudformation:"] {
+            let is_there = |text: &&str| text.starts_with(start) && text.contains("AccessDeniedException: not yours");
+            assert_eq!(texts.iter().any(is_there), errors == 1, "{start}: {texts:?}");
         }
     }
 }
@@ -493,15 +495,21 @@ async fn what_goes_out_unguarded_counts_in_its_metric_and_is_a_warning() {
 #[tokio::test]
 async fn a_capacity_that_cannot_be_listed_counts_as_a_failure_of_the_sweep() {
     let denied = Fault::error("ListStackSets", 403, "AccessDenied", "no").with_param("CallAs", "DELEGATED_ADMIN");
-    let scenario = demo::scenario().fault(denied);
-    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("MANAGEMENT_ACCOUNT_ID", "999999999999")];
+    let scenario = swept().fault(denied);
+    let settings = [
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        LEDGER,
+        ("MANAGEMENT_ACCOUNT_ID", "999999999999"),
+        ("STUCK_AFTER_HOURS", "0"),
+    ];
     // At its time nothing is due.
     let mut nothing_due = event("scheduled-by-rule.json");
     nothing_due["time"] = json!("2027-06-01T10:00:00Z");
     let log = lines(&log_with(scenario, &settings, "capacity-denied", &nothing_due).await);
     let metrics = log.iter().find(|line| line["SweepFailures"].is_u64()).expect("it is no error");
     assert_eq!((&metrics["SweepFailures"], &metrics["SweepReports"]), (&json!(1), &json!(0)));
-    let warned = log.iter().find(|line| line["level"] == "WARN").expect("a line tells of it");
+    assert_eq!(metrics["IncompleteSweeps"], 1);
+    let warned = log.iter().find(|line| line["level"] == "WARN").expect("there is a line about it");
     let text = warned["message"].as_str().unwrap();
     assert!(text.starts_with("left out of the sweep: could not list the stack sets as DELEGATED_ADMIN: "), "{text}");
 }

@@ -13,9 +13,9 @@ use stackset_notifier::error::Error;
 
 const TOPIC: (&str, &str) = ("TOPIC_ARN", "arn:aws:sns:eu-central-1:111111111111:alerts");
 /// Set from resources of the template, not from a parameter of the same meaning.
-const WIRED: &[&str] = &["TOPIC_ARN", "LEDGER_TABLE"];
+const WIRED: &[&str] = &["TOPIC_ARN", "LEDGER_TABLE", "SWEEP_ENABLED"];
 /// Set from parameters with a pattern, each of which has a test below.
-const PATTERNS: &[&str] = &["STACK_SET_NAME_PATTERN", "MANAGEMENT_ACCOUNT_ID", "SWEEP_SCHEDULE"];
+const PATTERNS: &[&str] = &["STACK_SET_NAME_PATTERN", "MANAGEMENT_ACCOUNT_ID"];
 /// Set from parameters with a pattern of whole numbers.
 const NUMBERS: &[&str] = &["SETTLE_TIMEOUT_SECONDS", "SWEEP_LOOKBACK_HOURS", "STUCK_AFTER_HOURS", "SWEEP_CONCURRENCY"];
 
@@ -60,13 +60,10 @@ fn variables(template: &Yaml) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
-/// The configuration; one that cannot sweep is none here.
 fn read(settings: &[(&str, &str)]) -> Result<Config, Error> {
-    let config = Config::from_lookup(|name| {
+    Config::from_lookup(|name| {
         Ok(settings.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
-    })?;
-    config.sweep.as_ref().map_err(Clone::clone)?;
-    Ok(config)
+    })
 }
 
 /// A configuration as text: two are the same when they read the same.
@@ -100,8 +97,7 @@ fn defaults_and_allowed_values_are_those_of_the_code() {
         };
         let definition = get(&documents[0], &["Parameters", &parameter]).unwrap();
         let own = |key: &str| get(definition, &[key]).map(word);
-        // The shortest look-back is for sweeps that come more often than every hour.
-        let with = |value: &str| read(&[TOPIC, ("SWEEP_SCHEDULE", "rate(30 minutes)"), (&name, value)]);
+        let with = |value: &str| read(&[TOPIC, (&name, value)]);
 
         let default = own("Default").unwrap_or_else(|| panic!("{parameter} has no default"));
         assert_eq!(shown(&[TOPIC]), shown(&[TOPIC, (&name, &default)]), "default of {parameter}");
@@ -146,23 +142,6 @@ fn parameters_with_a_pattern_take_what_the_code_takes() {
     let documents = Yaml::load_from_str(&text).unwrap();
     for (parameter, name, good, bad) in [
         (
-            "SweepSchedule",
-            "SWEEP_SCHEDULE",
-            vec!["rate(1 hour)", "rate(84 hours)", "rate(999 minutes)", "rate(3 days)", "cron(0 8 ? * MON-FRI *)"],
-            vec![
-                "rate(0 hours)",
-                "rate(01 hours)",
-                "rate(85 hours)",
-                "rate(4 days)",
-                "rate(1 week)",
-                "rate(hour)",
-                "at(2026-11-20T10:00:00)",
-                "cron(0 8 * * *)",
-                "cron(0 8  * * *)",
-                "hourly",
-            ],
-        ),
-        (
             "StackSetNamePattern",
             "STACK_SET_NAME_PATTERN",
             vec!["*", "prod-*", "a*b*c", "baseline"],
@@ -174,10 +153,7 @@ fn parameters_with_a_pattern_take_what_the_code_takes() {
         let schema = json!({"pattern": pattern});
         for (value, taken) in good.iter().map(|value| (value, true)).chain(bad.iter().map(|value| (value, false))) {
             assert_eq!(jsonschema::is_valid(&schema, &json!(value)), taken, "{name}={value} by the template");
-            // The longest look-back and a ledger, so that nothing but the value itself can be refused.
-            let others = [TOPIC, ("SWEEP_LOOKBACK_HOURS", "168"), ("LEDGER_TABLE", "told")];
-            let settings = [&others[..], &[(name, *value)]].concat();
-            assert_eq!(read(&settings).is_ok(), taken, "{name}={value} by the code");
+            assert_eq!(read(&[TOPIC, (name, value)]).is_ok(), taken, "{name}={value} by the code");
         }
     }
 }

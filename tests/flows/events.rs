@@ -58,14 +58,14 @@ async fn what_is_ignored_says_why_and_asks_aws_nothing() {
                 json!({"stack-set-arn": arn, "stack-id": "arn:aws:cloudformation:us-west-1:111122223333:stack/teststack",
                     "status-details": {"status": "OUTDATED", "detailed-status": "PENDING"}}),
             ),
-            "event \"CloudFormation StackSet StackInstance Status Change\" tells of something else than a stack set operation",
+            "event \"CloudFormation StackSet StackInstance Status Change\" is about something else than a stack set operation",
         ),
         (
             neighbour(
                 "CloudFormation StackSet Status Change",
                 json!({"stack-set-arn": arn, "status-details": {"status": "DELETED"}}),
             ),
-            "event \"CloudFormation StackSet Status Change\" tells of something else than a stack set operation",
+            "event \"CloudFormation StackSet Status Change\" is about something else than a stack set operation",
         ),
         (
             json!({"detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2", "detail": {}}),
@@ -87,9 +87,9 @@ async fn what_is_ignored_says_why_and_asks_aws_nothing() {
         json!({"Records": []}),
     ];
     let stage = Stage::of(failed_once()).await;
-    for (event, why) in cases.into_iter().chain(foreign.into_iter().map(|event| (event, neither))) {
+    for (event, reason) in cases.into_iter().chain(foreign.into_iter().map(|event| (event, neither))) {
         let done = stage.invoke(&event).await.unwrap();
-        assert_eq!((&done["action"], &done["why"]), (&json!("ignored"), &json!(why)), "{event}");
+        assert_eq!((&done["action"], &done["reason"]), (&json!("ignored"), &json!(reason)), "{event}");
     }
     assert!(stage.aws.requests().is_empty());
     let done = stage.invoke(&event(&arn, OPERATION, "RUNNING")).await.unwrap();
@@ -100,7 +100,7 @@ async fn what_is_ignored_says_why_and_asks_aws_nothing() {
 async fn a_manual_request_is_answered_also_when_all_is_well() {
     let stage = Stage::of(operation("SUCCEEDED", vec![Row::succeeded(&account(1), "eu-west-1")])).await;
     let done = stage.invoke(&json!({"stackSetName": "baseline", "operationId": OPERATION})).await.unwrap();
-    assert_eq!((&done["action"], &done["why"]), (&json!("published"), &json!("asked for by hand")));
+    assert_eq!((&done["action"], &done["reason"]), (&json!("published"), &json!("requested manually")));
 }
 
 #[tokio::test]

@@ -8,12 +8,13 @@ use sandbox::{FailedCount, Fault, FaultKind, Item, Operation, Row, Scenario};
 use serde_json::{Value, json};
 use stackset_notifier::ledger::{Key, Ledger};
 use stackset_notifier::operation::{OperationRef, StackSetRef};
+use stackset_notifier::time_budget::TimeBudget;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::support::{OPERATION, Stage, account, event, operation, stack_set};
 
-const TABLE: &str = "told";
+const TABLE: &str = "reports";
 const WRITE: &str = "UpdateItem";
 const RESULTS: &str = "ListStackSetOperationResults";
 
@@ -88,7 +89,7 @@ async fn the_same_event_twice_is_one_message() {
     let stage = keeping(scenario(failed())).await;
     let first = stage.ended("FAILED").await.unwrap();
     assert_eq!((&first["action"], &first["attempt"]), (&json!("published"), &json!(1)));
-    assert!(first["unguarded"].is_null());
+    assert!(first["ledgerError"].is_null());
     assert_eq!(stage.document()["attempt"], 1);
 
     let record = record(&stage);
@@ -100,8 +101,8 @@ async fn the_same_event_twice_is_one_message() {
 
     let pages = stage.aws.requests_of(RESULTS).len();
     let second = stage.ended("FAILED").await.unwrap();
-    assert_eq!((&second["action"], &second["messageId"]), (&json!("already-published"), &first["messageId"]));
-    let why = second["why"].as_str().unwrap();
+    assert_eq!((&second["action"], &second["messageId"]), (&json!("alreadyPublished"), &first["messageId"]));
+    let why = second["reason"].as_str().unwrap();
     assert!(why.starts_with("it was published as ") && why.contains(record["updated"]["S"].as_str().unwrap()), "{why}");
     assert_eq!(stage.aws.published().len(), 1);
     assert_eq!(stage.aws.requests_of(RESULTS).len(), pages, "nothing is read for it");
@@ -115,7 +116,7 @@ async fn a_quiet_outcome_is_recorded_too() {
     assert_eq!((&record["status"]["S"], &record["message_ids"]), (&json!("COMPLETED"), &Value::Null));
     let second = stage.ended("SUCCEEDED").await.unwrap();
     assert_eq!((&second["action"], &second["messageId"]), (&json!("quiet"), &Value::Null));
-    assert!(second["why"].as_str().unwrap().starts_with("it was looked at and found to need no message at "));
+    assert!(second["reason"].as_str().unwrap().starts_with("it was read and needed no message at "));
     assert_eq!(stage.aws.requests_of(RESULTS).len(), 1);
 }
 
@@ -129,7 +130,7 @@ async fn a_live_claim_stops_everybody_else() {
     let start = format!("could not report operation {OPERATION} of stack set {}: another invocation", stack_set().id());
     assert!(text.starts_with(&start), "{text}");
     let done = stage.invoke(&is_manual("baseline")).await.unwrap();
-    assert_eq!((&done["action"], &done["messageId"]), (&json!("in-progress"), &Value::Null));
+    assert_eq!((&done["action"], &done["messageId"]), (&json!("inProgress"), &Value::Null));
     assert!(stage.aws.published().is_empty());
     assert!(stage.aws.requests_of(RESULTS).is_empty());
     assert_eq!(record(&stage)["claim"]["S"], "theirs");
@@ -172,7 +173,7 @@ async fn a_failed_reading_gives_the_claim_back() {
     let stage = keeping(scenario(failed()).fault(denied.once())).await;
     assert_eq!(stage.ended("FAILED").await.unwrap_err().kind(), "ReadError");
     let done = stage.ended("FAILED").await.unwrap();
-    // Nothing can have been told.
+    // Nothing can have been published.
     assert_eq!((&done["action"], &done["attempt"]), (&json!("published"), &json!(1)));
 }
 
@@ -205,7 +206,7 @@ async fn a_ledger_in_trouble_never_loses_a_message() {
         let stage = keeping(scenario(failed()).fault(fault)).await;
         let done = stage.ended("FAILED").await.unwrap();
         assert_eq!(done["action"], "published", "{kind:?}");
-        let trouble = done["unguarded"].as_str().unwrap();
+        let trouble = done["ledgerError"].as_str().unwrap();
         let claim = format!("could not claim {} in table {TABLE}: {cause}", key("FAILED"));
         assert!(trouble.contains(&claim), "{kind:?}: {trouble}");
         assert!(
@@ -224,7 +225,7 @@ async fn a_missing_table_never_loses_a_message() {
         Stage::with(Scenario::new().stack_set(stack_set().operation(failed())), &[("LEDGER_TABLE", TABLE)]).await;
     let done = stage.ended("FAILED").await.unwrap();
     assert_eq!(done["action"], "published");
-    assert!(done["unguarded"].as_str().unwrap().contains("ResourceNotFoundException"), "{done}");
+    assert!(done["ledgerError"].as_str().unwrap().contains("ResourceNotFoundException"), "{done}");
 }
 
 #[tokio::test]
@@ -232,7 +233,7 @@ async fn a_ledger_that_hangs_takes_a_part_of_the_time_only() {
     let stage = keeping(scenario(failed()).fault(Fault::on(WRITE, FaultKind::Hang))).await.time(Duration::from_secs(2));
     let done = stage.ended("FAILED").await.unwrap();
     assert_eq!(done["action"], "published");
-    assert!(done["unguarded"].as_str().unwrap().contains(": no answer in time; could not record"), "{done}");
+    assert!(done["ledgerError"].as_str().unwrap().contains(": no answer in time; could not record"), "{done}");
 }
 
 #[tokio::test]
@@ -243,7 +244,14 @@ async fn after_the_message_half_of_the_time_is_for_the_record() {
     let key = keys(0..1).remove(0);
     let deadline = || Instant::now() + Duration::from_millis(2_600);
     // Before it no more than a quarter: the message must go out all the same.
-    assert!(ledger.claim(&key, deadline()).await.unwrap_err().to_string().ends_with(": no answer in time"));
+    assert!(
+        ledger
+            .claim(&key, &TimeBudget::until(deadline()))
+            .await
+            .unwrap_err()
+            .to_string()
+            .ends_with(": no answer in time")
+    );
     ledger.complete(&key, Some("m-1"), deadline()).await.unwrap();
 }
 
@@ -252,8 +260,8 @@ async fn a_message_without_a_claim_is_recorded_all_the_same() {
     let denied = Fault::error(WRITE, 400, "AccessDeniedException", "no");
     let stage = keeping(scenario(failed()).fault(denied.call(1))).await;
     let first = stage.ended("FAILED").await.unwrap();
-    assert!(first["unguarded"].as_str().unwrap().starts_with("could not claim "));
-    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "already-published");
+    assert!(first["ledgerError"].as_str().unwrap().starts_with("could not claim "));
+    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "alreadyPublished");
 }
 
 #[tokio::test]
@@ -262,7 +270,7 @@ async fn a_record_that_cannot_be_completed_does_not_fail_the_invocation() {
     let stage = keeping(scenario(failed()).fault(denied.call(2))).await;
     let first = stage.ended("FAILED").await.unwrap();
     assert_eq!((&first["action"], &first["attempt"]), (&json!("published"), &json!(1)));
-    assert!(first["unguarded"].as_str().unwrap().starts_with("could not record "));
+    assert!(first["ledgerError"].as_str().unwrap().starts_with("could not record "));
     assert_eq!(record(&stage)["status"]["S"], "INPROGRESS");
     let_the_claim_run_out(&stage);
     let second = stage.ended("FAILED").await.unwrap();
@@ -274,7 +282,7 @@ async fn a_claim_whose_answer_was_lost_is_known_again() {
     let stage = keeping(scenario(failed()).fault(Fault::on(WRITE, FaultKind::LostAnswer).call(1))).await;
     let done = stage.ended("FAILED").await.unwrap();
     assert_eq!((&done["action"], &done["attempt"]), (&json!("published"), &json!(1)));
-    assert!(done["unguarded"].is_null(), "{done}");
+    assert!(done["ledgerError"].is_null(), "{done}");
     assert_eq!(stage.aws.requests_of(WRITE).len(), 3, "a claim, the same once more, the record");
 }
 
@@ -294,7 +302,7 @@ async fn a_release_or_record_whose_answer_was_lost_changes_nothing_more() {
 }
 
 #[tokio::test]
-async fn a_person_who_asks_is_always_told() {
+async fn a_manual_request_is_always_answered() {
     let stage = keeping(scenario(failed())).await;
     let first = stage.ended("FAILED").await.unwrap();
     let again = stage.invoke(&is_manual("baseline")).await.unwrap();
@@ -302,25 +310,25 @@ async fn a_person_who_asks_is_always_told() {
     let known: HashSet<String> = [&first, &again].map(|done| done["messageId"].as_str().unwrap().to_owned()).into();
     let ids = record(&stage)["message_ids"]["SS"].clone();
     assert_eq!(serde_json::from_value::<HashSet<String>>(ids).unwrap(), known);
-    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "already-published");
+    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "alreadyPublished");
 
-    // And what was told by hand first, need not be told by the event.
+    // What a manual request reported is not repeated for the event.
     let stage = keeping(scenario(failed())).await;
     assert_eq!(stage.invoke(&is_manual("baseline")).await.unwrap()["action"], "published");
-    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "already-published");
+    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "alreadyPublished");
 }
 
 #[tokio::test]
-async fn a_failed_request_by_hand_leaves_what_was_told() {
+async fn a_failed_manual_request_leaves_the_record() {
     let stage =
         keeping(scenario(failed()).fault(Fault::error("Publish", 403, "AuthorizationError", "no").call(2))).await;
     stage.ended("FAILED").await.unwrap();
     stage.invoke(&is_manual("baseline")).await.unwrap_err();
-    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "already-published");
+    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "alreadyPublished");
 }
 
 #[tokio::test]
-async fn event_and_requests_by_hand_find_the_same_record() {
+async fn events_and_manual_requests_find_the_same_record() {
     let stage = keeping(scenario(failed())).await;
     for name in ["baseline".to_owned(), stack_set().id(), stack_set().arn()] {
         stage.invoke(&is_manual(&name)).await.unwrap();
@@ -339,15 +347,15 @@ async fn an_operation_that_goes_on_is_not_recorded() {
 }
 
 #[tokio::test]
-async fn an_incomplete_report_is_told_once_too() {
+async fn an_incomplete_report_is_reported_once_too() {
     let stage = keeping(scenario(failed().failed_count(FailedCount::Fixed(3)))).await;
     stage.ended("FAILED").await.unwrap();
     assert_eq!(stage.document()["completeness"]["complete"], false);
-    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "already-published");
+    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "alreadyPublished");
 }
 
 #[tokio::test]
-async fn other_operations_and_other_copies_of_a_stack_set_are_other_things_to_tell() {
+async fn other_operations_and_other_copies_of_a_stack_set_have_records_of_their_own() {
     let recreated = stack_set().uuid("00000000-1111-4222-8333-444444444444").operation(failed());
     let mut scenario = scenario(failed()).stack_set(recreated.clone());
     scenario.stack_sets[0].operations.push(Operation::new("op-2").action("UPDATE").status("FAILED"));
@@ -360,11 +368,14 @@ async fn other_operations_and_other_copies_of_a_stack_set_are_other_things_to_te
 }
 
 #[tokio::test]
-async fn without_a_table_nothing_is_asked_and_everything_is_told() {
+async fn without_a_table_nothing_is_asked_and_everything_is_reported() {
     let stage = Stage::of(failed()).await;
     for _ in 0..2 {
         let done = stage.ended("FAILED").await.unwrap();
-        assert_eq!((&done["action"], done.get("attempt"), done.get("unguarded")), (&json!("published"), None, None));
+        assert_eq!(
+            (&done["action"], &done["attempt"], &done["ledgerError"]),
+            (&json!("published"), &Value::Null, &Value::Null)
+        );
     }
     assert!(stage.aws.requests().iter().all(|request| request.service != "dynamodb"));
 }
@@ -381,7 +392,7 @@ async fn fifty_at_once_are_one_message() {
     for outcome in all.join_all().await {
         match outcome {
             Ok(done) if done["action"] == "published" => published += 1,
-            Ok(done) => assert_eq!(done["action"], "already-published"),
+            Ok(done) => assert_eq!(done["action"], "alreadyPublished"),
             Err(kind) => assert_eq!(kind, "InProgressError"),
         }
     }
@@ -403,7 +414,7 @@ async fn a_long_reading_keeps_its_claim() {
     }
     assert_eq!(stage.ended("FAILED").await.unwrap_err().kind(), "InProgressError");
     assert_eq!(first.await.unwrap().unwrap()["action"], "published");
-    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "already-published");
+    assert_eq!(stage.ended("FAILED").await.unwrap()["action"], "alreadyPublished");
     assert_eq!(stage.aws.published().len(), 1);
 }
 
@@ -440,7 +451,7 @@ async fn the_sweep_can_ask_for_many_at_once() {
         let table = &mut scenario.tables[0];
         table.items.get_mut(&asked[0].to_string()).unwrap()["expiration"] = json!({"N": (now() - 1).to_string()});
     });
-    ledger.claim(&asked[200], deadline).await.unwrap();
+    ledger.claim(&asked[200], &TimeBudget::until(deadline)).await.unwrap();
 
     let twice: Vec<Key> = asked.iter().chain(&asked[..10]).cloned().collect();
     let found = ledger.completed(&twice, deadline).await.unwrap();
@@ -452,4 +463,17 @@ async fn the_sweep_can_ask_for_many_at_once() {
     let error = ledger.completed(&twice, Instant::now() + Duration::from_millis(100)).await.unwrap_err();
     assert_eq!(error.kind(), "LedgerError");
     assert_eq!(error.to_string(), format!("could not read 260 records of table {TABLE}: the time ran out"));
+}
+
+/// Where a sweep runs, it reports what the other invocation may leave behind: no need to try the event again.
+#[tokio::test]
+async fn an_event_that_finds_its_operation_in_progress_is_no_error_where_a_sweep_runs() {
+    let settings = [("LEDGER_TABLE", "reports"), ("SWEEP_ENABLED", "true")];
+    let stage = Stage::with(scenario(failed()).table("reports", "id"), &settings).await;
+    claimed_elsewhere(&stage, "FAILED");
+    let done = stage.ended("FAILED").await.unwrap();
+    assert_eq!(done["action"], "inProgress");
+    let reason = done["reason"].as_str().unwrap();
+    assert!(reason.starts_with("could not report operation op-1 of stack set "), "{reason}");
+    assert!(stage.aws.published().is_empty());
 }

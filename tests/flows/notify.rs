@@ -77,7 +77,9 @@ async fn a_success_without_problems_is_quiet_and_says_so() {
             "counts": {"total": 3, "succeeded": 3, "failed": 0, "cancelled": 0, "running": 0, "pending": 0,
                 "other": 0, "otherStatuses": {}},
             "pages": 1,
-            "why": "no target failed or was cancelled, and NOTIFY_ON is problems",
+            "attempt": null,
+            "ledgerError": null,
+            "reason": "no target failed or was cancelled, and NOTIFY_ON is problems",
         })
     );
     assert!(stage.aws.published().is_empty());
@@ -88,14 +90,14 @@ async fn always_means_always() {
     let scenario = Scenario::new().stack_set(stack_set().operation(succeeded()));
     let stage = Stage::with(scenario, &[("NOTIFY_ON", "always")]).await;
     let done = stage.ended("SUCCEEDED").await.unwrap();
-    assert_eq!((&done["action"], &done["why"]), (&json!("published"), &json!("NOTIFY_ON is always")));
+    assert_eq!((&done["action"], &done["reason"]), (&json!("published"), &json!("NOTIFY_ON is always")));
     assert_eq!(stage.published().subject.as_deref(), Some("SUCCEEDED: UPDATE of baseline, all 3 targets succeeded"));
 }
 
 #[tokio::test]
 async fn every_kind_of_problem_is_published_with_its_reason() {
     let ok = |i: usize| Row::succeeded(&account(i), "eu-west-1");
-    for (status, operation, why) in [
+    for (status, operation, reason) in [
         (
             "SUCCEEDED",
             operation("SUCCEEDED", vec![ok(1), Row::failed(&account(2), "eu-west-1", "Internal Failure")]),
@@ -126,7 +128,7 @@ async fn every_kind_of_problem_is_published_with_its_reason() {
     ] {
         let stage = Stage::of(operation).await;
         let done = stage.ended(status).await.unwrap();
-        assert_eq!((&done["action"], &done["why"]), (&json!("published"), &json!(why)));
+        assert_eq!((&done["action"], &done["reason"]), (&json!("published"), &json!(reason)));
     }
 }
 

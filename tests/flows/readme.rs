@@ -9,7 +9,8 @@ use sandbox::{Aws, demo};
 use serde_json::Value;
 use stackset_notifier::aws;
 use stackset_notifier::config::{Config, SdkSettings};
-use stackset_notifier::handler::{Invocation, Notifier};
+use stackset_notifier::handler::{self, Invocation};
+use stackset_notifier::notifier::Notifier;
 use tokio::time::Instant;
 
 /// Fails when a message no longer reads as the README shows it; with `README_UPDATE` set, it
@@ -59,7 +60,7 @@ async fn reported(event: &str) -> Aws {
     let event: Value = serde_json::from_str(&event).unwrap();
     let deadline = Instant::now() + Duration::from_secs(300);
     let invocation = Invocation { function_arn: demo::FUNCTION_ARN, deadline };
-    Notifier::new(config, &sdk).handle(&event, &invocation).await.unwrap();
+    handler::handle(&Notifier::new(config, &sdk), &event, &invocation).await.unwrap();
     aws
 }
 

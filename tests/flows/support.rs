@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use stackset_notifier::aws;
 use stackset_notifier::config::{Config, SdkSettings};
 use stackset_notifier::error::Error;
-use stackset_notifier::handler::{Invocation, Notifier};
+use stackset_notifier::handler::{self, Invocation};
+use stackset_notifier::notifier::Notifier;
 use tokio::time::Instant;
 
 pub(crate) const MANAGEMENT: &str = "111111111111";
@@ -117,7 +118,7 @@ impl Stage {
 
     async fn reply_until(&self, event: &Value, deadline: Instant) -> Result<Value, Error> {
         let invocation = Invocation { function_arn: &self.function, deadline };
-        let response = self.notifier.handle(event, &invocation).await?;
+        let response = handler::handle(&self.notifier, event, &invocation).await?;
         Ok(serde_json::to_value(response).unwrap())
     }
 

@@ -189,11 +189,11 @@ def check(bootstrap):
             for path in files:
                 payload = json.loads(path.read_text())
                 if path.name.startswith("scheduled-"):
-                    # An hour later the operation is no longer left to its event; the ledger knows it as told.
+                    # An hour later the operation is no longer left to its event; the ledger knows it as reported.
                     payload["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
                 answer = function.invoke(payload)
                 if path.name.startswith("scheduled-"):
-                    swept = {"stackSets": 1, "stackSetsDone": 1, "operations": 1, "alreadyTold": 1, "finished": True}
+                    swept = {"stackSets": 1, "stackSetsDone": 1, "operations": 1, "alreadyReported": 1, "finished": True}
                     assert answer["operations"] == [] and swept.items() <= answer["sweep"].items(), (path.name, answer)
                 elif path.name in ("instance-status-change.json", "operation-running.json"):
                     assert answer["operations"][0]["action"] == "ignored", (path.name, answer)
@@ -206,7 +206,7 @@ def check(bootstrap):
             # The same event once more is no second message, by the table that the template makes.
             answers += 1
             again = function.invoke(ended(arn, operation, "SUCCEEDED"))["operations"][0]
-            assert (again["action"], again["messageId"]) == ("already-published", done["messageId"]), again
+            assert (again["action"], again["messageId"]) == ("alreadyPublished", done["messageId"]), again
             assert received(sqs, queue) == []
 
             manual = {"stackSetName": "baseline", "operationId": operation}

@@ -48,7 +48,7 @@ def check():
     for record in records:
         # 30 days; a sweep looks back 7 at most.
         assert 29 < (int(record[ttl["AttributeName"]]["N"]) - time.time()) / 86400 <= 30, record
-    print(f"{len(records)} operations were told once each.")
+    print(f"{len(records)} operations were reported once each.")
 
 
 if __name__ == "__main__":

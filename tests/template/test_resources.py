@@ -169,7 +169,7 @@ def test_the_schedule(deploy):
     schedule = stack.properties("FunctionSweep")
     assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(1 hour)", "ENABLED")
     variables = stack.properties("Function")["Environment"]["Variables"]
-    assert variables["SWEEP_SCHEDULE"] == schedule["ScheduleExpression"]
+    assert variables["SWEEP_ENABLED"] == "true"
     # Its name would be the event's in every stack.
     assert "Name" not in schedule
     target = schedule["Target"]
@@ -186,19 +186,19 @@ def test_the_schedule(deploy):
         {"Sid": "InvokeFunction", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": stack.arn("Function")},
         {"Sid": "KeepDeadLetters", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": stack.arn("DeadLetterQueue")},
     ]
-    other = deploy(name="two", SweepSchedule="cron(0 8 * * ? *)", SweepState="DISABLED").properties("FunctionSweep")
-    assert (other["ScheduleExpression"], other["State"]) == ("cron(0 8 * * ? *)", "DISABLED")
+    other = deploy(name="two", SweepSchedule="cron(0 8 * * ? *)").properties("FunctionSweep")
+    assert (other["ScheduleExpression"], other["State"]) == ("cron(0 8 * * ? *)", "ENABLED")
 
 
-@pytest.mark.parametrize("ledger, asked, state", [
-    ("enabled", "auto", "ENABLED"), ("disabled", "auto", "DISABLED"),
-    ("enabled", "DISABLED", "DISABLED"), ("disabled", "ENABLED", "ENABLED"),
+@pytest.mark.parametrize("ledger, schedule, sweeps", [
+    ("enabled", "rate(1 hour)", True), ("disabled", "rate(1 hour)", False),
+    ("enabled", "", False), ("disabled", "", False),
 ])
-def test_without_a_ledger_the_schedule_runs_only_when_asked_to(deploy, ledger, asked, state):
-    """It would tell again what events told."""
-    assert deploy(Ledger=ledger, SweepState=asked).properties("FunctionSweep")["State"] == state
-    if asked == "auto":
-        assert deploy(name="two", Ledger=ledger).properties("FunctionSweep")["State"] == state
+def test_the_sweep_needs_the_ledger_and_a_schedule(deploy, ledger, schedule, sweeps):
+    stack = deploy(Ledger=ledger, SweepSchedule=schedule)
+    assert stack.properties("FunctionSweep")["State"] == ("ENABLED" if sweeps else "DISABLED")
+    variables = stack.properties("Function")["Environment"]["Variables"]
+    assert variables["SWEEP_ENABLED"] == ("true" if sweeps else "false")
 
 
 def test_the_topic_is_closed(deploy):
@@ -473,12 +473,18 @@ def test_an_alarm_still_looks_at_the_beginning_of_the_longest_run_when_that_has_
     assert needed == 1
 
 
+def publish_reserve():
+    """Seconds at the end of an invocation that are not for reading, at most a quarter of all."""
+    source = (ROOT / "src/time_budget.rs").read_text()
+    (reserve,) = map(int, re.findall(r"const PUBLISH: Duration = Duration::from_secs\((\d+)\);", source))
+    assert "self.deadline - PUBLISH.min(self.whole() / 4)" in source, "the reserve is computed as below"
+    return reserve
+
+
 def test_every_run_that_is_out_of_time_raises_the_duration_alarm(deploy):
-    """Reading ends a reserve before the time-out; a threshold above that could never be reached."""
+    """Reading ends a reserve before the timeout; a threshold above that could never be reached."""
     timeout = template()["Parameters"]["Timeout"]
-    source = (ROOT / "src/handler.rs").read_text()
-    (reserve,) = map(int, re.findall(r"PUBLISH_RESERVE: Duration = Duration::from_secs\((\d+)\);", source))
-    assert "(left / 4).min(PUBLISH_RESERVE)" in source, "the reserve is computed as below"
+    reserve = publish_reserve()
     alarm = deploy(Timeout=75).properties("DurationAlarm")
     assert alarm["Metrics"][0]["Expression"] == "duration / 75 / 10"
     assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
@@ -488,11 +494,10 @@ def test_every_run_that_is_out_of_time_raises_the_duration_alarm(deploy):
 
 
 def test_the_largest_operation_is_read_before_half_of_the_time():
-    """At half of the time the reader turns to the failures, which costs pages more: see src/gather.rs."""
+    """At half of the time the reader turns to the failures, which costs pages more: see src/read.rs."""
     timeout = template()["Parameters"]["Timeout"]["Default"]
     pages, milliseconds = 100_000 // 100, 400
-    (reserve,) = map(int, re.findall(r"PUBLISH_RESERVE: Duration = Duration::from_secs\((\d+)\);",
-                                     (ROOT / "src/handler.rs").read_text()))
+    reserve = publish_reserve()
     assert pages * milliseconds / 1000 < (timeout - reserve) / 2
 
 
@@ -654,8 +659,8 @@ def test_parameters_explain_themselves(path):
 @pytest.mark.parametrize("name, good, bad", [
     # Of template.yaml, or else of deploy/chat.yaml.
     ("StackSetNamePattern", ["*", "prod-*", "*-network", "a*b*c", "baseline"], ["", "**", "a**b", "a b", "a:b", "a/b"]),
-    ("SweepSchedule", ["rate(1 hour)", "rate(1 minute)", "rate(15 minutes)", "rate(84 hours)", "rate(1 day)", "rate(3 days)", "cron(0 8 ? * MON-FRI *)"],
-     ["", "rate(0 hours)", "rate(1 hours)", "rate(2 hour)", "rate(1 days)", "rate(1000 minutes)", "rate(85 hours)", "rate(4 days)", "rate(1 week)", "at(2026-11-20T10:00:00)", "cron(0 8 * * *)"]),
+    ("SweepSchedule", ["", "rate(1 hour)", "rate(1 minute)", "rate(15 minutes)", "rate(85 hours)", "rate(1 day)", "rate(3 days)", "cron(0 8 ? * MON-FRI *)"],
+     ["rate(0 hours)", "rate(1 hours)", "rate(2 hour)", "rate(1 days)", "rate(1000 minutes)", "rate(1 week)", "at(2026-11-20T10:00:00)", "cron(0 8 * * *)"]),
     ("EmailAddress", ["", "platform@example.com"], ["platform", "a@b", "a b@example.com", "a@b.c,d@e.f"]),
     ("TopicArn", ["", TOPIC, TOPIC.replace("aws", "aws-us-gov")], ["alerts", TOPIC + ".fifo", TOPIC.replace("sns", "sqs")]),
     # CloudFormation puts the pattern of a list to each of its items.

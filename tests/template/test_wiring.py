@@ -184,7 +184,7 @@ def test_chat_can_do_what_its_guardrail_says(deploy, guardrail, policy):
         return
     (policy,) = policies
     resources = {one["Sid"]: listed(one["Resource"]) for one in statements(policy["PolicyDocument"])}
-    # All of this account's stack sets, in every Region: the channel may be told of any.
+    # All of this account's stack sets, in every Region: the channel may get reports about any.
     assert resources == {
         "ReadOperations": [f"arn:aws:cloudformation:*:{ACCOUNT}:stackset/*"], "FindStackSets": ["*"],
     }

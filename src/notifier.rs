@@ -1,0 +1,320 @@
+//! An **event** names an operation; we **read** all its results, **classify** each one, build a
+//! **report**, **render** it for each kind of subscriber, and **publish** it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_config::SdkConfig;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::config::{CallAsSetting, Config, NotifyOn};
+use crate::error::{Error, InProgress};
+use crate::event::{FunctionIdentity, ReportRequest, Trigger};
+use crate::gather::{ReadLimits, gather};
+use crate::ledger::{Claims, Key, Ledger, NotClaimed, Sent};
+use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
+use crate::publish::Publisher;
+use crate::read::{Reader, Source};
+use crate::render;
+use crate::report::{Report, ReportContext};
+use crate::response::{Action, Measurements, OperationResult};
+use crate::time_budget::TimeBudget;
+
+/// The whole function, built once at init.
+#[derive(Debug, Clone)]
+pub struct Notifier {
+    pub(crate) config: Config,
+    pub(crate) reader: Reader,
+    pub(crate) publisher: Publisher,
+    pub(crate) ledger: Option<Ledger>,
+    first_pause: Duration,
+}
+
+/// One operation to be reported, with what was described of it.
+struct OperationContext {
+    operation: OperationRef,
+    call_as: CallAs,
+    trigger: Trigger,
+    described: Operation,
+    budget: TimeBudget,
+    retries_before: u64,
+}
+
+/// One operation read and judged.
+#[derive(Debug)]
+pub(crate) struct Assessment {
+    pub(crate) operation: OperationRef,
+    pub(crate) report: Report,
+    pub(crate) result: OperationResult,
+    /// Whether it needs a message.
+    pub(crate) should_notify: bool,
+    /// What the ledger knows it by.
+    pub(crate) key: Option<Key>,
+    rounds: u32,
+    read_at: Instant,
+}
+
+/// First pause before results that have not settled are read again.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest of these pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Recorded in place of an id that SNS did not give: the message is out all the same.
+const UNKNOWN_ID: &str = "unknown";
+
+impl Notifier {
+    /// Builds the clients; nothing is sent yet.
+    pub fn new(config: Config, aws: &SdkConfig) -> Self {
+        let publisher = Publisher::new(aws, config.topic.clone());
+        let ledger = config.ledger_table.clone().map(|table| Ledger::new(aws, table));
+        Self { config, reader: Source::new(aws).reader(), publisher, ledger, first_pause: FIRST_PAUSE }
+    }
+
+    /// Waits this long before results that have not settled are read again; it doubles each time.
+    pub fn settle_after(mut self, first_pause: Duration) -> Self {
+        self.first_pause = first_pause;
+        self
+    }
+
+    /// Lets claims in the ledger last this long between two renewals.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.ledger = self.ledger.map(|ledger| ledger.lease(lease));
+        self
+    }
+
+    /// Reports one operation: claims it, reads and publishes while the claim is held, and records it.
+    ///
+    /// # Errors
+    /// [`Error`] of the step that failed; nothing has been published then. [`Error::InProgress`] if
+    /// another invocation has the claim. A ledger that does not answer stops a sweep's report only:
+    /// no later sweep would repeat an event's.
+    pub(crate) async fn report(
+        &self,
+        request: ReportRequest,
+        identity: &FunctionIdentity,
+        budget: TimeBudget,
+    ) -> Result<OperationResult, Error> {
+        let context = self.describe(request, identity, budget).await?;
+        let mut claims = Claims::new(self.ledger.as_ref(), budget);
+        let mut ledger_errors = Vec::new();
+        let key = context.key();
+        if let Some(key) = key.clone() {
+            match claims.add(&key).await {
+                Ok(None) => {}
+                Ok(Some(NotClaimed::InProgress { until })) => return Err(context.in_progress(until)),
+                // A person who asks gets an answer.
+                Ok(Some(NotClaimed::Completed(_))) if context.trigger == Trigger::Manual => claims.add_unclaimed(key),
+                Ok(Some(NotClaimed::Completed(record))) => {
+                    return Ok(OperationResult::already_reported(&context.operation, &record));
+                }
+                Err(error) if context.trigger.is_scheduled() => return Err(error),
+                Err(error) => {
+                    warn!(kind = error.kind(), "{error}");
+                    ledger_errors.push(error);
+                    claims.add_unclaimed(key);
+                }
+            }
+        }
+        let attempt = key.and_then(|key| claims.attempt(&key));
+        let publish = async {
+            let assessment = self.read_and_judge(&context, attempt).await?;
+            self.publish(assessment, &context.budget).await
+        };
+        let (mut result, failed) = claims.deliver(publish).await?;
+        ledger_errors.extend(failed.into_iter().map(|(_, error)| error));
+        result.note_ledger_errors(&ledger_errors);
+        Ok(result)
+    }
+
+    /// Reads and judges an operation without publishing anything.
+    pub(crate) async fn assess(
+        &self,
+        request: ReportRequest,
+        identity: &FunctionIdentity,
+        budget: TimeBudget,
+    ) -> Result<Assessment, Error> {
+        let context = self.describe(request, identity, budget).await?;
+        self.read_and_judge(&context, None).await
+    }
+
+    async fn describe(
+        &self,
+        request: ReportRequest,
+        identity: &FunctionIdentity,
+        budget: TimeBudget,
+    ) -> Result<OperationContext, Error> {
+        let call_as = self.call_as(&request, identity);
+        let ReportRequest { mut operation, trigger, .. } = request;
+        if call_as == CallAs::SelfAccount && operation.stack_set.account.is_none() && !identity.account.is_empty() {
+            operation.stack_set.account = Some(identity.account.clone());
+        }
+        let retries_before = self.reader.retries();
+        let (described, id) = self.reader.describe(&operation, call_as, budget.reading_ends()).await?;
+        operation.stack_set.id = operation.stack_set.id.or(id);
+        Ok(OperationContext { operation, call_as, trigger, described, budget, retries_before })
+    }
+
+    /// Reads, classifies, builds the report; and decides whether it needs a message.
+    async fn read_and_judge(&self, context: &OperationContext, attempt: Option<u64>) -> Result<Assessment, Error> {
+        let OperationContext { operation, call_as, trigger, described, budget, retries_before } = context;
+        let started = Instant::now();
+        let limits = ReadLimits {
+            until: budget.reading_ends(),
+            settle: self.settle(*trigger, described),
+            first_pause: self.first_pause,
+            longest_pause: LONGEST_PAUSE,
+        };
+        let collected = gather(&self.reader, operation, *call_as, described, limits).await?;
+        let read_at = Instant::now();
+        let mut report = collected.fold.build(&ReportContext {
+            operation,
+            call_as: *call_as,
+            described,
+            expect_gate: self.config.expect_gate,
+            unread: collected.unread.as_deref(),
+            now: Some(now()),
+        });
+        report.attempt = attempt;
+        if let (Trigger::Stuck { .. }, Some(progress)) = (trigger, &mut report.in_progress) {
+            progress.stuck_after_hours = self.config.sweep.stuck_after.map(|after| after.as_secs() / 3_600);
+        }
+        let (should_notify, reason) = self.should_notify(*trigger, &report.problems());
+        let mut result = OperationResult::of(operation, &report, collected.pages.pages, reason);
+        result.measurements = Some(Measurements {
+            results: collected.pages.rows,
+            retries: self.reader.retries().saturating_sub(*retries_before),
+            reading: read_at - started,
+            // A stuck operation is reported because it has not ended.
+            complete: report.completeness.complete
+                || (matches!(trigger, Trigger::Stuck { .. }) && report.in_progress.is_some()),
+            account_gate_skipped: report.account_gate.ungated.count,
+        });
+        Ok(Assessment {
+            operation: operation.clone(),
+            report,
+            result,
+            should_notify,
+            key: context.key(),
+            rounds: collected.rounds,
+            read_at,
+        })
+    }
+
+    fn should_notify(&self, trigger: Trigger, problems: &[String]) -> (bool, String) {
+        if !problems.is_empty() {
+            (true, problems.join("; "))
+        } else if trigger == Trigger::Manual {
+            (true, "requested manually".to_owned())
+        } else if self.config.notify_on == NotifyOn::Always {
+            (true, "NOTIFY_ON is always".to_owned())
+        } else {
+            (false, "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned())
+        }
+    }
+
+    /// Renders and publishes a report that needs a message.
+    async fn publish(&self, mut assessment: Assessment, budget: &TimeBudget) -> Result<(OperationResult, Sent), Error> {
+        let mut rendered_at = Instant::now();
+        let mut message_id = None;
+        if assessment.should_notify {
+            let message = render::message(&assessment.report)?;
+            // The message holds them, and takes several times its own size while it is sent.
+            assessment.report.forget_targets();
+            rendered_at = Instant::now();
+            assessment.result.message_id = self.publisher.publish(message, budget.publishing_ends()).await?;
+            assessment.result.action = Action::Published;
+            message_id = Some(recorded_id(assessment.result.message_id.clone()));
+        }
+        assessment.log(rendered_at);
+        Ok((assessment.result, Sent { message_id, named: None }))
+    }
+
+    /// How long to wait for results to settle: a sweep finds most operations long after their end.
+    fn settle(&self, trigger: Trigger, described: &Operation) -> Duration {
+        let longest = self.config.settle_timeout;
+        described.ended_at.filter(|_| trigger == Trigger::Sweep).map_or(longest, |ended| {
+            longest.saturating_sub(Duration::from_millis(u64::try_from(now() - ended).unwrap_or_default()))
+        })
+    }
+
+    /// `auto` means delegated administrator when the stack set belongs to another account.
+    fn call_as(&self, request: &ReportRequest, identity: &FunctionIdentity) -> CallAs {
+        let owner = request.operation.stack_set.account.as_ref();
+        match (request.call_as, self.config.call_as) {
+            (Some(requested), _) => requested,
+            (None, CallAsSetting::Fixed(fixed)) => fixed,
+            (None, CallAsSetting::Auto)
+                if !identity.account.is_empty() && owner.is_some_and(|owner| *owner != identity.account) =>
+            {
+                CallAs::DelegatedAdmin
+            }
+            (None, CallAsSetting::Auto) => CallAs::SelfAccount,
+        }
+    }
+}
+
+impl OperationContext {
+    fn key(&self) -> Option<Key> {
+        key(&self.operation, &self.described.status, self.trigger)
+    }
+
+    fn in_progress(&self, until: String) -> Error {
+        Error::InProgress(Box::new(InProgress::of(&self.operation, until)))
+    }
+}
+
+impl Assessment {
+    /// Writes the log line of one report, whose message was ready at `rendered_at`.
+    pub(crate) fn log(&self, rendered_at: Instant) {
+        let Self { report, result, .. } = self;
+        let measurements = result.measurements.as_ref().map(|read| (read.reading, read.retries));
+        let (reading, retries) = measurements.unwrap_or_default();
+        info!(
+            stack_set = result.stack_set,
+            operation = result.operation_id,
+            outcome = report.outcome.as_str(),
+            total = report.counts.total,
+            succeeded = report.counts.succeeded,
+            failed = report.counts.failed,
+            cancelled = report.counts.cancelled,
+            running = report.counts.running,
+            pending = report.counts.pending,
+            other = report.counts.other,
+            pages = result.pages,
+            rounds = self.rounds,
+            retries,
+            reading_ms = millis(reading),
+            rendering_ms = millis(rendered_at - self.read_at),
+            publishing_ms = millis(rendered_at.elapsed()),
+            complete = report.completeness.complete,
+            published = result.action == Action::Published,
+            message_id = result.message_id,
+            attempt = report.attempt,
+            "operation reported"
+        );
+    }
+}
+
+/// What the ledger knows an operation by: its end, or one of the days that it is stuck.
+pub(crate) fn key(operation: &OperationRef, status: &OperationStatus, trigger: Trigger) -> Option<Key> {
+    match trigger {
+        _ if status.is_terminal() => Some(Key::new(operation, status.as_str())),
+        Trigger::Stuck { day } => Some(Key::new(operation, &format!("STUCK-{day}"))),
+        // An operation that has not ended will be reported again.
+        _ => None,
+    }
+}
+
+/// The id to record for a message that SNS took.
+pub(crate) fn recorded_id(message_id: Option<String>) -> String {
+    message_id.unwrap_or_else(|| UNKNOWN_ID.to_owned())
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now() -> i64 {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
