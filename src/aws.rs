@@ -4,16 +4,14 @@ mod http;
 
 use std::error::Error;
 use std::marker::PhantomData;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudformation::config::SharedCredentialsProvider;
 use aws_sdk_cloudformation::config::interceptors::InterceptorContext;
-use aws_sdk_cloudformation::config::retry::{
-    ClassifyRetry, ClientRateLimiter, RetryAction, RetryConfig, RetryPartition, TokenBucket,
-};
+use aws_sdk_cloudformation::config::retry::{ClassifyRetry, RetryAction, RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::RequestId;
@@ -26,11 +24,10 @@ use crate::error::Error as OurError;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for a call with all its attempts and pauses; the function's deadline is mostly nearer.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(240);
-/// Attempts of one call, the first included: with pauses that double up to 20 s and are cut short
-/// at random, about a minute and a half.
-const MAX_ATTEMPTS: u32 = 12;
-/// Longest pause between two attempts, less up to a half of it at random.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
+/// Attempts of one call, the first included: about half a minute in all.
+const MAX_ATTEMPTS: u32 = 8;
+/// Longest pause between two attempts.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 
 /// What all clients share.
 ///
@@ -70,27 +67,28 @@ impl LoadServiceConfig for Endpoints {
     }
 }
 
-/// How often and how a call is tried again.
-///
-/// The adaptive mode also slows down by itself while AWS throttles: no request rate is published for
-/// these calls. What it waits then is up to the longest pause and not cut short at random, so that
-/// pause is: functions that are refused together must not come back together.
+/// How often a call is tried again, with pauses that double up to the longest and are cut short at random.
 pub fn retries() -> RetryConfig {
-    let longest = LONGEST_BACKOFF.mul_f64(1.0 - fastrand::f64() / 2.0);
-    RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS).with_max_backoff(longest)
+    RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_max_backoff(LONGEST_BACKOFF)
 }
 
-/// What the calls of one invocation share: how far they have slowed down, and no quota of retries.
+/// Lets the calls of a client be retried without a quota.
 ///
-/// The SDK keeps both for the whole process: there one bad minute would leave the next invocations of
-/// a warm function without retries, and slow. A reader asks for one page at a time, so its attempts
-/// and the deadline are bound enough.
-pub fn patience() -> RetryPartition {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    RetryPartition::custom("invocation")
-        .token_bucket(TokenBucket::unlimited())
-        .client_rate_limiter(ClientRateLimiter::new(now.as_secs_f64()))
-        .build()
+/// The SDK has one for the whole process: one bad minute would leave the next invocations of a warm
+/// function without retries. Each call has its attempts and its deadline, which are bound enough.
+pub fn no_retry_quota(name: &'static str) -> RetryPartition {
+    RetryPartition::custom(name).token_bucket(TokenBucket::unlimited()).build()
+}
+
+/// Whether a service refused because there were too many requests.
+pub fn is_throttled<E, R>(error: &SdkError<E, R>) -> bool
+where
+    E: ProvideErrorMetadata,
+{
+    let SdkError::ServiceError(service) = error else { return false };
+    let meta = service.err().meta();
+    meta.code().is_some_and(|code| code.contains("Throttling") || code == "TooManyRequestsException")
+        || meta.message().is_some_and(|message| message.contains("Rate exceeded"))
 }
 
 /// Knows the refusals of an operation with error `E` that the SDK does not take for throttling: a
@@ -161,34 +159,18 @@ where
 
 /// What each error of the chain says, outermost first; what says nothing new is left out.
 fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut told: Vec<String> = Vec::new();
+    let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
         let text = one_line(&error.to_string());
-        if !told.iter().any(|known| known.contains(&text)) {
-            told.push(text);
+        if !texts.iter().any(|known| known.contains(&text)) {
+            texts.push(text);
         }
         next = error.source();
     }
-    told.join(": ")
+    texts.join(": ")
 }
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn processes_differ_in_their_longest_pause_and_outlive_a_minute_of_it() {
-        let all: Vec<Duration> = (0..20).map(|_| retries().max_backoff()).collect();
-        assert!(all.iter().any(|longest| *longest != all[0]));
-        for longest in all {
-            assert!(longest <= LONGEST_BACKOFF);
-            // While the first pauses still grow towards the longest, they are short.
-            assert!(longest * (MAX_ATTEMPTS - 6) >= Duration::from_secs(60), "{longest:?}");
-        }
-    }
 }

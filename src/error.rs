@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::operation::OperationRef;
+use crate::read::ReadError;
 
 /// An error of one step of the flow.
 ///
@@ -15,7 +16,7 @@ pub enum Error {
     /// A terminal operation event or a manual request does not name what to report.
     Event(String),
     /// CloudFormation could not be read.
-    Read(String),
+    Read(ReadError),
     /// The report could not be turned into a message.
     Render(String),
     /// SNS did not take the message.
@@ -74,12 +75,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(text)
-            | Self::Event(text)
-            | Self::Read(text)
-            | Self::Render(text)
-            | Self::Publish(text)
-            | Self::Ledger(text) => f.write_str(text),
+            Self::Config(text) | Self::Event(text) | Self::Render(text) | Self::Publish(text) | Self::Ledger(text) => {
+                f.write_str(text)
+            }
+            Self::Read(error) => error.fmt(f),
             Self::InProgress(other) => other.fmt(f),
         }
     }
@@ -93,3 +92,9 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}

@@ -21,7 +21,6 @@ pub mod classify;
 pub mod config;
 pub mod error;
 pub mod event;
-pub mod gather;
 pub mod handler;
 pub mod ledger;
 pub mod notifier;

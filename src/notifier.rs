@@ -10,11 +10,10 @@ use tracing::{info, warn};
 use crate::config::{CallAsSetting, Config, NotifyOn};
 use crate::error::{Error, InProgress};
 use crate::event::{FunctionIdentity, ReportRequest, Trigger};
-use crate::gather::{ReadLimits, gather};
 use crate::ledger::{Claims, Key, Ledger, NotClaimed, Sent};
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
 use crate::publish::Publisher;
-use crate::read::{Reader, Source};
+use crate::read::{self, ReadLimits, Reader};
 use crate::render;
 use crate::report::{Report, ReportContext};
 use crate::response::{Action, Measurements, OperationResult};
@@ -66,7 +65,7 @@ impl Notifier {
     pub fn new(config: Config, aws: &SdkConfig) -> Self {
         let publisher = Publisher::new(aws, config.topic.clone());
         let ledger = config.ledger_table.clone().map(|table| Ledger::new(aws, table));
-        Self { config, reader: Source::new(aws).reader(), publisher, ledger, first_pause: FIRST_PAUSE }
+        Self { config, reader: Reader::new(aws), publisher, ledger, first_pause: FIRST_PAUSE }
     }
 
     /// Waits this long before results that have not settled are read again; it doubles each time.
@@ -163,9 +162,9 @@ impl Notifier {
             first_pause: self.first_pause,
             longest_pause: LONGEST_PAUSE,
         };
-        let collected = gather(&self.reader, operation, *call_as, described, limits).await?;
+        let collected = read::collect(&self.reader, operation, *call_as, described, limits).await?;
         let read_at = Instant::now();
-        let mut report = collected.fold.build(&ReportContext {
+        let mut report = collected.builder.build(&ReportContext {
             operation,
             call_as: *call_as,
             described,
@@ -186,7 +185,7 @@ impl Notifier {
             // A stuck operation is reported because it has not ended.
             complete: report.completeness.complete
                 || (matches!(trigger, Trigger::Stuck { .. }) && report.in_progress.is_some()),
-            account_gate_skipped: report.account_gate.ungated.count,
+            account_gate_skipped: report.account_gate.skipped.count,
         });
         Ok(Assessment {
             operation: operation.clone(),

@@ -1,22 +1,17 @@
 //! Message -> SNS.
 
-mod form;
-
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
-use aws_sdk_sns::config::interceptors::{BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextMut};
+use aws_sdk_sns::config::interceptors::FinalizerInterceptorContextMut;
 use aws_sdk_sns::config::timeout::TimeoutConfig;
 use aws_sdk_sns::config::{ConfigBag, Intercept, Region, RuntimeComponents};
 use aws_sdk_sns::error::{BoxError, SdkError};
 use aws_sdk_sns::operation::publish::{PublishError, PublishOutput};
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_smithy_runtime_api::client::interceptors::context::Output;
-use aws_smithy_runtime_api::client::ser_de::SharedRequestSerializer;
 use tokio::time::{Instant, timeout_at};
-
-use form::Form;
 
 use crate::aws;
 use crate::config::Topic;
@@ -27,26 +22,14 @@ const OUT_OF_TIME: &str = "the function's time ran out";
 /// What the SDK gets to end a call whose time is over.
 const FINISH: Duration = Duration::from_millis(200);
 
-/// Writes the request in little room, and takes an answer with a status of success for one, whatever
-/// became of its body: the message is accepted then, and another attempt would send it twice.
+/// Takes an answer with a status of success for one, whatever became of its body: the message is
+/// accepted then, and another attempt would send it twice.
 #[derive(Debug)]
-struct Publishing {
-    form: SharedRequestSerializer,
-}
+struct AcceptedIsSent;
 
-impl Intercept for Publishing {
+impl Intercept for AcceptedIsSent {
     fn name(&self) -> &'static str {
-        "Publishing"
-    }
-
-    fn read_before_serialization(
-        &self,
-        _context: &BeforeSerializationInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(self.form.clone());
-        Ok(())
+        "AcceptedIsSent"
     }
 
     fn modify_before_attempt_completion(
@@ -76,12 +59,13 @@ impl Publisher {
         let regional = aws_sdk_sns::config::Builder::from(config)
             .region(Region::new(topic.region.clone()))
             .retry_classifier(aws::Refusals::<PublishError>::of())
-            .interceptor(Publishing { form: SharedRequestSerializer::new(Form::default()) })
+            .retry_partition(aws::no_retry_quota("SNS"))
+            .interceptor(AcceptedIsSent)
             .build();
         Self { client: Client::from_conf(regional), topic }
     }
 
-    /// Publishes one message, by `until` at the latest, and gives SNS's message id, if SNS told it.
+    /// Publishes one message, by `until` at the latest, and gives SNS's message id, if SNS gave one.
     ///
     /// # Errors
     /// [`Error::Publish`] that names the topic and AWS's code, message and request id.
@@ -102,10 +86,10 @@ impl Publisher {
                 .map_err(|error| failed(error.to_string()))?;
             request = request.message_attributes(attribute.name, value);
         }
-        // The SDK's own limit, unlike one from outside, lets `Publishing` see an answer that has only begun.
+        // The SDK's own limit, unlike one from outside, lets `AcceptedIsSent` see an answer that has only begun.
         let left = until.saturating_duration_since(Instant::now());
         let timeouts = TimeoutConfig::builder().operation_timeout(left).build();
-        let own = aws_sdk_sns::Config::builder().retry_partition(aws::patience()).timeout_config(timeouts);
+        let own = aws_sdk_sns::Config::builder().timeout_config(timeouts);
         let Ok(answer) = timeout_at(until + FINISH, request.customize().config_override(own).send()).await else {
             return Err(failed(OUT_OF_TIME.to_owned()));
         };

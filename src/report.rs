@@ -7,12 +7,15 @@
 mod builder;
 mod digest;
 mod document;
-mod place;
 mod retry;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::classify::{self, Code};
+use crate::numbers::{count, number};
+use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
+use builder::GroupBuilder;
 pub use builder::ReportBuilder;
 pub use digest::{Digest, DigestCounts, Failure, StackSetDigest, SweepSummary};
 pub(crate) use document::rfc3339;
@@ -21,14 +24,6 @@ pub use document::{
     OrganizationalUnitSummary, OtherReason, Outcome, Reason, RegionInProgress, RegionSummary, Report, Resource,
     ResultsCommand, Retry, SCHEMA_VERSION, SkippedGates, StackSetSummary, TalliesOmitted, Tally, Target,
 };
-pub(crate) use place::{Place, Places};
-
-use foldhash::fast::RandomState;
-
-use crate::classify::{self, Code};
-use crate::numbers::{count, number};
-use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
-use builder::GroupBuilder;
 
 /// What the operator says of account gates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,10 +51,10 @@ impl ReportBuilder {
             ExpectGate::Auto => gates.passed + gates.refused > 0,
         };
         if gates_in_use {
-            gates.ungated.targets_omitted = gates.ungated.count - self.ungated.len() as u64;
-            gates.ungated.targets = self.ungated.into_iter().collect();
+            gates.skipped.targets_omitted = gates.skipped.count - self.skipped.len() as u64;
+            gates.skipped.targets = self.skipped.into_iter().collect();
         } else {
-            gates.ungated = SkippedGates::default();
+            gates.skipped = SkippedGates::default();
         }
         let mut cancelled = self.cancelled;
         cancelled.sort_unstable();
@@ -251,11 +246,11 @@ fn text(shared: Arc<str>) -> String {
 }
 
 /// In the order of their names, whatever the order of rows was.
-fn by_name(tallies: HashMap<Option<Arc<str>>, Tally, RandomState>) -> impl Iterator<Item = (Option<Arc<str>>, Tally)> {
+fn by_name(tallies: HashMap<Option<String>, Tally>) -> impl Iterator<Item = (Option<String>, Tally)> {
     tallies.into_iter().collect::<BTreeMap<_, _>>().into_iter()
 }
 
-fn causes(groups: HashMap<builder::GroupKey, GroupBuilder, RandomState>, service_managed: bool) -> Vec<Cause> {
+fn causes(groups: HashMap<builder::GroupKey, GroupBuilder>, service_managed: bool) -> Vec<Cause> {
     let mut by_code: BTreeMap<Code, Vec<Patterned>> = BTreeMap::new();
     for ((code, pattern, gate), group) in groups {
         by_code.entry(code).or_default().push(((pattern, gate), group));

@@ -19,7 +19,7 @@ use crate::event::{FunctionIdentity, ReportRequest};
 use crate::ledger::{Key, Ledger};
 use crate::notifier::{self, Assessment, Notifier};
 use crate::operation::{CallAs, ListedOperation, OperationRef, StackSetRef};
-use crate::read::Next;
+use crate::read::{Next, ReadError};
 use crate::report::Failure;
 use crate::response::{OperationResult, Response, SweepSummary};
 use crate::time_budget::TimeBudget;
@@ -88,9 +88,9 @@ pub(crate) async fn run(
         return Err(error);
     }
     if pages == 0 && summary.stack_sets > 0 {
-        return Err(progress.unread.unwrap_or_else(|| {
-            Error::Read("could not list the operations of any stack set: the function's time ran out".to_owned())
-        }));
+        return Err(progress
+            .unread
+            .unwrap_or_else(|| ReadError::out_of_time("could not list the operations of any stack set").into()));
     }
     // Lambda's retries and alarms see only an invocation that fails.
     if let Some(error) = progress.unpublished.filter(|_| summary.published == 0) {
@@ -173,14 +173,14 @@ impl Sweep<'_> {
                         break;
                     }
                     Err(error) => {
-                        progress.fail_list(None, error);
+                        progress.fail_list(None, error.into());
                         break;
                     }
                 }
             }
         }
         if pages == 0 {
-            let late = || Error::Read("could not list the stack sets: the function's time ran out".to_owned());
+            let late = || Error::Read(ReadError::out_of_time("could not list the stack sets"));
             return Err(progress.unread.take().unwrap_or_else(late));
         }
         found.retain(|found| due::matches(&self.settings.name_pattern, &found.stack_set.name));
@@ -249,6 +249,7 @@ impl Sweep<'_> {
                 }
                 Ok(Next::OutOfTime) => break,
                 Err(error) => {
+                    let error = Error::Read(error);
                     part.failures.push((failure(Some(&stack_set.stack_set), None, &error), error));
                     break;
                 }

@@ -38,6 +38,11 @@ impl Answers {
     pub(super) fn retries(&self) -> u64 {
         self.retries.load(Relaxed)
     }
+
+    /// Counts a call that is made again.
+    pub(super) fn count_retry(&self) {
+        self.retries.fetch_add(1, Relaxed);
+    }
 }
 
 impl Intercept for Answers {
@@ -64,7 +69,7 @@ impl Intercept for Answers {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if config.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1) {
-            self.retries.fetch_add(1, Relaxed);
+            self.count_retry();
         }
         Ok(())
     }

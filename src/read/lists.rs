@@ -1,11 +1,11 @@
 //! The lists that a sweep goes through: stack sets, and the operations of one.
 
 use aws_sdk_cloudformation::types;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::chain::PageCursor;
-use super::{Action, Next, PAGE_SIZE, Reader, failure, millis, sdk_call_as};
-use crate::error::Error;
+use super::error::Action;
+use super::page_cursor::PageCursor;
+use super::{Next, PAGE_SIZE, ReadError, Reader, convert};
 use crate::operation::{CallAs, ListedOperation, OperationStatus, StackSetRef};
 
 /// Pages of stack sets still to come.
@@ -13,7 +13,7 @@ use crate::operation::{CallAs, ListedOperation, OperationStatus, StackSetRef};
 pub struct StackSets<'a> {
     reader: &'a Reader,
     call_as: CallAs,
-    chain: PageCursor,
+    cursor: PageCursor,
 }
 
 /// Pages of a stack set's operations still to come.
@@ -26,18 +26,18 @@ pub struct Operations<'a> {
     reader: &'a Reader,
     stack_set: &'a StackSetRef,
     call_as: CallAs,
-    chain: PageCursor,
+    cursor: PageCursor,
 }
 
 impl Reader {
     /// The ACTIVE stack sets of the function's Region, page by page.
     pub fn stack_sets(&self, call_as: CallAs) -> StackSets<'_> {
-        StackSets { reader: self, call_as, chain: PageCursor::default() }
+        StackSets { reader: self, call_as, cursor: PageCursor::default() }
     }
 
     /// The operations of a stack set, page by page.
     pub fn operations<'a>(&'a self, stack_set: &'a StackSetRef, call_as: CallAs) -> Operations<'a> {
-        Operations { reader: self, stack_set, call_as, chain: PageCursor::default() }
+        Operations { reader: self, stack_set, call_as, cursor: PageCursor::default() }
     }
 }
 
@@ -45,30 +45,30 @@ impl StackSets<'_> {
     /// Reads the next page: `name:uuid` of each stack set. Gives up at `until`.
     ///
     /// # Errors
-    /// [`Error::Read`] that names the capacity and what to try, and when the chain of tokens is broken.
-    pub async fn next(&mut self, until: Instant) -> Result<Next<String>, Error> {
-        if self.chain.has_ended() {
+    /// [`ReadError`] that names the capacity and what to try, and when the chain of tokens is broken.
+    pub async fn next(&mut self, until: Instant) -> Result<Next<String>, ReadError> {
+        if self.cursor.has_ended() {
             return Ok(Next::End);
         }
         let subject = || format!("could not list the stack sets as {}", self.call_as.as_str());
-        let call = self
+        let request = self
             .reader
             .client
             .list_stack_sets()
             .status(types::StackSetStatus::Active)
-            .call_as(sdk_call_as(self.call_as))
+            .call_as(convert::to_sdk_call_as(self.call_as))
             .max_results(PAGE_SIZE)
-            .set_next_token(self.chain.token())
-            .send();
-        let Ok(answer) = timeout_at(until, call).await else {
+            .set_next_token(self.cursor.token());
+        let Some(answer) = self.reader.send(until, || request.clone().send()).await else {
             return Ok(Next::OutOfTime);
         };
-        let page = answer.map_err(|error| failure(subject(), Action::ListStackSets, self.call_as, &error))?;
+        let page =
+            answer.map_err(|error| ReadError::refused(subject(), Action::ListStackSets, self.call_as, &error))?;
         let rows = page.summaries.unwrap_or_default();
         let count = rows.len();
         // Without an id or a name it cannot be asked about.
         let ids: Vec<String> = rows.into_iter().filter_map(|row| row.stack_set_id.or(row.stack_set_name)).collect();
-        self.chain.advance(count, ids.first().zip(ids.last()), page.next_token, subject)?;
+        self.cursor.advance(count, ids.first().zip(ids.last()), page.next_token, subject)?;
         Ok(Next::Page(ids))
     }
 }
@@ -77,36 +77,33 @@ impl Operations<'_> {
     /// Reads the next page, or gives up at `until`.
     ///
     /// # Errors
-    /// [`Error::Read`] that names the stack set, the capacity and what to try, and when the chain of
+    /// [`ReadError`] that names the stack set, the capacity and what to try, and when the chain of
     /// tokens is broken.
-    pub async fn next(&mut self, until: Instant) -> Result<Next<ListedOperation>, Error> {
-        if self.chain.has_ended() {
+    pub async fn next(&mut self, until: Instant) -> Result<Next<ListedOperation>, ReadError> {
+        if self.cursor.has_ended() {
             return Ok(Next::End);
         }
         let subject =
             || format!("could not list the operations of stack set {} as {}", self.stack_set, self.call_as.as_str());
-        let call = self
+        let request = self
             .reader
             .client
             .list_stack_set_operations()
             .stack_set_name(self.stack_set.api_name())
-            .call_as(sdk_call_as(self.call_as))
+            .call_as(convert::to_sdk_call_as(self.call_as))
             .max_results(PAGE_SIZE)
-            .set_next_token(self.chain.token())
-            .customize();
-        let call = match self.reader.elsewhere(&self.stack_set.region) {
-            Some(there) => call.config_override(there),
-            None => call,
-        };
-        let Ok(answer) = timeout_at(until, call.send()).await else {
+            .set_next_token(self.cursor.token());
+        // The sweep's stack sets are all of the function's own Region.
+        let Some(answer) = self.reader.send(until, || request.clone().send()).await else {
             return Ok(Next::OutOfTime);
         };
-        let page = answer.map_err(|error| failure(subject(), Action::ListOperations, self.call_as, &error))?;
+        let page =
+            answer.map_err(|error| ReadError::refused(subject(), Action::ListOperations, self.call_as, &error))?;
         let rows = page.summaries.unwrap_or_default();
         let count = rows.len();
         let rows: Vec<ListedOperation> = rows.into_iter().filter_map(from_sdk_summary).collect();
         let ends = rows.first().map(|row| &row.id).zip(rows.last().map(|row| &row.id));
-        self.chain.advance(count, ends, page.next_token, subject)?;
+        self.cursor.advance(count, ends, page.next_token, subject)?;
         Ok(Next::Page(rows))
     }
 }
@@ -114,8 +111,8 @@ impl Operations<'_> {
 fn from_sdk_summary(row: types::StackSetOperationSummary) -> Option<ListedOperation> {
     Some(ListedOperation {
         status: OperationStatus::from(row.status().map_or("", types::StackSetOperationStatus::as_str)),
-        started_at: row.creation_timestamp().and_then(millis),
-        ended_at: row.end_timestamp().and_then(millis),
+        started_at: row.creation_timestamp().and_then(convert::millis),
+        ended_at: row.end_timestamp().and_then(convert::millis),
         id: row.operation_id?,
     })
 }

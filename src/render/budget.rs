@@ -1,6 +1,6 @@
 //! What to leave out of a report that is larger than a message may be.
 //!
-//! Targets go first, the ungated ones before the others, fairly across all lists; then long texts
+//! Targets go first, the skipped ones before the others, fairly across all lists; then long texts
 //! are cut; then the smallest groups and organizational units become a counted remainder. Counts
 //! never change.
 
@@ -146,7 +146,7 @@ fn lists_in(report: &Report) -> usize {
 }
 
 fn targets_in(report: &Report) -> usize {
-    trouble(report).map(|list| list.len()).sum::<usize>() + report.account_gate.ungated.targets.len()
+    trouble(report).map(|list| list.len()).sum::<usize>() + report.account_gate.skipped.targets.len()
 }
 
 /// The report in a shape, with all its targets still (they are shared, not copied).
@@ -224,7 +224,7 @@ fn framed(report: &Report, shape: Shape) -> Report {
         account_gate: AccountGate {
             reasons: gate_reasons.iter().map(|reason| short_reason(reason, shape.text)).collect(),
             reasons_omitted: gate_reasons_omitted,
-            ungated: report.account_gate.ungated.clone(),
+            skipped: report.account_gate.skipped.clone(),
             ..report.account_gate
         },
         drift: report.drift.clone(),
@@ -333,9 +333,9 @@ fn shorten_commands(frame: &mut Report, bytes: usize) {
 /// The report with at most `total` targets: the same share for every list until it is exhausted.
 /// SkippedGates targets, which nobody waits for, get what failed and cancelled ones leave.
 fn with_targets(frame: &Report, total: usize) -> Report {
-    let ungated = frame.account_gate.ungated.targets.len();
+    let skipped = frame.account_gate.skipped.targets.len();
     let mut sizes: Vec<usize> = trouble(frame).map(|list| list.len()).collect();
-    let for_ungated = total.saturating_sub(sizes.iter().sum()).min(ungated);
+    let for_ungated = total.saturating_sub(sizes.iter().sum()).min(skipped);
     sizes.sort_unstable();
     let mut left = total - for_ungated;
     let mut lists_left = sizes.len();
@@ -362,7 +362,7 @@ fn with_targets(frame: &Report, total: usize) -> Report {
         shorten(&mut group.targets, &mut group.targets_omitted);
     }
     shorten(&mut short.collateral.targets, &mut short.collateral.targets_omitted);
-    let gate = &mut short.account_gate.ungated;
+    let gate = &mut short.account_gate.skipped;
     cut_list(&mut gate.targets, &mut gate.targets_omitted, for_ungated);
     short
 }

@@ -120,9 +120,9 @@ fn description(report: &Report, commands: Commands) -> String {
     if let Some(told) = report.drift.as_ref().map(words::drift).filter(|told| !told.is_empty()) {
         blocks.push(format!("Drift: {}", escaped(&told, SAMPLE)));
     }
-    let ungated = report.account_gate.ungated.count;
-    if ungated > 0 {
-        blocks.push(format!("{} went on without an account gate's consent", words::targets(ungated)));
+    let skipped = report.account_gate.skipped.count;
+    if skipped > 0 {
+        blocks.push(format!("{} went on without an account gate's consent", words::targets(skipped)));
     }
     let others = report.counts.other;
     if others > 0 {

@@ -38,7 +38,7 @@ pub fn message(digest: &Digest) -> Result<Message, Error> {
     let assemble = |operations: usize| {
         let document = quoted(&document(digest, operations).to_string())?;
         let body = Bodies::of(&email, &chat, &sms, &document).to_json()?;
-        Ok(Message { subject: subject.clone(), body, attributes: attributes(digest) })
+        Ok::<_, Error>(Message { subject: subject.clone(), body, attributes: attributes(digest) })
     };
     let all = digest.operations().count();
     let most = MESSAGE_LIMIT / OPERATION_BYTES;

@@ -310,13 +310,13 @@ fn gates(page: &mut Page, report: &Report) {
         (gate.refused, "refused"),
         (gate.no_action, "answered that no action was necessary or possible"),
         (gate.unrecognized, "gave an answer that is not known"),
-        (gate.ungated.count, "went on without a gate's consent"),
+        (gate.skipped.count, "went on without a gate's consent"),
     ];
     if says.iter().all(|(n, _)| *n == 0) {
         return;
     }
     // The rest, so that the numbers add up.
-    let without = if gate.ungated.count > 0 { 0 } else { gate.not_configured + gate.not_invokable };
+    let without = if gate.skipped.count > 0 { 0 } else { gate.not_configured + gate.not_invokable };
     let rest = [(without, "without a gate"), (gate.absent + gate.not_reached, "never asked")];
     let parts: Vec<String> = says
         .iter()
@@ -329,8 +329,8 @@ fn gates(page: &mut Page, report: &Report) {
         &format!("Account gate, in targets: {} passed, {}.", words::number(gate.passed), parts.join(", ")),
     );
     // Beside failures the list would be noise; the document has it.
-    if gate.ungated.count > 0 && report.counts.failed + report.counts.cancelled == 0 {
-        fold_targets(page, &gate.ungated.targets, gate.ungated.count);
+    if gate.skipped.count > 0 && report.counts.failed + report.counts.cancelled == 0 {
+        fold_targets(page, &gate.skipped.targets, gate.skipped.count);
     }
 }
 

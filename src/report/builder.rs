@@ -1,18 +1,14 @@
-//! Rows taken in one by one: successes become numbers, only the rest keeps its targets.
+//! Rows -> sums and groups: successes become numbers, only the rest keeps its targets.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-use smol_str::SmolStr;
-
 use super::document::{AccountGate, Counts, Tally, Target};
-use super::place::{Place, Places};
 use crate::classify::{self, Code, GateMeaning};
 use crate::operation::{GateStatus, ResultStatus, TargetResult};
 
-/// SkippedGates targets that are kept by name; more are only counted. No message can list more, and an
-/// organization without gates would otherwise make memory grow with every success.
+/// Targets with a skipped gate that are kept by name; more are only counted. No message can list more, and
+/// an organization without gates would otherwise make memory grow with every success.
 const SKIPPED_KEPT: usize = 1_500;
 
 /// The text of the first target in order, so that the order of arrival does not matter.
@@ -59,15 +55,20 @@ impl Text {
     }
 }
 
-/// What a text says, known by its masked form: texts of one form all say the same.
+/// Distinct masked texts that are told apart. More of them would let memory grow with every row.
+const TEXTS: usize = 2_000;
+/// The pattern of rows whose texts came after [`TEXTS`] others.
+const OTHER_TEXTS: &str = "other texts";
+
+/// The codes of texts by their masked form: texts of one form have one code.
 #[derive(Debug, Default)]
-struct Sayings {
-    codes: HashMap<Arc<str>, Code, RandomState>,
+struct KnownTexts {
+    codes: HashMap<Arc<str>, Code>,
     /// Room for the next text's masked form.
     masked: String,
 }
 
-impl Sayings {
+impl KnownTexts {
     /// The masked text and its code. Masking is cheap, classifying is not: rows that differ in ids only
     /// are classified once.
     fn of(&mut self, text: &str) -> (Arc<str>, Code) {
@@ -78,6 +79,9 @@ impl Sayings {
         }
         // The masked text is classified, not the first that came: the order of rows must not matter.
         let code = classify::classify_text(&self.masked).code;
+        if self.codes.len() >= TEXTS {
+            return (OTHER_TEXTS.into(), code);
+        }
         let pattern = Arc::<str>::from(self.masked.as_str());
         self.codes.insert(Arc::clone(&pattern), code);
         (pattern, code)
@@ -91,21 +95,21 @@ const NO_CAUSE_YET: [Code; 5] =
 /// A cause, its masked text, and what the gate said (masked) where the gate is the cause.
 pub(super) type GroupKey = (Code, Option<Arc<str>>, Option<Arc<str>>);
 
-/// Rows folded so far.
+/// What the rows so far come to. Its memory is bounded by [`TEXTS`] and the number of targets that
+/// did not succeed.
 #[derive(Debug, Default)]
 pub struct ReportBuilder {
-    places: Places,
-    sayings: Sayings,
+    texts: KnownTexts,
     pub(super) counts: Counts,
-    pub(super) by_region: HashMap<Option<Arc<str>>, Tally, RandomState>,
-    pub(super) by_unit: HashMap<Option<Arc<str>>, Tally, RandomState>,
+    pub(super) by_region: HashMap<Option<String>, Tally>,
+    pub(super) by_unit: HashMap<Option<String>, Tally>,
     /// RUNNING and PENDING targets by Region.
-    pub(super) in_progress: BTreeMap<Option<Arc<str>>, (u64, u64)>,
+    pub(super) in_progress: BTreeMap<Option<String>, (u64, u64)>,
     pub(super) gates: AccountGate,
-    pub(super) ungated: BTreeSet<Target>,
-    pub(super) groups: HashMap<GroupKey, GroupBuilder, RandomState>,
+    pub(super) skipped: BTreeSet<Target>,
+    pub(super) groups: HashMap<GroupKey, GroupBuilder>,
     /// Accounts that some row shows to be suspended.
-    pub(super) suspended: HashSet<SmolStr>,
+    pub(super) suspended: HashSet<String>,
     /// Texts of gate answers that are not known, by their status and masked form.
     pub(super) gate_reasons: BTreeMap<(String, Option<Arc<str>>), Text>,
     pub(super) tolerance_exceeded: u64,
@@ -141,40 +145,41 @@ impl ReportBuilder {
     /// Takes one row in.
     pub fn add(&mut self, row: TargetResult) {
         self.counts.count(row.status.as_ref());
-        let region = self.places.name(row.region.as_deref());
-        let unit = self.places.name(unit_of(&row));
-        self.by_region.entry(region.clone()).or_default().count(row.status.as_ref());
-        self.by_unit.entry(unit.clone()).or_default().count(row.status.as_ref());
+        self.by_region.entry(row.region.clone()).or_default().count(row.status.as_ref());
+        self.by_unit.entry(unit_of(&row).map(str::to_owned)).or_default().count(row.status.as_ref());
         if let Some(ResultStatus::Running | ResultStatus::Pending) = row.status {
-            let (running, pending) = self.in_progress.entry(region.clone()).or_default();
+            let (running, pending) = self.in_progress.entry(row.region.clone()).or_default();
             *(if row.status == Some(ResultStatus::Running) { running } else { pending }) += 1;
         }
-        let gate = classify::gate_meaning_by(&row, |text| self.sayings.of(text).1);
+        let gate = classify::gate_meaning_by(&row, |text| self.texts.of(text).1);
         self.count_gate(gate);
-        let is_skipped = gate.is_skipped() && self.keeps_ungated(&row);
+        let is_skipped = gate.is_skipped() && self.keeps_skipped(&row);
         if !is_skipped && gate != GateMeaning::Unrecognized && row.status == Some(ResultStatus::Succeeded) {
             // Nobody will ask which one it was, so its account need not be remembered.
             return;
         }
-        let place = self.places.place(Place { region, organizational_unit_id: unit });
-        let target = Target { account: row.account.as_deref().map(SmolStr::new), place };
+        let target = Target {
+            account: row.account.clone(),
+            region: row.region.clone(),
+            organizational_unit_id: unit_of(&row).map(str::to_owned),
+        };
         if is_skipped {
-            self.ungated.insert(target.clone());
-            if self.ungated.len() > SKIPPED_KEPT {
-                self.ungated.pop_last();
+            self.skipped.insert(target.clone());
+            if self.skipped.len() > SKIPPED_KEPT {
+                self.skipped.pop_last();
             }
         }
         if gate == GateMeaning::Unrecognized
             && let Some(answer) = &row.gate
         {
             let status = answer.status.as_ref().map_or("", GateStatus::as_str).to_owned();
-            let pattern = answer.reason.as_deref().map(|text| self.sayings.of(text).0);
+            let pattern = answer.reason.as_deref().map(|text| self.texts.of(text).0);
             self.gate_reasons.entry((status, pattern)).or_default().add(answer.reason.clone(), target.clone());
         }
         if row.status == Some(ResultStatus::Succeeded) {
             return;
         }
-        let (pattern, said) = classify::reason(&row).map(|text| self.sayings.of(text)).unzip();
+        let (pattern, said) = classify::reason(&row).map(|text| self.texts.of(text)).unzip();
         let code = classify::decide(&row, said, gate);
         if said == Some(Code::AccountSuspended) {
             self.suspended.extend(target.account.clone());
@@ -197,7 +202,6 @@ impl ReportBuilder {
 
     /// Takes in what another fold has; the two must not hold the same rows.
     pub fn merge(&mut self, other: Self) {
-        // Its names only spare memory while rows come, and are not worth the room for both.
         self.counts.merge(other.counts);
         for (region, tally) in other.by_region {
             *self.by_region.entry(region).or_default() += tally;
@@ -211,9 +215,9 @@ impl ReportBuilder {
             known.1 += pending;
         }
         self.gates.merge(&other.gates);
-        self.ungated.extend(other.ungated);
-        while self.ungated.len() > SKIPPED_KEPT {
-            self.ungated.pop_last();
+        self.skipped.extend(other.skipped);
+        while self.skipped.len() > SKIPPED_KEPT {
+            self.skipped.pop_last();
         }
         for (key, theirs) in other.groups {
             let ours = self.groups.entry(key).or_default();
@@ -241,9 +245,9 @@ impl ReportBuilder {
         &self.counts
     }
 
-    /// Whether the row is one of the ungated targets that are kept.
-    fn keeps_ungated(&self, row: &TargetResult) -> bool {
-        let Some(last) = self.ungated.last().filter(|_| self.ungated.len() >= SKIPPED_KEPT) else {
+    /// Whether the row is one of the targets with a skipped gate that are kept.
+    fn keeps_skipped(&self, row: &TargetResult) -> bool {
+        let Some(last) = self.skipped.last().filter(|_| self.skipped.len() >= SKIPPED_KEPT) else {
             return true;
         };
         let row = (row.account.as_deref(), row.region.as_deref(), unit_of(row));
@@ -251,7 +255,7 @@ impl ReportBuilder {
     }
 
     fn count_gate(&mut self, meaning: GateMeaning) {
-        self.gates.ungated.count += u64::from(meaning.is_skipped());
+        self.gates.skipped.count += u64::from(meaning.is_skipped());
         let gates = &mut self.gates;
         let field = match meaning {
             GateMeaning::Passed => &mut gates.passed,
@@ -268,7 +272,7 @@ impl ReportBuilder {
 
     fn add_cause(&mut self, row: TargetResult, pattern: Option<Arc<str>>, code: Code, target: Target) {
         let gate = row.gate.and_then(|gate| gate.reason).filter(|_| code == Code::AccountGateFailed);
-        let gate_pattern = gate.as_deref().map(|text| self.sayings.of(text).0);
+        let gate_pattern = gate.as_deref().map(|text| self.texts.of(text).0);
         let group = self.groups.entry((code, pattern, gate_pattern)).or_default();
         Sample::keep_first(&mut group.sample, Some(Sample { target: target.clone(), text: row.reason, gate }));
         group.targets.push(target);

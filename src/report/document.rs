@@ -9,11 +9,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde::Serialize;
-use smol_str::SmolStr;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::place::Place;
 use crate::numbers::count;
 use crate::operation::{Drift, OperationRef, ResultStatus};
 
@@ -70,7 +68,7 @@ impl Report {
     pub(crate) fn forget_targets(&mut self) {
         self.causes = Vec::new();
         self.collateral.targets = Arc::default();
-        self.account_gate.ungated.targets = Arc::default();
+        self.account_gate.skipped.targets = Arc::default();
         self.retry.commands = Vec::new();
     }
 
@@ -85,7 +83,7 @@ impl Report {
         targets(self.counts.failed, "failed");
         targets(self.counts.cancelled, "cancelled");
         targets(self.counts.other, "with a status that is not known");
-        targets(self.account_gate.ungated.count, "went on without an account gate");
+        targets(self.account_gate.skipped.count, "went on without an account gate");
         if matches!(self.outcome, Outcome::Failed | Outcome::Stopped) {
             problems.push(format!("the operation is {}", self.outcome.as_str()));
         }
@@ -196,7 +194,7 @@ pub struct InProgress {
 #[derive(Debug, Clone, Serialize)]
 pub struct RegionInProgress {
     /// Region.
-    pub region: Option<Arc<str>>,
+    pub region: Option<String>,
     /// RUNNING.
     pub running: u64,
     /// PENDING.
@@ -275,14 +273,12 @@ impl Counts {
 }
 
 /// A target: an account in a Region.
-///
-/// A hundred thousand of them may have failed, so the account is kept within, and the rest is shared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
-    pub(super) account: Option<SmolStr>,
-    #[serde(flatten)]
-    pub(super) place: Arc<Place>,
+    pub(super) account: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) organizational_unit_id: Option<String>,
 }
 
 impl Target {
@@ -293,12 +289,12 @@ impl Target {
 
     /// Region.
     pub fn region(&self) -> Option<&str> {
-        self.place.region.as_deref()
+        self.region.as_deref()
     }
 
     /// Organizational unit of the account; `None` when self-managed.
     pub fn organizational_unit_id(&self) -> Option<&str> {
-        self.place.organizational_unit_id.as_deref()
+        self.organizational_unit_id.as_deref()
     }
 }
 
@@ -441,11 +437,11 @@ pub struct AccountGate {
     /// Texts left out for size.
     pub reasons_omitted: GroupsOmitted,
     /// Targets that went on unchecked though gates are in use.
-    pub ungated: SkippedGates,
+    pub skipped: SkippedGates,
 }
 
 impl AccountGate {
-    /// Adds the numbers; which targets are ungated is known only in the end.
+    /// Adds the numbers; which targets are skipped is known only in the end.
     pub(super) fn merge(&mut self, other: &Self) {
         self.passed += other.passed;
         self.refused += other.refused;
@@ -455,7 +451,7 @@ impl AccountGate {
         self.not_reached += other.not_reached;
         self.absent += other.absent;
         self.unrecognized += other.unrecognized;
-        self.ungated.count += other.ungated.count;
+        self.skipped.count += other.skipped.count;
     }
 }
 
@@ -519,7 +515,7 @@ impl std::ops::AddAssign for Tally {
 #[derive(Debug, Clone, Serialize)]
 pub struct RegionSummary {
     /// Region.
-    pub region: Option<Arc<str>>,
+    pub region: Option<String>,
     /// Its targets.
     #[serde(flatten)]
     pub tally: Tally,
@@ -530,7 +526,7 @@ pub struct RegionSummary {
 #[serde(rename_all = "camelCase")]
 pub struct OrganizationalUnitSummary {
     /// Organizational unit; `null` for targets of none.
-    pub organizational_unit_id: Option<Arc<str>>,
+    pub organizational_unit_id: Option<String>,
     /// Its targets.
     #[serde(flatten)]
     pub tally: Tally,

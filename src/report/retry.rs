@@ -6,8 +6,6 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use smol_str::SmolStr;
-
 use super::document::{AccountGate, Cause, Counts, Outcome, ResultsCommand, Retry, Target};
 use crate::classify::Code;
 use crate::numbers::{count, number};
@@ -33,7 +31,7 @@ pub(super) struct Scope<'a> {
     /// Whether nothing is known to be missing.
     pub(super) complete: bool,
     /// Accounts that some row shows to be suspended.
-    pub(super) suspended: &'a HashSet<SmolStr>,
+    pub(super) suspended: &'a HashSet<String>,
 }
 
 /// Targets to try again.
@@ -314,7 +312,7 @@ pub(super) fn results_commands(
     gates: &AccountGate,
 ) -> Vec<ResultsCommand> {
     let failed = counts.failed + described.failed_expected.unwrap_or(0);
-    let rest = counts.running + counts.pending + counts.other + gates.ungated.count;
+    let rest = counts.running + counts.pending + counts.other + gates.skipped.count;
     let mut statuses = Vec::new();
     statuses.extend((failed > 0).then_some(Some("FAILED")));
     statuses.extend((counts.cancelled > 0).then_some(Some("CANCELLED")));

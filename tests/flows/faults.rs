@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox::{Fault, FaultKind, Request, Row, Rows, Scenario};
-use serde_json::Value;
+use serde_json::{Value, json};
 use stackset_notifier::error::Error;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -27,10 +27,10 @@ const ROWS: usize = 210;
 const FAILED: u64 = 21;
 const PAGES: usize = 3;
 
-/// How long the function waits for one answer: short enough for a dozen attempts at a server that hangs.
+/// How long the function waits for one answer: short enough for all attempts at a server that hangs.
 const ATTEMPT: Duration = Duration::from_millis(400);
 /// Attempts of one call.
-const ATTEMPTS: usize = 12;
+const ATTEMPTS: usize = 8;
 
 /// Cells at a time in one test: each needs its share of the processor before its deadline.
 const AT_A_TIME: usize = 24;
@@ -183,9 +183,8 @@ impl Cell {
 
     fn time(&self) -> Duration {
         match (self.time, self.nature) {
+            (Time::Ample, Throttling(_)) => Duration::from_secs(16),
             (Time::Ample, _) => Duration::from_secs(40),
-            // After a refusal the next calls wait for up to two seconds each.
-            (Time::Exact, Throttling(_)) => Duration::from_secs(20),
             (Time::Exact, _) => Duration::from_secs(12),
             (Time::Short, _) => Duration::from_secs(4),
         }
@@ -208,6 +207,8 @@ enum Expected {
     Complete,
     /// A report of these pages, and of all failed rows, that says what is missing.
     FailuresFirst { pages: usize },
+    /// A report of these pages, and of all failed rows, that names the page after them.
+    PageMissing { pages: usize },
     /// An error with one of these in its text, and nothing published.
     Error(Vec<&'static str>),
     /// Any of these but the first: where the reading is cut off depends on how fast the machine is.
@@ -218,32 +219,33 @@ enum Expected {
 
 fn expected(cell: &Cell) -> Expected {
     let short = cell.time == Time::Short;
+    let page = if let Place::Page(page) = cell.place { page } else { 0 };
     match (cell.nature, cell.often) {
+        // It leads back to itself, also in the lists by status.
+        (PageCursor(_), often) if page == 1 && cell.kind == FaultKind::RepeatToken => match often {
+            Often::Once if !short => Expected::PageMissing { pages: 1 },
+            _ => Expected::Unfinished,
+        },
+        // The lists by status have one page each.
+        (Final(_) | PageCursor(_), often) if page > 1 || (page == 1 && often == Often::Once) => {
+            Expected::PageMissing { pages: page - 1 }
+        }
         (Final(text) | PageCursor(text), _) => Expected::Error(vec![text]),
         (Accepted, _) => Expected::Complete,
-        // What comes after a refusal is slowed down, and may not be done in time.
-        (Throttling(_), _) if short && cell.place != Place::Publish => match (cell.often, cell.place) {
-            (Often::Once, _) => Expected::CompleteOrUnfinished,
-            (Often::ForEver, Place::Page(_)) => Expected::Unfinished,
-            (Often::ForEver, _) => Expected::Error(vec![OUT_OF_TIME]),
-        },
-        (Silent, Often::Once) if short => match cell.place {
-            Place::Page(_) => Expected::Complete,
-            _ => Expected::Error(vec![OUT_OF_TIME]),
-        },
+        (Throttling(_), Often::Once) if short && cell.place != Place::Publish => Expected::CompleteOrUnfinished,
+        // Throttling is no failure: it ends with the time.
+        (Throttling(_), Often::ForEver) if page > 1 => Expected::FailuresFirst { pages: page - 1 },
+        (Throttling(_), Often::ForEver) if cell.place != Place::Publish => Expected::Error(vec![OUT_OF_TIME]),
+        (Silent, Often::Once) if short && page == 0 => Expected::Error(vec![OUT_OF_TIME]),
         (_, Often::Once) => Expected::Complete,
         // When half of the time is gone, failures come first, and then the page that gave no good answer.
-        (_, Often::ForEver) if short => match cell.place {
-            Place::Page(page) if page > 1 => Expected::FailuresFirst { pages: page - 1 },
-            _ => Expected::Error(vec![OUT_OF_TIME]),
-        },
+        (_, Often::ForEver) if short && page > 1 => Expected::FailuresFirst { pages: page - 1 },
+        (_, Often::ForEver) if short => Expected::Error(vec![OUT_OF_TIME]),
+        (Passing(_), Often::ForEver) if page > 1 => Expected::PageMissing { pages: page - 1 },
         (Passing(text) | Throttling(text), Often::ForEver) => Expected::Error(vec![text]),
-        // A dozen attempts in vain are named; before that, the deadline may end them.
-        (Silent, Often::ForEver) if cell.time == Time::Ample => Expected::Error(vec!["timeout", "timed out"]),
-        (Silent, Often::ForEver) => match cell.place {
-            Place::Page(page) if page > 1 => Expected::Unfinished,
-            _ => Expected::Error(vec!["timeout", "timed out", OUT_OF_TIME]),
-        },
+        // All attempts in vain are named; before that, the deadline may end them.
+        (Silent, Often::ForEver) if page > 1 => Expected::Unfinished,
+        (Silent, Often::ForEver) => Expected::Error(vec!["timeout", "timed out", OUT_OF_TIME]),
     }
 }
 
@@ -292,14 +294,14 @@ async fn invoke(stage: &Stage, time: Duration) -> Outcome {
 fn verdict(cell: &Cell, outcome: &Outcome) -> Result<(), String> {
     let found = match (&outcome.result, outcome.documents.first()) {
         (Ok(done), Some(document)) => {
-            told(done["counts"] == document["counts"], "the response's counts are not the report's")?;
+            check(done["counts"] == document["counts"], "the response's counts are not the report's")?;
             report(document, &outcome.requests)?;
             document["completeness"]["complete"].as_bool()
         }
         (Ok(done), None) => return Err(format!("nothing was published: {done}")),
         (Err(error), _) => {
             let kind = if cell.place == Place::Publish { ["PublishError"; 2] } else { ["ReadError", "PublishError"] };
-            told(kind.contains(&error.kind()), &format!("an error of another step: {error:?}"))?;
+            check(kind.contains(&error.kind()), &format!("an error of another step: {error:?}"))?;
             None
         }
     };
@@ -311,26 +313,34 @@ fn verdict(cell: &Cell, outcome: &Outcome) -> Result<(), String> {
         (Expected::Complete | Expected::CompleteOrUnfinished, Some(true), _)
         | (Expected::Unfinished | Expected::CompleteOrUnfinished, Some(false), _) => Ok(()),
         (Expected::Unfinished | Expected::CompleteOrUnfinished, None, Some(text)) => {
-            told(text.ends_with(OUT_OF_TIME), &format!("not for want of time: {text}"))
+            check(text.ends_with(OUT_OF_TIME), &format!("not for want of time: {text}"))
         }
         (Expected::FailuresFirst { pages }, Some(false), _) => {
             let document = &outcome.documents[0];
             let missing = "time ran out before all results were read, but all FAILED and CANCELLED ones";
             let reason = document["completeness"]["reason"].as_str().unwrap_or_default();
-            told(reason == missing, reason)?;
-            told(document["counts"]["failed"] == FAILED, "not all failures")?;
-            told(document["counts"]["succeeded"] == 90 * pages, "not all successes that were read")
+            check(reason == missing, reason)?;
+            check(document["counts"]["failed"] == FAILED, "not all failures")?;
+            check(document["counts"]["succeeded"] == 90 * pages, "not all successes that were read")
+        }
+        (Expected::PageMissing { pages }, Some(false), _) => {
+            let document = &outcome.documents[0];
+            let reason = document["completeness"]["reason"].as_str().unwrap_or_default();
+            let missing = format!("page {} of the results could not be read (", pages + 1);
+            check(reason.starts_with(&missing) && !reason.contains(';'), reason)?;
+            check(document["counts"]["failed"] == FAILED, "not all failures")?;
+            check(document["counts"]["succeeded"] == 90 * pages, "not all successes that were read")
         }
         (Expected::Error(texts), None, Some(text)) => {
-            told(texts.iter().any(|part| text.contains(part)), &format!("none of {texts:?} in {text:?}"))?;
+            check(texts.iter().any(|part| text.contains(part)), &format!("none of {texts:?} in {text:?}"))?;
             let refused = outcome.documents.is_empty() || cell.kind == FaultKind::LostAnswer;
-            told(refused, "an error after a message was accepted")
+            check(refused, "an error after a message was accepted")
         }
         (expected, _, text) => Err(format!("expected {expected:?}, found {:?} and {:?}", outcome.documents, text)),
     }
 }
 
-fn told(right: bool, wrong: &str) -> Result<(), String> {
+fn check(right: bool, wrong: &str) -> Result<(), String> {
     if right { Ok(()) } else { Err(wrong.to_owned()) }
 }
 
@@ -349,25 +359,27 @@ fn report(document: &Value, requests: &[Request]) -> Result<(), String> {
     crate::schema::check(document);
     let number = |word: &str| document["counts"][word].as_u64().unwrap();
     let [total, succeeded, failed] = ["total", "succeeded", "failed"].map(number);
-    told(total == succeeded + failed, "the counts do not add up")?;
+    check(total == succeeded + failed, "the counts do not add up")?;
     if document["completeness"]["complete"] == true {
-        return told(
+        return check(
             [total, failed] == [ROWS as u64, FAILED],
             &format!("complete, with {total} rows, {failed} failed"),
         );
     }
-    told(document["completeness"]["reason"].is_string(), "incomplete without a reason")?;
+    check(document["completeness"]["reason"].is_string(), "incomplete without a reason")?;
     // Of each hundred rows ten have failed, wherever they were read.
     let pages: HashSet<Option<&str>> = requests
         .iter()
-        .filter(|request| request.action == RESULTS && is_good(request) && filter(request).is_none())
+        .filter(|request| {
+            request.action == RESULTS && (is_good(request) || is_odd(request)) && filter(request).is_none()
+        })
         .map(|request| request.param("NextToken"))
         .collect();
     let most = pages.len() as u64;
     // The last one may have come too late for the function.
     let read = |pages: u64| succeeded == (90 * pages).min(ROWS as u64 - FAILED);
-    told(read(most) || (most > 0 && read(most - 1)), &format!("{succeeded} successes on {most} pages"))?;
-    told(failed <= FAILED, "more failures than there are")
+    check(read(most) || (most > 0 && read(most - 1)), &format!("{succeeded} successes on {most} pages"))?;
+    check(failed <= FAILED, "more failures than there are")
 }
 
 fn filter(request: &Request) -> Option<&str> {
@@ -377,13 +389,13 @@ fn filter(request: &Request) -> Option<&str> {
 /// The answer went out before the deadline, and nothing was asked for when its time was over.
 fn in_time(outcome: &Outcome) -> Result<(), String> {
     let late = |what: &str, at: Instant| format!("{what} {:?} after the deadline", at - outcome.deadline);
-    told(outcome.ended <= outcome.deadline, &late("ended", outcome.ended))?;
+    check(outcome.ended <= outcome.deadline, &late("ended", outcome.ended))?;
     let left = outcome.deadline - outcome.begun;
     let reserve = (left / 4).min(Duration::from_secs(15));
     for request in &outcome.requests {
         // The loopback notes a request when it gets to run: half of the reserve is for that.
         let last = outcome.deadline - if request.action == PUBLISH { Duration::ZERO } else { reserve / 2 };
-        told(Instant::from_std(request.at) <= last, &format!("{} in the time kept for others", request.action))?;
+        check(Instant::from_std(request.at) <= last, &format!("{} in the time kept for others", request.action))?;
     }
     Ok(())
 }
@@ -393,7 +405,7 @@ fn chain(requests: &[Request]) -> Result<(), String> {
     let mut handed_out: HashSet<(Option<&str>, &str)> = HashSet::new();
     for request in requests.iter().filter(|request| request.action == RESULTS) {
         if let Some(token) = request.param("NextToken") {
-            told(handed_out.contains(&(filter(request), token)), "a page that no other leads to")?;
+            check(handed_out.contains(&(filter(request), token)), "a page that no other leads to")?;
         }
         if let Some(token) = request.token.as_deref().filter(|_| is_good(request) || is_odd(request)) {
             handed_out.insert((filter(request), token));
@@ -413,27 +425,23 @@ fn attempts(cell: &Cell, outcome: &Outcome) -> Result<(), String> {
     }
     // An answer that is under way when half of the time or one attempt's is over is asked for again.
     let slow = if cell.time == Time::Ample { 0 } else { 1 };
-    told(again <= slow, &format!("{again} good answers were asked for again"))?;
+    check(again <= slow, &format!("{again} good answers were asked for again"))?;
+    // After the first page, the first pages of the lists by status.
+    let lists = if cell.place == Place::Page(1) { 5 } else { 1 };
     let struck = outcome.requests.iter().filter(|request| request.fault.is_some()).count();
     let most = match (cell.often, cell.nature) {
         (Often::Once, _) | (_, Accepted) => 1,
         // A page that leads to itself is known by the second time; short of time, the last page is asked for again.
-        (_, PageCursor(_)) => 2,
-        (_, Final(_)) => {
-            if cell.time == Time::Short {
-                2
-            } else {
-                1
-            }
-        }
+        (_, PageCursor(_)) => 2 * lists,
+        (_, Final(_)) => lists + usize::from(cell.time == Time::Short),
+        (_, Throttling(_)) if cell.place != Place::Publish => usize::MAX,
         // Once for the whole list and, when half of the time is over, for a filtered one and the rest.
-        (Often::ForEver, _) if matches!(cell.place, Place::Page(_)) && cell.time != Time::Ample => 3 * ATTEMPTS,
-        (Often::ForEver, _) => ATTEMPTS,
+        (Often::ForEver, _) if matches!(cell.place, Place::Page(_)) && cell.time != Time::Ample => 7 * ATTEMPTS,
+        (Often::ForEver, _) => lists * ATTEMPTS,
     };
-    told(struck <= most, &format!("{struck} attempts of {}", cell.action()))?;
-    let all =
-        cell.time == Time::Ample && cell.often == Often::ForEver && matches!(cell.nature, Passing(_) | Throttling(_));
-    told(!all || struck == ATTEMPTS, &format!("gave up after {struck} attempts"))
+    check(struck <= most, &format!("{struck} attempts of {}", cell.action()))?;
+    let all = cell.time == Time::Ample && cell.often == Often::ForEver && matches!(cell.nature, Passing(_));
+    check(!all || struck == lists * ATTEMPTS, &format!("gave up after {struck} attempts"))
 }
 
 /// Each page takes 300 ms, and there are three; all else takes next to no time.
@@ -591,4 +599,60 @@ async fn faults_of_the_last_page() {
 #[tokio::test]
 async fn faults_of_publishing() {
     matrix(Place::Publish).await;
+}
+
+/// Five thousand rows, of which every third request for is refused.
+#[tokio::test]
+async fn throttling_of_every_third_request_ends_well() {
+    let rows = (0..5_000).map(row).collect::<Vec<_>>();
+    let operation = crate::support::operation("FAILED", rows);
+    let throttling = Fault::on("List*", FaultKind::Throttling).every(3);
+    let stage = Stage::new(Scenario::new().stack_set(stack_set().operation(operation)).fault(throttling)).await;
+    let document = stage.report("FAILED").await;
+    assert_eq!(document["completeness"]["complete"], true, "{}", document["completeness"]);
+    assert_eq!((&document["counts"]["total"], &document["counts"]["failed"]), (&json!(5_000), &json!(500)));
+}
+
+/// Page 9 of 20 is refused for ever: what was read before and all that did not succeed is reported.
+#[tokio::test]
+async fn a_page_that_fails_for_good_loses_no_failure() {
+    let rows = || {
+        (0..2_000).map(|i| match i % 20 {
+            0 => Row::failed(&account(i), "eu-west-1", "Internal Failure"),
+            1 => Row::cancelled(&account(i), "eu-west-1", "Cancelled since failure tolerance has exceeded"),
+            2 if i < 1_000 => Row::running(&account(i), "eu-west-1"),
+            3 if i < 1_000 => Row::pending(&account(i), "eu-west-1"),
+            _ => Row::succeeded(&account(i), "eu-west-1"),
+        })
+    };
+    for (fault, code) in [
+        (Fault::error(RESULTS, 400, "ValidationError", "token is not valid"), "ValidationError"),
+        (Fault::on(RESULTS, FaultKind::InternalFailure), "InternalFailure"),
+    ] {
+        let operation = crate::support::operation("FAILED", rows().collect::<Vec<_>>());
+        let scenario = Scenario::new().stack_set(stack_set().operation(operation));
+        let stage = Stage::new(scenario.fault(fault.clone().page(9).unfiltered())).await;
+        let document = stage.report("FAILED").await;
+        let counts = &document["counts"];
+        // Of 800 rows that were read before, 16 of 20 have succeeded.
+        let statuses = ["succeeded", "failed", "cancelled", "running", "pending"].map(|status| &counts[status]);
+        assert_eq!(statuses.map(|count| count.as_u64().unwrap()), [640, 100, 100, 50, 50], "{counts}");
+        assert_eq!(counts["total"], 940);
+        let completeness = &document["completeness"];
+        assert_eq!(completeness["complete"], false);
+        let reason = completeness["reason"].as_str().unwrap();
+        assert!(reason.starts_with(&format!("page 9 of the results could not be read ({code}); the op")), "{reason}");
+
+        // A list by status that fails too is named.
+        let operation = crate::support::operation("FAILED", rows().collect::<Vec<_>>());
+        let scenario = Scenario::new().stack_set(stack_set().operation(operation));
+        let stage =
+            Stage::new(scenario.fault(fault.clone().page(9).unfiltered()).fault(fault.filter("CANCELLED"))).await;
+        let document = stage.report("FAILED").await;
+        let reason = document["completeness"]["reason"].as_str().unwrap();
+        let wanted =
+            format!("page 9 of the results could not be read ({code}); those CANCELLED could not be listed ({code}); ");
+        assert!(reason.starts_with(&wanted), "{reason}");
+        assert_eq!((&document["counts"]["failed"], &document["counts"]["cancelled"]), (&json!(100), &json!(40)));
+    }
 }

@@ -170,7 +170,7 @@ async fn a_record_that_dynamodb_has_not_deleted_yet_has_expired_all_the_same() {
 #[tokio::test]
 async fn a_failed_reading_gives_the_claim_back() {
     let denied = Fault::error(RESULTS, 403, "AccessDenied", "no");
-    let stage = keeping(scenario(failed()).fault(denied.once())).await;
+    let stage = keeping(scenario(failed()).fault(denied.times(5))).await;
     assert_eq!(stage.ended("FAILED").await.unwrap_err().kind(), "ReadError");
     let done = stage.ended("FAILED").await.unwrap();
     // Nothing can have been published.
@@ -290,7 +290,7 @@ async fn a_claim_whose_answer_was_lost_is_known_again() {
 async fn a_release_or_record_whose_answer_was_lost_changes_nothing_more() {
     let stage = keeping(
         scenario(failed())
-            .fault(Fault::error(RESULTS, 403, "AccessDenied", "no").once())
+            .fault(Fault::error(RESULTS, 403, "AccessDenied", "no").times(5))
             .fault(Fault::on(WRITE, FaultKind::LostAnswer).call(2))
             .fault(Fault::on(WRITE, FaultKind::LostAnswer).call(5)),
     )

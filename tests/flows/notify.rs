@@ -48,20 +48,6 @@ async fn one_publish_with_a_body_for_each_kind_of_subscriber() {
     assert_eq!(chat["metadata"]["threadId"], OPERATION);
 }
 
-/// The SDK would write it before `MessageStructure`, and take three times its room for that.
-#[tokio::test]
-async fn the_message_comes_after_what_the_sdk_writes_at_every_attempt() {
-    let slow_down = Fault::error("Publish", 400, "KMSThrottling", "slow down").call(1);
-    let scenario = Scenario::new().stack_set(stack_set().operation(failed())).fault(slow_down);
-    let stage = Stage::new(scenario).await;
-    stage.ended("FAILED").await.unwrap();
-    let attempts = stage.aws.requests_of("Publish");
-    assert_eq!(attempts.iter().map(|attempt| attempt.status).collect::<Vec<_>>(), [Some(400), Some(200)]);
-    for attempt in attempts {
-        assert_eq!(attempt.params.last().unwrap(), &("Message".to_owned(), stage.published().message));
-    }
-}
-
 #[tokio::test]
 async fn a_success_without_problems_is_quiet_and_says_so() {
     let stage = Stage::of(succeeded()).await;

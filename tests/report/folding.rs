@@ -38,21 +38,21 @@ fn every_gate_answer_has_its_count() {
             .map(|meaning| gate[meaning].as_u64().unwrap());
     assert_eq!(counts, [1, 1, 2, 1, 1, 1, 1, 1]);
     let accounts: Vec<&str> =
-        gate["ungated"]["targets"].as_array().unwrap().iter().map(|t| t["account"].as_str().unwrap()).collect();
+        gate["skipped"]["targets"].as_array().unwrap().iter().map(|t| t["account"].as_str().unwrap()).collect();
     assert_eq!(accounts, ["000000000003", "000000000004", "000000000005"]);
 }
 
 #[test]
 fn ungated_targets_are_told_where_gates_are_in_use_or_said_to_be() {
-    let ungated =
-        |rows: &[TargetResult], expect| of(rows, "SUCCEEDED", expect)["accountGate"]["ungated"]["count"].clone();
+    let skipped =
+        |rows: &[TargetResult], expect| of(rows, "SUCCEEDED", expect)["accountGate"]["skipped"]["count"].clone();
     let without = &every_gate()[2..5];
-    assert_eq!(ungated(without, ExpectGate::Auto), 0);
-    assert_eq!(ungated(without, ExpectGate::Always), 3);
-    assert_eq!(ungated(&every_gate(), ExpectGate::Auto), 3);
-    assert_eq!(ungated(&every_gate(), ExpectGate::Never), 0);
+    assert_eq!(skipped(without, ExpectGate::Auto), 0);
+    assert_eq!(skipped(without, ExpectGate::Always), 3);
+    assert_eq!(skipped(&every_gate(), ExpectGate::Auto), 3);
+    assert_eq!(skipped(&every_gate(), ExpectGate::Never), 0);
     // A gate that refused answered, too.
-    assert_eq!(ungated(&every_gate()[1..5], ExpectGate::Auto), 3);
+    assert_eq!(skipped(&every_gate()[1..5], ExpectGate::Auto), 3);
 }
 
 #[test]
@@ -67,10 +67,10 @@ fn many_ungated_targets_are_counted_exactly_and_listed_in_order() {
         .map(|i| with_gate(row((i * 7_919) % 10_000, "eu-west-1", "SUCCEEDED"), "SKIPPED", NO_FUNCTION))
         .collect();
     rows.push(with_gate(row(10_000, "eu-west-1", "SUCCEEDED"), "SUCCEEDED", ""));
-    let ungated = &of(&rows, "SUCCEEDED", ExpectGate::Auto)["accountGate"]["ungated"];
-    assert_eq!(ungated["count"], 10_000);
-    let listed = ungated["targets"].as_array().unwrap();
-    assert_eq!(listed.len() as u64 + ungated["targetsOmitted"].as_u64().unwrap(), 10_000);
+    let skipped = &of(&rows, "SUCCEEDED", ExpectGate::Auto)["accountGate"]["skipped"];
+    assert_eq!(skipped["count"], 10_000);
+    let listed = skipped["targets"].as_array().unwrap();
+    assert_eq!(listed.len() as u64 + skipped["targetsOmitted"].as_u64().unwrap(), 10_000);
     assert!(listed.iter().enumerate().all(|(i, target)| target["account"] == format!("{i:012}")));
 }
 

@@ -36,7 +36,7 @@ fn numbers(document: &Value) -> Value {
         "causes": causes,
         "collateral": [collateral["failureToleranceExceeded"], collateral["operationStopped"], collateral["other"]],
         "gates": gates.map(|meaning| gate[meaning].clone()),
-        "ungated": gate["ungated"]["count"],
+        "skipped": gate["skipped"]["count"],
         "byRegion": all("byRegion", "byRegionOmitted"),
         "byOrganizationalUnit": all("byOrganizationalUnit", "byOrganizationalUnitOmitted"),
         "commands": retry["commands"].as_array().unwrap().len() as u64 + retry["commandsOmitted"].as_u64().unwrap(),

@@ -390,13 +390,13 @@ fn everything_the_report_speaks_of_can_be_listed() {
     let passed = with_gate(row(9, "eu-west-1", "SUCCEEDED"), "SUCCEEDED", "");
     let gone_on =
         "Function not found: arn:aws:lambda:eu-west-1:000000000008:function:AWSCloudFormationStackSetAccountGate";
-    let ungated = with_gate(row(8, "eu-west-1", "SUCCEEDED"), "SKIPPED", gone_on);
+    let skipped = with_gate(row(8, "eu-west-1", "SUCCEEDED"), "SKIPPED", gone_on);
     let refused = with_gate(failed(1, "eu-west-1", "x"), "FAILED", "no");
     assert_eq!(listed(&[refused.clone(), passed.clone()], Some(1)), [Some("FAILED")]);
     assert_eq!(listed(&[cancelled(1, "eu-west-1")], None), [Some("CANCELLED")]);
     assert_eq!(listed(&[refused, cancelled(2, "eu-west-1")], None), [Some("FAILED"), Some("CANCELLED")]);
     assert_eq!(listed(std::slice::from_ref(&passed), Some(3)), [Some("FAILED")], "counted, though not listed yet");
-    assert_eq!(listed(&[passed, ungated], Some(0)), [None]);
+    assert_eq!(listed(&[passed, skipped], Some(0)), [None]);
     assert_eq!(listed(&[row(1, "eu-west-1", "ODD"), cancelled(2, "eu-west-1")], None), [Some("CANCELLED"), None]);
 }
 

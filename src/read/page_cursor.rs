@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::error::Error;
+use super::ReadError;
 
 /// Empty pages in a row that are taken; more would be a chain without an end.
 const EMPTY_PAGES: u32 = 50;
@@ -21,12 +21,18 @@ pub(super) struct PageCursor {
     rows: u64,
     empty_in_a_row: u32,
     ended: bool,
+    is_broken: bool,
 }
 
 impl PageCursor {
     /// Whether the last page was read.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// The number of the page that comes next, from 1; of the last one where its content broke the chain.
+    pub(super) fn page(&self) -> u64 {
+        self.pages + u64::from(!self.is_broken)
     }
 
     /// The token to ask the next page with; `None` for the first.
@@ -38,14 +44,14 @@ impl PageCursor {
     /// last row from others.
     ///
     /// # Errors
-    /// [`Error::Read`] when the chain is broken there; `subject` says what was being read.
+    /// [`ReadError`] when the chain is broken there; `subject` says what was being read.
     pub(super) fn advance(
         &mut self,
         rows: usize,
         ends: Option<impl Hash>,
         next: Option<String>,
         subject: impl Fn() -> String,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ReadError> {
         self.pages += 1;
         self.rows += rows as u64;
         self.empty_in_a_row = if rows == 0 { self.empty_in_a_row + 1 } else { 0 };
@@ -65,8 +71,9 @@ impl PageCursor {
                 return Ok(());
             }
         };
+        self.is_broken = true;
         let (pages, rows) = (self.pages, self.rows);
-        Err(Error::Read(format!("{}: page {pages} {how}, so {rows} rows may not be all", subject())))
+        Err(ReadError::broken(format!("{}: page {pages} {how}, so {rows} rows may not be all", subject())))
     }
 }
 

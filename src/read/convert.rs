@@ -1,0 +1,80 @@
+//! The SDK's types -> our own.
+
+use aws_sdk_cloudformation::types;
+
+use crate::operation::{
+    CallAs, Drift, Gate, GateStatus, Operation, OperationStatus, Preferences, ResultStatus, TargetResult,
+};
+
+/// The capacity in the SDK's words.
+pub(super) fn to_sdk_call_as(call_as: CallAs) -> types::CallAs {
+    match call_as {
+        CallAs::SelfAccount => types::CallAs::SelfValue,
+        CallAs::DelegatedAdmin => types::CallAs::DelegatedAdmin,
+    }
+}
+
+/// An operation as it was described.
+pub(super) fn operation(described: types::StackSetOperation) -> Operation {
+    let count = |number: Option<i32>| number.and_then(|n| u64::try_from(n).ok());
+    Operation {
+        action: described.action().map(|action| action.as_str().to_owned()),
+        status: described
+            .status()
+            .map_or(OperationStatus::Other(String::new()), |status| OperationStatus::from(status.as_str())),
+        failed_expected: count(
+            described.status_details().and_then(types::StackSetOperationStatusDetails::failed_stack_instances_count),
+        ),
+        started_at: described.creation_timestamp().and_then(millis),
+        ended_at: described.end_timestamp().and_then(millis),
+        organizational_units: described
+            .deployment_targets()
+            .map(|targets| targets.organizational_unit_ids().to_vec())
+            .unwrap_or_default(),
+        preferences: described.operation_preferences().map(preferences).unwrap_or_default(),
+        retain_stacks: described.retain_stacks(),
+        drift: described.stack_set_drift_detection_details().map(|drift| Drift {
+            status: drift.drift_status().map(|status| status.as_str().to_owned()),
+            drifted: count(drift.drifted_stack_instances_count()),
+            in_sync: count(drift.in_sync_stack_instances_count()),
+            in_progress: count(drift.in_progress_stack_instances_count()),
+            failed: count(drift.failed_stack_instances_count()),
+            total: count(drift.total_stack_instances_count()),
+        }),
+        status_reason: described.status_reason,
+    }
+}
+
+fn preferences(preferences: &types::StackSetOperationPreferences) -> Preferences {
+    let number = |number: Option<i32>| number.and_then(|n| u64::try_from(n).ok());
+    Preferences {
+        region_concurrency_type: preferences.region_concurrency_type().map(|word| word.as_str().to_owned()),
+        region_order: preferences.region_order().to_vec(),
+        failure_tolerance_count: number(preferences.failure_tolerance_count()),
+        failure_tolerance_percentage: number(preferences.failure_tolerance_percentage()),
+        max_concurrent_count: number(preferences.max_concurrent_count()),
+        max_concurrent_percentage: number(preferences.max_concurrent_percentage()),
+        concurrency_mode: preferences.concurrency_mode().map(|word| word.as_str().to_owned()),
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub(super) fn millis(time: &aws_sdk_cloudformation::primitives::DateTime) -> Option<i64> {
+    time.to_millis().ok()
+}
+
+/// One row of a page of results.
+pub(super) fn row(row: types::StackSetOperationResultSummary) -> TargetResult {
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    TargetResult {
+        account: filled(row.account),
+        region: filled(row.region),
+        status: row.status.map(|status| ResultStatus::from(status.as_str())),
+        reason: filled(row.status_reason),
+        gate: row.account_gate_result.map(|gate| Gate {
+            status: gate.status.map(|status| GateStatus::from(status.as_str())),
+            reason: filled(gate.status_reason),
+        }),
+        organizational_unit_id: filled(row.organizational_unit_id),
+    }
+}
