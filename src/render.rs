@@ -2,18 +2,14 @@
 //!
 //! Pure: the report in, bytes out.
 
-mod budget;
 mod chat;
 pub mod digest;
+mod email;
 mod subject;
-mod text;
-mod words;
-
-use std::io;
+mod truncation;
+mod wording;
 
 use serde::Serialize;
-use serde_json::json;
-use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::Error;
 use crate::report::Report;
@@ -58,104 +54,65 @@ impl Message {
 /// [`Error::Render`] if even the shortest form of the report is larger than SNS takes.
 pub fn message(report: &Report) -> Result<Message, Error> {
     let mut people = People::of(report)?;
-    let mut shorter = budget::shorter_ones(report);
-    while people.size > MESSAGE_LIMIT / 2
+    let mut shorter = truncation::shorter_ones(report);
+    while people.size()? > MESSAGE_LIMIT / 2
         && let Some(report) = shorter.next()
     {
         people = People::of(&report)?;
     }
-    let document = budget::largest_that_fits(report, MESSAGE_LIMIT, |document| people.size_with(document))?;
-    let message = people.around(&to_json(report, &document)?)?;
-    debug_assert_eq!(message.size(), people.size_with(&document)?, "what was counted is what is sent");
-    Ok(message)
+    let rest = people.size()?;
+    let size_with = |document: &Report| Ok(rest + escaped_size(&to_json(report, document)?)?);
+    let document = truncation::largest_that_fits(report, MESSAGE_LIMIT, size_with)?;
+    people.message(&to_json(report, document.as_ref())?)
 }
 
-/// The parts that people read. They have limits of their own, so they tell of the whole report
-/// however much of it the document leaves out.
-struct People {
-    subject: String,
-    text: Box<RawValue>,
-    chat: Box<RawValue>,
-    sms: Box<RawValue>,
-    attributes: Vec<Attribute>,
-    /// Bytes in a message, without the document.
-    size: usize,
+/// The parts that people read, and the attributes. They have limits of their own, so they are about the
+/// whole report however much of it the document leaves out.
+pub(super) struct People {
+    pub(super) subject: String,
+    pub(super) email: String,
+    pub(super) chat: String,
+    pub(super) sms: String,
+    pub(super) attributes: Vec<Attribute>,
 }
 
 impl People {
     fn of(report: &Report) -> Result<Self, Error> {
-        let mut people = Self {
+        Ok(Self {
             subject: subject::subject(report),
-            text: quoted(&text::text(report))?,
-            chat: quoted(&to_json(report, &chat::notification(report))?)?,
-            sms: quoted(&subject::sms(report))?,
+            email: email::email(report),
+            chat: to_json(report, &chat::notification(report))?,
+            sms: subject::sms(report),
             attributes: attributes(report),
-            size: 0,
-        };
-        people.size = people.around("")?.size();
-        Ok(people)
+        })
     }
 
-    /// Bytes of the message with this document, which is not put together for that.
-    fn size_with(&self, document: &Report) -> Result<usize, Error> {
-        let mut escaped = Escaped(0);
-        serde_json::to_writer(&mut escaped, document).map_err(unwritten)?;
-        Ok(self.size + 3 * escaped.0)
+    /// Bytes of a message, apart from the document.
+    fn size(&self) -> Result<usize, Error> {
+        Ok(self.message("")?.size())
     }
 
-    /// The message with a document that may be shorter than what people read.
-    fn around(&self, document: &str) -> Result<Message, Error> {
-        let body = Bodies::of(&self.text, &self.chat, &self.sms, &quoted(document)?).to_json()?;
+    /// The message with this document.
+    pub(super) fn message(&self, document: &str) -> Result<Message, Error> {
+        let bodies = Bodies { default: document, email: &self.email, https: &self.chat, sms: &self.sms };
+        let body = serde_json::to_string(&bodies).map_err(unwritten)?;
         Ok(Message { subject: self.subject.clone(), body, attributes: self.attributes.clone() })
     }
 }
 
-/// Counts the bytes that JSON takes as a string within JSON, where quotes and backslashes are escaped;
-/// there are no control characters in it.
-struct Escaped(usize);
-
-impl io::Write for Escaped {
-    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
-        self.0 += json.len() + json.iter().filter(|&&byte| byte == b'"' || byte == b'\\').count();
-        Ok(json.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A body for each protocol
+/// A body for each protocol; `default` is for all that are not named
 /// ([Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html), `MessageStructure`).
 #[derive(Serialize)]
 struct Bodies<'a> {
-    default: &'a RawValue,
-    email: &'a RawValue,
-    http: &'a RawValue,
-    https: &'a RawValue,
-    lambda: &'a RawValue,
-    sms: &'a RawValue,
-    sqs: &'a RawValue,
+    default: &'a str,
+    email: &'a str,
+    https: &'a str,
+    sms: &'a str,
 }
 
-impl<'a> Bodies<'a> {
-    fn of(text: &'a RawValue, chat: &'a RawValue, sms: &'a RawValue, document: &'a RawValue) -> Self {
-        Self { default: text, email: text, http: document, https: chat, lambda: document, sms, sqs: document }
-    }
-
-    fn to_json(&self) -> Result<String, Error> {
-        let length = |body: &RawValue| body.get().len();
-        let all = 2 * length(self.email) + length(self.https) + length(self.sms) + 3 * length(self.sqs);
-        // Room for it all at once: growing would take up to three times as much for a moment.
-        let mut json = Vec::with_capacity(all + 128);
-        serde_json::to_writer(&mut json, self).map_err(unwritten)?;
-        String::from_utf8(json).map_err(unwritten)
-    }
-}
-
-/// A text as a JSON string: it is escaped once, however many bodies it is.
-fn quoted(text: &str) -> Result<Box<RawValue>, Error> {
-    to_raw_value(text).map_err(unwritten)
+/// Bytes of a text as a JSON string within a message, without its quotes.
+fn escaped_size(text: &str) -> Result<usize, Error> {
+    Ok(serde_json::to_string(text).map_err(unwritten)?.len() - 2)
 }
 
 fn unwritten(error: impl std::fmt::Display) -> Error {
@@ -172,7 +129,7 @@ fn attributes(report: &Report) -> Vec<Attribute> {
     let mut list = Vec::new();
     let mut text = |name, value: &str| {
         // SNS refuses an empty value.
-        let value = words::plain(value);
+        let value = wording::plain(value);
         if !value.is_empty() {
             list.push(Attribute { name, data_type: "String", value });
         }
@@ -184,7 +141,12 @@ fn attributes(report: &Report) -> Vec<Attribute> {
     // An empty array matches no filter, so it is left out too.
     if !report.causes.is_empty() {
         let codes: Vec<&str> = report.causes.iter().map(|cause| cause.code).collect();
-        list.push(Attribute { name: "causes", data_type: "String.Array", value: json!(codes).to_string() });
+        list.push(causes_attribute(&codes));
     }
     list
+}
+
+/// Codes as a JSON array; a code needs no escaping.
+fn causes_attribute(codes: &[&str]) -> Attribute {
+    Attribute { name: "causes", data_type: "String.Array", value: format!("[\"{}\"]", codes.join("\",\"")) }
 }

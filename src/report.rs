@@ -17,7 +17,7 @@ use crate::numbers::{count, number};
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
 use builder::GroupBuilder;
 pub use builder::ReportBuilder;
-pub use digest::{Digest, DigestCounts, Failure, StackSetDigest, SweepSummary};
+pub use digest::{Digest, DigestCounts, Failure, SweepProgress};
 pub(crate) use document::rfc3339;
 pub use document::{
     AccountGate, Cause, Collateral, Completeness, Counts, Group, GroupsOmitted, InProgress, OperationSummary,

@@ -259,12 +259,9 @@ fn attempts(aws: &Aws) -> Vec<Vec<u64>> {
     };
     for message in aws.published() {
         let document: Value = serde_json::from_str(&message.body("sqs").unwrap()).unwrap();
-        match document["stackSets"].as_array() {
+        match document["operations"].as_array() {
             None => add(&document["operation"]["id"], &document["attempt"]),
-            Some(sets) => {
-                let operations = sets.iter().flat_map(|set| set["operations"].as_array().unwrap());
-                operations.for_each(|operation| add(&operation["id"], &operation["attempt"]));
-            }
+            Some(operations) => operations.iter().for_each(|operation| add(&operation["id"], &operation["attempt"])),
         }
     }
     let mut all: Vec<Vec<u64>> = all.into_values().collect();

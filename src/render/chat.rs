@@ -4,9 +4,11 @@
 //! ([custom notifications](https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html)).
 //! One text serves Slack and Microsoft Teams: only basic markdown, `& < >` escaped.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-use super::words;
+use serde::Serialize;
+
+use super::wording;
 use crate::report::{Cause, Report, Target};
 
 /// Characters of `content.title`.
@@ -33,66 +35,98 @@ const ACCOUNTS_SHOWN: usize = 5;
 const SAMPLE: usize = 300;
 
 /// The body for `https`.
-pub(super) fn notification(report: &Report) -> Value {
+pub(super) fn notification(report: &Report) -> Notification {
     let incomplete = if report.completeness.missing.is_none() { "" } else { " (incomplete)" };
-    let (what, bad) = (words::what(report), words::how_bad(report));
+    let (what, bad) = (wording::what(report), wording::how_bad(report));
     // The numbers stay whole, however long the names are.
     let numbers = escaped(&format!(", {bad}{incomplete}"), TITLE / 2);
     let title = escaped(&format!("{}: {what}", report.outcome.as_str()), TITLE - numbers.chars().count()) + &numbers;
     let commands = Commands::of(report);
-    envelope(&Notification {
-        id: &report.operation.id,
-        title: &title,
-        description: &description(report, commands),
+    Notification::from(Parts {
+        id: report.operation.id.clone(),
+        title,
+        description: description(report, commands),
         next_steps: next_steps(report, commands),
         keywords: keywords(report),
         event_type: "StackSet operation",
-        resources: vec![escape(&words::plain(&report.stack_set.name))],
+        resources: vec![escape(&wording::plain(&report.stack_set.name))],
         context: context(report),
     })
 }
 
-/// What differs between notifications, escaped and within its limits.
-pub(super) struct Notification<'a> {
+/// A custom notification: its texts are escaped and within their limits.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Notification {
+    version: &'static str,
+    source: &'static str,
+    id: String,
+    content: Content,
+    metadata: Metadata,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Content {
+    text_type: &'static str,
+    title: String,
+    description: String,
+    next_steps: Vec<String>,
+    keywords: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    thread_id: String,
+    summary: String,
+    event_type: &'static str,
+    related_resources: Vec<String>,
+    additional_context: BTreeMap<&'static str, String>,
+}
+
+/// What differs between notifications.
+pub(super) struct Parts {
     /// Also names the thread.
-    pub(super) id: &'a str,
-    pub(super) title: &'a str,
-    pub(super) description: &'a str,
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) description: String,
     pub(super) next_steps: Vec<String>,
     pub(super) keywords: Vec<String>,
     pub(super) event_type: &'static str,
     pub(super) resources: Vec<String>,
-    pub(super) context: Value,
+    pub(super) context: BTreeMap<&'static str, String>,
 }
 
-/// The schema of custom notifications.
-pub(super) fn envelope(told: &Notification<'_>) -> Value {
-    json!({
-        "version": "1.0",
-        "source": "custom",
-        "id": told.id,
-        "content": {
-            "textType": "client-markdown",
-            "title": told.title,
-            "description": told.description,
-            "nextSteps": told.next_steps,
-            "keywords": told.keywords,
-        },
-        "metadata": {
-            "threadId": told.id,
-            "summary": told.title,
-            "eventType": told.event_type,
-            "relatedResources": told.resources,
-            "additionalContext": told.context,
-        },
-    })
+impl From<Parts> for Notification {
+    fn from(parts: Parts) -> Self {
+        Self {
+            version: "1.0",
+            source: "custom",
+            id: parts.id.clone(),
+            content: Content {
+                text_type: "client-markdown",
+                title: parts.title.clone(),
+                description: parts.description,
+                next_steps: parts.next_steps,
+                keywords: parts.keywords,
+            },
+            metadata: Metadata {
+                thread_id: parts.id,
+                summary: parts.title,
+                event_type: parts.event_type,
+                related_resources: parts.resources,
+                additional_context: parts.context,
+            },
+        }
+    }
 }
 
 /// Blocks, whole ones only, as long as they fit; what is left out is counted.
 fn description(report: &Report, commands: Commands) -> String {
     let mut blocks = Vec::new();
-    blocks.extend(words::where_now(report).map(|regions| escaped(&regions, SAMPLE)));
-    blocks.extend(words::stuck(report).map(|stuck| escape(&stuck)));
+    blocks.extend(wording::where_now(report).map(|regions| escaped(&regions, SAMPLE)));
+    blocks.extend(wording::stuck(report).map(|stuck| escape(&stuck)));
     if let Some(missing) = &report.completeness.missing {
         blocks.push(format!("*INCOMPLETE*: {}", escaped(missing, SAMPLE)));
     }
@@ -104,12 +138,12 @@ fn description(report: &Report, commands: Commands) -> String {
     if more > 0 {
         blocks.push(format!(
             "and {}, see the email or the JSON report",
-            words::count(more as u64, "more cause", "more causes")
+            wording::count(more as u64, "more cause", "more causes")
         ));
     }
     let cancelled = &report.collateral;
     if cancelled.count() > 0 {
-        let mut text = format!("Cancelled: {}", words::cancelled(cancelled));
+        let mut text = format!("Cancelled: {}", wording::cancelled(cancelled));
         if let Some(sample) = cancelled.reasons.first().and_then(|reason| reason.sample.as_deref()) {
             text.push_str(&format!("\n{}", escaped(sample, SAMPLE)));
         }
@@ -117,23 +151,23 @@ fn description(report: &Report, commands: Commands) -> String {
         text.push_str(&and_more_texts(hidden));
         blocks.push(text);
     }
-    if let Some(told) = report.drift.as_ref().map(words::drift).filter(|told| !told.is_empty()) {
-        blocks.push(format!("Drift: {}", escaped(&told, SAMPLE)));
+    if let Some(drift) = report.drift.as_ref().map(wording::drift).filter(|drift| !drift.is_empty()) {
+        blocks.push(format!("Drift: {}", escaped(&drift, SAMPLE)));
     }
     let skipped = report.account_gate.skipped.count;
     if skipped > 0 {
-        blocks.push(format!("{} went on without an account gate's consent", words::targets(skipped)));
+        blocks.push(format!("{} went on without an account gate's consent", wording::targets(skipped)));
     }
     let others = report.counts.other;
     if others > 0 {
         let statuses = &report.counts.other_statuses;
-        let name = |(status, n): (&String, &u64)| format!("{} {}", words::number(*n), words::status(status));
+        let name = |(status, n): (&String, &u64)| format!("{} {}", wording::number(*n), wording::status(status));
         let names: Vec<String> = statuses.iter().take(STATUSES_SHOWN).map(name).collect();
         let more = statuses.len().saturating_sub(STATUSES_SHOWN) as u64;
-        let rest = if more > 0 { format!(" and {} more statuses", words::number(more)) } else { String::new() };
+        let rest = if more > 0 { format!(" and {} more statuses", wording::number(more)) } else { String::new() };
         blocks.push(format!(
             "{} with a status that is not known: {}{rest}",
-            words::targets(others),
+            wording::targets(others),
             escaped(&names.join(", "), SAMPLE)
         ));
     }
@@ -146,7 +180,7 @@ fn description(report: &Report, commands: Commands) -> String {
     if blocks.is_empty() {
         blocks.push(if report.problems().is_empty() { "Nothing to do." } else { "No target tells why." }.to_owned());
     }
-    if let Some(again) = words::again(report) {
+    if let Some(again) = wording::again(report) {
         blocks.insert(0, again);
     }
     // Whatever must be left out, the way to the rest stays.
@@ -159,29 +193,29 @@ fn description(report: &Report, commands: Commands) -> String {
 /// Which operation it was: `Account 111111111111, us-east-1, ended 2026-03-02 09:17:42 UTC, operation 2e9c...`.
 fn whereabouts(report: &Report) -> String {
     let (set, operation) = (&report.stack_set, &report.operation);
-    let ended = operation.ended_at.as_ref().map(|end| format!("ended {}", words::time(end)));
-    let started = || operation.started_at.as_ref().map(|start| format!("started {}", words::time(start)));
+    let ended = operation.ended_at.as_ref().map(|end| format!("ended {}", wording::time(end)));
+    let started = || operation.started_at.as_ref().map(|start| format!("started {}", wording::time(start)));
     let parts = [
         set.account.as_ref().map(|account| format!("account {account}")),
         set.region.clone(),
         ended.or_else(started),
         Some(format!("operation {}", operation.id)),
     ];
-    words::sentence(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    wording::sentence(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 fn cause(cause: &Cause) -> String {
     let mut text = format!(
         "*{}*: {}, {}, {}",
         cause.code,
-        words::count(cause.accounts, "account", "accounts"),
-        words::targets(cause.count),
-        words::count(cause.regions, "Region", "Regions"),
+        wording::count(cause.accounts, "account", "accounts"),
+        wording::targets(cause.count),
+        wording::count(cause.regions, "Region", "Regions"),
     );
-    text.push_str(&format!("\nWho can fix it: {}", escape(words::who_can_fix(cause))));
+    text.push_str(&format!("\nWho can fix it: {}", escape(wording::who_can_fix(cause))));
     if let Some(group) = cause.groups.first() {
-        let resource = words::resource(group).map(|resource| format!("{resource}: ")).unwrap_or_default();
-        text.push_str(&format!("\n{}", escaped(&format!("{resource}{}", words::sample(group)), SAMPLE)));
+        let resource = wording::resource(group).map(|resource| format!("{resource}: ")).unwrap_or_default();
+        text.push_str(&format!("\n{}", escaped(&format!("{resource}{}", wording::sample(group)), SAMPLE)));
         if let Some(reason) = &group.gate_reason {
             text.push_str(&format!("\nThe gate said: {}", escaped(reason, SAMPLE)));
         }
@@ -199,14 +233,14 @@ fn cause(cause: &Cause) -> String {
     }
     if !accounts.is_empty() {
         let more = cause.accounts.saturating_sub(accounts.len() as u64);
-        let rest = if more > 0 { format!(" and {} more", words::number(more)) } else { String::new() };
-        text.push_str(&format!("\nAccounts: {}{rest}", escape(&words::plain(&accounts.join(", ")))));
+        let rest = if more > 0 { format!(" and {} more", wording::number(more)) } else { String::new() };
+        text.push_str(&format!("\nAccounts: {}{rest}", escape(&wording::plain(&accounts.join(", ")))));
     }
     text
 }
 
 fn and_more_texts(hidden: u64) -> String {
-    if hidden == 0 { String::new() } else { format!("\nand {}", words::count(hidden, "more text", "more texts")) }
+    if hidden == 0 { String::new() } else { format!("\nand {}", wording::count(hidden, "more text", "more texts")) }
 }
 
 /// Which retry commands are shown, the first ones, and where: a command that is not whole would
@@ -264,8 +298,8 @@ impl Place {
 /// The retry commands, each with when to run it.
 fn labelled(report: &Report) -> impl Iterator<Item = (String, String)> {
     report.retry.commands.iter().enumerate().map(|(i, command)| {
-        let label = if (i as u64) < report.retry.commands_ready { words::NOW } else { words::later(report) };
-        (words::sentence(label), escape(command))
+        let label = if (i as u64) < report.retry.commands_ready { wording::NOW } else { wording::later(report) };
+        (wording::sentence(label), escape(command))
     })
 }
 
@@ -279,7 +313,7 @@ fn next_steps(report: &Report, commands: Commands) -> Vec<String> {
     let more = steps.len().saturating_sub(CAUSES_SHOWN) as u64;
     if more > 0 {
         steps.truncate(CAUSES_SHOWN);
-        let are = words::count(more, "more next step is", "more next steps are");
+        let are = wording::count(more, "more next step is", "more next steps are");
         steps.push(format!("{are} in the email and in the JSON report"));
     }
     match commands.place {
@@ -294,8 +328,8 @@ fn next_steps(report: &Report, commands: Commands) -> Vec<String> {
     let hidden = commands.hidden(report);
     if hidden > 0 {
         let are = match commands.first {
-            0 => words::count(hidden, "retry command is", "retry commands are"),
-            _ => words::count(hidden, "other retry command is", "other retry commands are"),
+            0 => wording::count(hidden, "retry command is", "retry commands are"),
+            _ => wording::count(hidden, "other retry command is", "other retry commands are"),
         };
         steps.push(format!("{are} in the email and in the JSON report, as far as there is room"));
     }
@@ -314,22 +348,20 @@ fn next_steps(report: &Report, commands: Commands) -> Vec<String> {
 fn keywords(report: &Report) -> Vec<String> {
     std::iter::once(report.outcome.as_str())
         .chain(report.causes.iter().map(|cause| cause.code))
-        .map(|word| words::shorten(word, KEYWORD).into_owned())
+        .map(|word| wording::shorten(word, KEYWORD).into_owned())
         .collect()
 }
 
-fn context(report: &Report) -> Value {
-    let mut context = serde_json::Map::new();
-    let mut add = |key: &str, value: Option<String>| {
-        if let Some(value) = value {
-            context.insert(key.to_owned(), Value::String(value));
-        }
-    };
-    add("account", report.stack_set.account.clone());
-    add("region", report.stack_set.region.clone());
-    add("action", report.operation.action.clone());
-    add("endedAt", report.operation.ended_at.clone());
-    Value::Object(context)
+fn context(report: &Report) -> BTreeMap<&'static str, String> {
+    [
+        ("account", &report.stack_set.account),
+        ("region", &report.stack_set.region),
+        ("action", &report.operation.action),
+        ("endedAt", &report.operation.ended_at),
+    ]
+    .into_iter()
+    .filter_map(|(key, value)| Some((key, value.clone()?)))
+    .collect()
 }
 
 /// `& < >` have a meaning of their own in Slack's markdown.
@@ -343,10 +375,10 @@ pub(super) fn escape(text: &str) -> String {
 /// themselves; an asterisk operator looks the same and means nothing to a chat. A zero-width space
 /// keeps `[text](address)` from hiding an address behind a text.
 pub(super) fn escaped(text: &str, max: usize) -> String {
-    let line = words::plain(text).replace('*', "\u{2217}").replace("](", "]\u{200b}(");
+    let line = wording::plain(text).replace('*', "\u{2217}").replace("](", "]\u{200b}(");
     let mut room = max;
     loop {
-        let text = escape(&words::shorten(&line, room));
+        let text = escape(&wording::shorten(&line, room));
         let over = text.chars().count().saturating_sub(max);
         if over == 0 || room == 0 {
             return text;
@@ -372,7 +404,7 @@ pub(super) fn join_within(blocks: &[String], max: usize) -> String {
         }
     }
     let left = (blocks.len() - kept.len()) as u64;
-    let note = format!("{} left out for size", words::count(left, "paragraph is", "paragraphs are"));
+    let note = format!("{} left out for size", wording::count(left, "paragraph is", "paragraphs are"));
     kept.push(&note);
     kept.join("\n\n")
 }

@@ -1,6 +1,6 @@
 //! The email's subject, and the short message for phones.
 
-use super::words;
+use super::wording;
 use crate::report::Report;
 
 /// SNS wants fewer than 100 characters
@@ -20,11 +20,11 @@ const SMS_LIMIT: usize = 140;
 pub(super) fn subject(report: &Report) -> String {
     // What has not ended is not called incomplete as well.
     let incomplete = if report.completeness.complete || report.in_progress.is_some() { "" } else { " (incomplete)" };
-    let action = report.operation.action.as_deref().map_or_else(|| "operation".to_owned(), words::plain);
-    let action = words::shorten_middle(&action, 24);
-    let name = without_account_ids(&words::plain(&report.stack_set.name));
+    let action = report.operation.action.as_deref().map_or_else(|| "operation".to_owned(), wording::plain);
+    let action = wording::shorten_middle(&action, 24);
+    let name = without_account_ids(&wording::plain(&report.stack_set.name));
     let outcome = report.outcome.as_str();
-    let (bad, short) = (words::how_bad(report), words::how_bad_in_short(report));
+    let (bad, short) = (wording::how_bad(report), wording::how_bad_in_short(report));
     // From the fullest to the barest; the first that leaves enough of the name is taken.
     let forms = [
         (format!("{outcome}: {action} of "), format!(", {bad}{incomplete}")),
@@ -35,7 +35,7 @@ pub(super) fn subject(report: &Report) -> String {
     let enough = name.chars().count().min(NAME_LEAST);
     let form = forms.iter().find(|form| length(form) + enough <= LIMIT).unwrap_or(&forms[2]);
     let room = LIMIT.saturating_sub(length(form));
-    cut(&format!("{}{}{}", form.0, words::shorten_middle(&name, room), form.1))
+    cut(&format!("{}{}{}", form.0, wording::shorten_middle(&name, room), form.1))
 }
 
 /// A line as SNS takes it.
@@ -62,7 +62,7 @@ fn without_account_ids(name: &str) -> String {
 pub(super) fn sms(report: &Report) -> String {
     let mut line = subject(report);
     if let Some(cause) = report.causes.first() {
-        let first = format!(". First: {} ({})", cause.code, words::number(cause.count));
+        let first = format!(". First: {} ({})", cause.code, wording::number(cause.count));
         if line.chars().count() + first.chars().count() <= SMS_LIMIT {
             line.push_str(&first);
         }

@@ -1,17 +1,19 @@
-//! Many reports -> one digest: what a sweep found, stack set by stack set.
+//! Many reports -> one digest: what a sweep found, worst first.
 
 use serde::Serialize;
 
 use super::{Outcome, Report};
 
-/// Everything that one message of a sweep tells.
+/// Everything that one message of a sweep names.
 #[derive(Debug, Clone)]
 pub struct Digest {
     /// The sweep itself.
-    pub sweep: SweepSummary,
-    /// The stack sets with operations to tell of, those with problems first.
-    pub stack_sets: Vec<StackSetDigest>,
-    /// What could not be read or told.
+    pub sweep: SweepProgress,
+    /// The operations, worst first. Their lists of targets may be cut.
+    pub operations: Vec<Report>,
+    /// Operations that this message has no room for; the next digest names them.
+    pub operations_omitted: u64,
+    /// What could not be read or reported.
     pub failures: Vec<Failure>,
     /// More of them.
     pub failures_omitted: u64,
@@ -19,7 +21,7 @@ pub struct Digest {
 
 /// How far the sweep got.
 #[derive(Debug, Clone, Default)]
-pub struct SweepSummary {
+pub struct SweepProgress {
     /// When its schedule fell due, in milliseconds since the Unix epoch.
     pub at: i64,
     /// Whether time and room sufficed for all stack sets.
@@ -30,14 +32,7 @@ pub struct SweepSummary {
     pub stack_sets_done: u64,
 }
 
-/// One stack set's operations, those with problems first.
-#[derive(Debug, Clone)]
-pub struct StackSetDigest {
-    /// Their reports, of one stack set; never empty. Their lists of targets may be cut.
-    pub operations: Vec<Report>,
-}
-
-/// What a sweep could not read or tell.
+/// What a sweep could not read or report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
@@ -47,12 +42,13 @@ pub struct Failure {
     pub operation_id: Option<String>,
     /// Stable name of the step that failed.
     pub kind: &'static str,
-    /// Why.
+    /// What could not be done, and why.
     pub error: String,
 }
 
-/// Sums over all operations of a digest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Sums over the operations of a digest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DigestCounts {
     /// Operations.
     pub operations: u64,
@@ -60,62 +56,43 @@ pub struct DigestCounts {
     pub with_problems: u64,
     /// Those that have not ended.
     pub in_progress: u64,
-    /// Stack sets with an operation that needs a person's eye.
-    pub stack_sets_with_problems: u64,
     /// Failed targets.
-    pub failed: u64,
+    pub targets_failed: u64,
     /// Cancelled targets.
-    pub cancelled: u64,
+    pub targets_cancelled: u64,
 }
 
 impl Digest {
-    /// Sorts reports into a digest; their order does not matter.
-    pub fn new(sweep: SweepSummary, mut reports: Vec<Report>) -> Self {
+    /// A digest of these reports; their order does not matter.
+    pub fn new(sweep: SweepProgress, mut reports: Vec<Report>) -> Self {
         reports.sort_by_cached_key(order);
-        let mut stack_sets: Vec<StackSetDigest> = Vec::new();
-        for report in reports {
-            match stack_sets.iter_mut().find(|set| set.is_of(&report)) {
-                Some(set) => set.operations.push(report),
-                None => stack_sets.push(StackSetDigest { operations: vec![report] }),
-            }
-        }
-        Self { sweep, stack_sets, failures: Vec::new(), failures_omitted: 0 }
+        Self { sweep, operations: reports, operations_omitted: 0, failures: Vec::new(), failures_omitted: 0 }
     }
 
-    /// All operations, in the digest's order.
-    pub fn operations(&self) -> impl Iterator<Item = &Report> {
-        self.stack_sets.iter().flat_map(|set| &set.operations)
+    /// The digest with this many operations, the worst ones.
+    pub fn of_first(&self, operations: usize) -> Self {
+        let mut first = self.clone();
+        first.operations.truncate(operations);
+        first.operations_omitted += (self.operations.len() - first.operations.len()) as u64;
+        first
     }
 
     /// The outcome that needs a person most.
     pub fn outcome(&self) -> Option<Outcome> {
-        self.operations().map(|report| report.outcome).min_by_key(|outcome| rank(*outcome))
+        self.operations.iter().map(|report| report.outcome).min_by_key(|outcome| rank(*outcome))
     }
 
-    /// Sums over all operations.
+    /// Sums over the operations.
     pub fn counts(&self) -> DigestCounts {
         let mut counts = DigestCounts::default();
-        for set in &self.stack_sets {
-            let before = counts.with_problems;
-            for report in &set.operations {
-                counts.operations += 1;
-                counts.with_problems += u64::from(!report.problems().is_empty());
-                counts.in_progress += u64::from(report.in_progress.is_some());
-                counts.failed += report.counts.failed;
-                counts.cancelled += report.counts.cancelled;
-            }
-            counts.stack_sets_with_problems += u64::from(counts.with_problems > before);
+        for report in &self.operations {
+            counts.operations += 1;
+            counts.with_problems += u64::from(!report.problems().is_empty());
+            counts.in_progress += u64::from(report.in_progress.is_some());
+            counts.targets_failed += report.counts.failed;
+            counts.targets_cancelled += report.counts.cancelled;
         }
         counts
-    }
-}
-
-impl StackSetDigest {
-    fn is_of(&self, report: &Report) -> bool {
-        self.operations.first().is_some_and(|first| {
-            let (a, b) = (&first.stack_set, &report.stack_set);
-            (&a.name, &a.id, &a.account, &a.region) == (&b.name, &b.id, &b.account, &b.region)
-        })
     }
 }
 
@@ -135,8 +112,8 @@ fn rank(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Failed => 0,
         Outcome::Stopped => 1,
-        Outcome::SucceededWithFailures => 2,
-        Outcome::InProgress => 3,
+        Outcome::InProgress => 2,
+        Outcome::SucceededWithFailures => 3,
         Outcome::Succeeded => 4,
     }
 }

@@ -10,8 +10,8 @@ use crate::error::{Error, InProgress};
 use crate::event::ReportRequest;
 use crate::ledger::{Claims, Key, NotClaimed, Sent};
 use crate::notifier::{Assessment, recorded_id};
-use crate::render;
-use crate::report::{self, Digest};
+use crate::render::{self, digest::DigestMessage};
+use crate::report::{Digest, Report, SweepProgress};
 use crate::response::{Action, OperationResult};
 use crate::time_budget::TimeBudget;
 
@@ -98,7 +98,7 @@ impl Sweep<'_> {
     ) -> Result<(), Error> {
         let summary = &progress.summary;
         let mut digest = Digest::new(
-            report::SweepSummary {
+            SweepProgress {
                 at: self.scheduled_time,
                 finished: summary.finished,
                 stack_sets: summary.stack_sets,
@@ -110,15 +110,17 @@ impl Sweep<'_> {
         digest.failures_omitted = summary.failures_omitted;
         let rendered_at = Instant::now();
         let publish = async {
-            let message = render::digest::message(&digest)?;
+            let DigestMessage { message, named } = render::digest::message(&digest)?;
             let id = self.notifier.publisher.publish(message, budget.publishing_ends()).await?;
-            let named: HashSet<Key> = mine.iter().filter_map(|assessment| assessment.key.clone()).collect();
-            Ok(((id.clone(), named.clone()), Sent { message_id: Some(recorded_id(id)), named: Some(named) }))
+            let named: HashSet<_> = digest.operations.iter().take(named).map(names).collect();
+            let is_named = |assessment: &&Assessment| named.contains(&names(&assessment.report));
+            let keys = mine.iter().filter(is_named).filter_map(|assessment| assessment.key.clone()).collect();
+            Ok(((id.clone(), named), Sent { message_id: Some(recorded_id(id)), named: Some(keys) }))
         };
         let ((message_id, named), failed) = claims.deliver(publish).await?;
         let mut failed: HashMap<Key, Error> = failed.into_iter().collect();
         for mut assessment in mine {
-            if assessment.key.as_ref().is_some_and(|key| !named.contains(key)) {
+            if !named.contains(&names(&assessment.report)) {
                 progress.summary.finished = false;
                 progress.summary.skipped_for_time += 1;
                 continue;
@@ -132,4 +134,9 @@ impl Sweep<'_> {
         }
         Ok(())
     }
+}
+
+/// What tells one operation of a sweep from the others.
+fn names(report: &Report) -> (String, Option<String>, String) {
+    (report.stack_set.name.clone(), report.stack_set.id.clone(), report.operation.id.clone())
 }

@@ -745,18 +745,12 @@ async fn a_digest_is_one_message_for_the_sweep() {
         assert_eq!(done["messageId"], message.message_id);
     }
     assert_eq!((&response["sweep"]["published"], &response["sweep"]["quiet"]), (&json!(2), &json!(1)));
-    assert_eq!(
-        message.subject.as_deref(),
-        Some("DIGEST: 2 operations with problems in 2 stack sets, 2 targets failed, 1 still in progress")
-    );
+    assert_eq!(message.subject.as_deref(), Some("DIGEST: 2 operations with problems, 2 targets failed, 1 in progress"));
     let document = stage.document();
     assert_eq!((&document["kind"], &document["sweep"]["at"]), (&json!("digest"), &json!(TEN)));
-    let sets = document["stackSets"].as_array().unwrap();
-    assert_eq!(
-        sets.iter().map(|set| &set["operations"][0]["id"]).collect::<Vec<_>>(),
-        [&json!("op-1"), &json!("op-3")]
-    );
-    assert_eq!(sets[0]["operations"][0]["attempt"], 1);
+    let operations = document["operations"].as_array().unwrap();
+    assert_eq!(operations.iter().map(|one| one["id"].as_str().unwrap()).collect::<Vec<_>>(), ["op-1", "op-3"]);
+    assert_eq!(operations[0]["attempt"], 1);
     // All of it is recorded, the quiet one too.
     let again = stage.response(&scheduled("2026-11-20T11:00:00Z")).await.unwrap();
     assert_eq!((reported(&again), &again["sweep"]["alreadyReported"]), (vec![], &json!(3)));
@@ -773,7 +767,7 @@ async fn a_digest_without_problems_is_sent_only_where_always_is_asked_for() {
     assert!(stage.aws.published().is_empty());
     let stage = recorded(scenario(), &[DIGEST, ("NOTIFY_ON", "always")]).await;
     assert_eq!(reported(&stage.response(&scheduled(TEN)).await.unwrap()), ["op-2 published"]);
-    assert_eq!(stage.published().subject.as_deref(), Some("DIGEST: 1 operation in 1 stack set, no problems"));
+    assert_eq!(stage.published().subject.as_deref(), Some("DIGEST: 1 operation, no problems"));
 }
 
 #[tokio::test]
@@ -799,7 +793,7 @@ async fn a_digest_that_cannot_be_published_fails_and_the_next_try_sends_it() {
     let response = stage.response(&scheduled(TEN)).await.unwrap();
     assert_eq!(reported(&response), ["op-1 published", "op-3 published"], "the claims were given back");
     // SNS may have taken the first one all the same, so the second says that it is one.
-    assert_eq!(stage.document()["stackSets"][0]["operations"][0]["attempt"], 2);
+    assert_eq!(stage.document()["operations"][0]["attempt"], 2);
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use serde_json::Value;
 use stackset_notifier::operation::{CallAs, Operation, OperationRef, StackSetRef, TargetResult};
+use stackset_notifier::render::digest::DigestMessage;
 use stackset_notifier::render::{self, MESSAGE_LIMIT, Message};
-use stackset_notifier::report::{Digest, ExpectGate, Failure, Report, SweepSummary};
+use stackset_notifier::report::{Digest, ExpectGate, Failure, Report, SweepProgress};
 
 use crate::make::{cancelled, described, failed, report_as, row};
 use crate::rows::{names, operation, rows};
@@ -12,8 +13,8 @@ use crate::rows::{names, operation, rows};
 /// 2026-11-20T10:00:00Z.
 const AT: i64 = 1_795_168_800_000;
 
-fn sweep(finished: bool) -> SweepSummary {
-    SweepSummary { at: AT, finished, stack_sets: 41, stack_sets_done: if finished { 41 } else { 17 } }
+fn sweep(finished: bool) -> SweepProgress {
+    SweepProgress { at: AT, finished, stack_sets: 41, stack_sets_done: if finished { 41 } else { 17 } }
 }
 
 fn of(name: &str, id: &str, rows: &[TargetResult], described: &Operation) -> Report {
@@ -66,25 +67,28 @@ fn in_chat(message: &Message) -> String {
 }
 
 fn document(message: &Message) -> Value {
-    let document: Value = serde_json::from_str(bodies(message)["sqs"].as_str().unwrap()).unwrap();
+    let document: Value = serde_json::from_str(bodies(message)["default"].as_str().unwrap()).unwrap();
     crate::schema::check(&document);
     document
 }
 
 /// Within every limit that a report is within.
 fn checked(digest: &Digest) -> Message {
-    let message = render::digest::message(digest).unwrap();
+    let DigestMessage { message, named } = render::digest::message(digest).unwrap();
+    assert_eq!(named, digest.operations.len());
+    check(&message);
+    message
+}
+
+fn check(message: &Message) {
     assert!(message.size() <= MESSAGE_LIMIT, "{} bytes", message.size());
     let is_printable = message.subject.chars().all(|c| c.is_ascii_graphic() || c == ' ');
     assert!((1..=99).contains(&message.subject.chars().count()) && is_printable, "{:?}", message.subject);
-    let bodies = bodies(&message);
-    assert_eq!(bodies["default"], bodies["email"]);
-    assert_eq!([&bodies["lambda"], &bodies["http"]], [&bodies["sqs"]; 2]);
+    let bodies = bodies(message);
     assert!((1..=140).contains(&bodies["sms"].as_str().unwrap().chars().count()));
     let chat: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
     crate::properties::check_chat(&chat);
-    document(&message);
-    message
+    document(message);
 }
 
 fn shown(message: &Message) -> String {
@@ -120,45 +124,12 @@ fn a_sweep_with_problems() {
 }
 
 #[test]
-fn chat_has_one_paragraph_for_each_stack_set() {
-    let text = in_chat(&checked(&Digest::new(sweep(true), some_reports())));
-    let context = |name: &str| text.split("\n\n").filter(|block| block.contains(&format!("*{name}*"))).count();
-    assert_eq!(["baseline", "network", "dns"].map(context), [1, 1, 1], "{text}");
-}
-
-/// One stack set with so many failed operations, each with a long text.
-fn many_failed(name: &str, operations: u64) -> Vec<Report> {
-    let long = "all sorts of things went wrong \"here\" & <there> ".repeat(20);
-    let one = |n| {
-        let texts = ["Rate exceeded", "Access Denied", "Internal Failure", "Cannot exceed quota", "Unheard of"];
-        let rows: Vec<TargetResult> =
-            texts.iter().zip(1..).map(|(text, m)| failed(m, "eu-west-1", &format!("{text} {long}"))).collect();
-        of(name, &format!("op-{n:02}"), &rows, &described("UPDATE", "FAILED", Some(5)))
-    };
-    (0..operations).map(one).collect()
-}
-
-#[test]
-fn chat_tells_of_a_stack_set_with_many_problems_and_of_those_after_it() {
-    let reports = [many_failed("busy", 19), some_reports()].concat();
-    let text = in_chat(&checked(&Digest::new(sweep(true), reports)));
-    let block = text.split("\n\n").find(|block| block.starts_with("*busy*: ")).unwrap_or_else(|| panic!("{text}"));
-    assert!(block.starts_with("*busy*: 19 operations, 95 targets failed\nFAILED: UPDATE, "), "{block}");
-    let shown = block.matches("FAILED: UPDATE, ").count();
-    assert!(shown > 0 && block.ends_with(&format!("\nand {} more operations", 19 - shown)), "{block}");
-    for name in ["baseline", "network", "dns"] {
-        assert!(text.contains(&format!("\n\n*{name}*: ")), "{name} in {text}");
-    }
-}
-
-#[test]
-fn people_are_told_that_it_may_be_told_again() {
+fn another_attempt_says_so() {
     let mut reports = some_reports();
     reports[1].attempt = Some(2);
     let bodies = bodies(&checked(&Digest::new(sweep(true), reports)));
     for protocol in ["email", "https"] {
-        let text = bodies[protocol].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(text.matches("This is attempt 2 to tell it: an earlier one was cut off").count(), 1, "{text}");
+        assert_eq!(bodies[protocol].as_str().unwrap().matches(", attempt 2").count(), 1, "{protocol}");
     }
 }
 
@@ -174,7 +145,10 @@ fn a_sweep_that_did_not_get_around_says_so() {
     let message = checked(&Digest::new(sweep(false), some_reports()));
     assert!(message.subject.ends_with(" (incomplete)"), "{}", message.subject);
     let email = bodies(&message)["email"].as_str().unwrap().to_owned();
-    assert!(email.contains("INCOMPLETE: 17 of 41 stack sets are done; the next sweeps go on elsewhere."), "{email}");
+    assert!(
+        email.contains("17 of 41 stack sets.\nINCOMPLETE: the next sweep goes on where this one ended."),
+        "{email}"
+    );
     assert_eq!(document(&message)["sweep"]["finished"], false);
 }
 
@@ -182,43 +156,79 @@ fn a_sweep_that_did_not_get_around_says_so() {
 fn without_problems_it_says_so() {
     let fine = of("dns", "op-4", &[row(1, "eu-west-1", "SUCCEEDED")], &described("CREATE", "SUCCEEDED", Some(0)));
     let message = checked(&Digest::new(sweep(true), vec![fine]));
-    assert_eq!(message.subject, "DIGEST: 1 operation in 1 stack set, no problems");
+    assert_eq!(message.subject, "DIGEST: 1 operation, no problems");
+}
+
+/// So many failed operations, each with long texts of two causes.
+fn many(operations: usize) -> Vec<Report> {
+    let long = "all sorts of things went wrong \"here\" & <there> ".repeat(20);
+    let one = |n: usize| {
+        let texts = ["Rate exceeded", "Access Denied", "Rate exceeded"];
+        let rows: Vec<TargetResult> =
+            texts.iter().zip(1..).map(|(text, m)| failed(m, "eu-west-1", &format!("{text} {long}"))).collect();
+        of(&format!("set-{:04}", n % 300), &format!("op-{n}"), &rows, &described("UPDATE", "FAILED", Some(3)))
+    };
+    (0..operations).map(one).collect()
+}
+
+/// The ids that a message names: the email in a line each, the document in an entry each.
+fn named(message: &Message) -> Vec<String> {
+    let document = document(message);
+    let in_document: Vec<String> = document["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|operation| operation["id"].as_str().unwrap().to_owned())
+        .collect();
+    let bodies = bodies(message);
+    let lines = bodies["email"].as_str().unwrap().lines().filter(|line| line.starts_with("FAILED set-"));
+    let id = |line: &str| line.split(' ').nth(3).unwrap().trim_end_matches(':').to_owned();
+    assert_eq!(lines.map(id).collect::<Vec<_>>(), in_document);
+    in_document
+}
+
+/// What a message has no room for stays due, and the next one names it.
+#[test]
+fn every_operation_is_named_exactly_once_over_the_sweeps() {
+    for operations in [150, 3_000] {
+        let mut due = many(operations);
+        let mut all = Vec::new();
+        let mut sweeps = 0;
+        while !due.is_empty() {
+            let digest = Digest::new(sweep(true), due.clone());
+            let DigestMessage { message, named: count } = render::digest::message(&digest).unwrap();
+            check(&message);
+            let names = named(&message);
+            assert_eq!(names.len(), count);
+            let omitted = due.len() - count;
+            let document = document(&message);
+            assert_eq!(
+                (&document["counts"]["operations"], &document["operationsOmitted"]),
+                (&count.into(), &omitted.into())
+            );
+            if omitted > 0 {
+                assert!(message.size() > MESSAGE_LIMIT * 9 / 10, "room is left: {} bytes", message.size());
+                let email = bodies(&message)["email"].as_str().unwrap().to_owned();
+                assert!(email.contains("the next digest has"), "{email}");
+            }
+            due.retain(|report| !names.contains(&report.operation.id));
+            all.extend(names);
+            sweeps += 1;
+        }
+        assert!(sweeps > 1 || operations == 150);
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), operations);
+    }
 }
 
 #[test]
-fn the_largest_digest_fits_and_counts_what_it_leaves_out() {
-    let long = "all sorts of things went wrong \"here\" & <there> ".repeat(20);
-    let reports: Vec<Report> = (0..1_200_u64)
-        .map(|n| {
-            let rows: Vec<TargetResult> = (0..4)
-                .map(|m| {
-                    failed(m, "eu-west-1", &format!("{} {long}", ["Rate exceeded", "Access Denied"][(m % 2) as usize]))
-                })
-                .collect();
-            of(&format!("set-{:04}", n % 300), &format!("op-{n}"), &rows, &described("UPDATE", "FAILED", Some(4)))
-        })
-        .collect();
-    let digest = Digest::new(sweep(true), reports);
-    let message = checked(&digest);
-    // Not much room is left, and every number is that of the whole.
-    assert!(message.size() > MESSAGE_LIMIT * 9 / 10, "{} bytes", message.size());
-    let document = document(&message);
-    assert_eq!(
-        (&document["counts"]["operations"], &document["counts"]["targetsFailed"]),
-        (&1_200.into(), &4_800.into())
-    );
-    assert!(document["operationsOmitted"].as_u64().unwrap() > 0);
-    assert_eq!(message.subject, "DIGEST: 1,200 operations with problems in 300 stack sets, 4,800 targets failed");
-    let chat = in_chat(&message);
-    assert!(chat.contains("\n\n*set-0000*: 4 operations, 16 targets failed\n"), "{chat}");
-    assert!(chat.ends_with(" paragraphs are left out for size"), "{chat}");
-    let email = bodies(&message)["email"].as_str().unwrap().to_owned();
-    let told = email.matches("Operation: op-").count();
-    assert!(
-        told > 20
-            && email.contains(&format!("and {} more operations", crate::properties::thousands(1_200 - told as u64))),
-        "{email}"
-    );
+fn chat_names_as_many_as_fit_and_counts_the_others() {
+    let message = checked(&Digest::new(sweep(true), many(60)));
+    let text = in_chat(&message);
+    let shown = text.matches("\nFAILED set-").count();
+    assert!(text.chars().count() <= 1_200 && shown > 5, "{text}");
+    assert!(text.ends_with(&format!("\nand {} more operations in the email", 60 - shown)), "{text}");
 }
 
 proptest! {

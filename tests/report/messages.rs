@@ -82,7 +82,7 @@ fn names_and_statuses_without_bound_still_make_a_message() {
     let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
     let message = render::message(&report).unwrap();
     let bodies: Value = serde_json::from_str(&message.body).unwrap();
-    crate::schema::check(&serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap());
+    crate::schema::check(&serde_json::from_str(bodies["default"].as_str().unwrap()).unwrap());
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn large_groups_share_the_room_and_small_ones_keep_all() {
     rows.push(failed(40_000, "eu-west-1", &long));
     let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
     let bodies: Value = serde_json::from_str(&render::message(&report).unwrap().body).unwrap();
-    let document: Value = serde_json::from_str(bodies["sqs"].as_str().unwrap()).unwrap();
+    let document: Value = serde_json::from_str(bodies["default"].as_str().unwrap()).unwrap();
     let listed = |holder: &Value| holder["targets"].as_array().unwrap().len();
     let groups = document["causes"][0]["groups"].as_array().unwrap();
     let shown: Vec<usize> = groups.iter().chain([&document["collateral"]]).map(listed).collect();

@@ -20,9 +20,7 @@ fn message(report: &Report) -> String {
     assert!(message.size() <= MESSAGE_LIMIT);
     let bodies: Value = serde_json::from_str(&message.body).unwrap();
     let text = |protocol: &str| bodies[protocol].as_str().unwrap();
-    crate::schema::check(&serde_json::from_str(text("sqs")).unwrap());
-    assert_eq!([text("lambda"), text("http")], [text("sqs"); 2]);
-    assert_eq!(text("default"), text("email"));
+    crate::schema::check(&serde_json::from_str(text("default")).unwrap());
     let chat: Value = serde_json::from_str(text("https")).unwrap();
     assert_eq!(chat["metadata"]["threadId"], report.operation.id);
     let attributes: Vec<String> = message.attributes.iter().map(|a| format!("{}={}", a.name, a.value)).collect();

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::words;
+use super::wording;
 use crate::error::Error;
 use crate::report::{
     AccountGate, Cause, Collateral, Counts, Group, GroupsOmitted, InProgress, OperationSummary, OtherReason, Reason,
@@ -57,9 +57,8 @@ fn shorter(from: usize, to: usize) -> impl Iterator<Item = usize> {
     std::iter::successors(Some(from), |n| Some(n - n.div_ceil(15))).take_while(move |&n| n >= to)
 }
 
-/// A target takes at least this much in the three copies of the document, so that more than the
-/// limit holds need not be tried.
-const TARGET_BYTES: usize = 3 * 60;
+/// A target takes at least this much in the document, so that more than the limit holds need not be tried.
+const TARGET_BYTES: usize = 60;
 
 /// As much of the report as fits `limit` bytes, by the size that a message with it has.
 pub(super) fn largest_that_fits(
@@ -98,7 +97,7 @@ pub(super) fn largest_that_fits(
     }
     let Found { targets: mut fits, size: mut best, frame } = roomiest;
     let mut too_many = most_targets.min(targets_in(&frame)) + 1;
-    // Targets take about the same room each, so the size of one try tells where to try next.
+    // Targets take about the same room each, so the size of one try shows where to try next.
     let mut each = TARGET_BYTES + TARGET_BYTES / 2;
     while too_many > fits + 1 {
         let guess = fits + (limit - best) / each;
@@ -244,7 +243,7 @@ fn framed(report: &Report, shape: Shape) -> Report {
 }
 
 fn short_group(group: &Group, text: usize) -> Group {
-    let name = |name: &str| words::shorten(name, text).into_owned();
+    let name = |name: &str| wording::shorten(name, text).into_owned();
     Group {
         pattern: cut(&group.pattern, text),
         sample: cut(&group.sample, text),
@@ -260,7 +259,7 @@ fn short_group(group: &Group, text: usize) -> Group {
 
 fn short_reason(reason: &OtherReason, text: usize) -> OtherReason {
     OtherReason {
-        status: words::shorten(&reason.status, text).into_owned(),
+        status: wording::shorten(&reason.status, text).into_owned(),
         pattern: cut(&reason.pattern, text),
         sample: cut(&reason.sample, text),
         count: reason.count,
@@ -268,7 +267,7 @@ fn short_reason(reason: &OtherReason, text: usize) -> OtherReason {
 }
 
 fn cut(text: &Option<String>, max: usize) -> Option<String> {
-    text.as_ref().map(|text| words::shorten(text, max).into_owned())
+    text.as_ref().map(|text| wording::shorten(text, max).into_owned())
 }
 
 /// The first so many of a list that is ordered by size, and what the rest holds.
@@ -301,7 +300,7 @@ fn shorten_statuses(counts: &mut Counts, shape: &Shape) {
     all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     for (i, (status, count)) in all.into_iter().enumerate() {
         let name =
-            if i < shape.names { words::shorten(&status, shape.text).into_owned() } else { "(others)".to_owned() };
+            if i < shape.names { wording::shorten(&status, shape.text).into_owned() } else { "(others)".to_owned() };
         *counts.other_statuses.entry(name).or_default() += count;
     }
 }
@@ -323,7 +322,7 @@ fn shorten_commands(frame: &mut Report, bytes: usize) {
     frame.retry.commands = kept;
     let gone = before - frame.retry.commands.len();
     if gone > 0 {
-        let left_out = format!("{} left out for size", words::count(gone as u64, "command is", "commands are"));
+        let left_out = format!("{} left out for size", wording::count(gone as u64, "command is", "commands are"));
         let note = frame.retry.note.take();
         frame.retry.note = Some(note.map_or(left_out.clone(), |note| format!("{note}; {left_out}")));
         frame.retry.commands_omitted = gone as u64;

@@ -6,7 +6,7 @@ use textwrap::WordSeparator;
 use textwrap::core::{Word, display_width};
 use unicode_linebreak::linebreaks;
 
-use super::words;
+use super::wording;
 use crate::report::{Cause, Group, Report, Tally, Target};
 
 /// Columns, where nothing unbreakable forbids it.
@@ -29,20 +29,20 @@ const NAME_COLUMNS: usize = COLUMNS - 4 * 11;
 const COMMANDS: usize = 16_384;
 
 /// The body for `email` and `default`.
-pub(super) fn text(report: &Report) -> String {
+pub(super) fn email(report: &Report) -> String {
     let mut page = Page::default();
     headline(&mut page, report);
-    if let Some(regions) = words::where_now(report) {
+    if let Some(regions) = wording::where_now(report) {
         page.paragraph("", &regions);
     }
-    if let Some(stuck) = words::stuck(report) {
+    if let Some(stuck) = wording::stuck(report) {
         page.paragraph("", &stuck);
     }
     if let Some(missing) = &report.completeness.missing {
-        page.paragraph("", &format!("INCOMPLETE: {}.", words::plain(missing)));
+        page.paragraph("", &format!("INCOMPLETE: {}.", wording::plain(missing)));
     }
     if let Some(reason) = &report.operation.status_reason {
-        page.paragraph("", &format!("CloudFormation says: {}", words::shorten(&words::plain(reason), SAMPLE)));
+        page.paragraph("", &format!("CloudFormation says: {}", wording::shorten(&wording::plain(reason), SAMPLE)));
     }
     who_must_act(&mut page, report);
     causes(&mut page, report);
@@ -91,11 +91,6 @@ impl Page {
         self.folded(indent, text);
     }
 
-    /// Bytes so far.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     pub(super) fn into_text(self) -> String {
         self.0
     }
@@ -127,8 +122,8 @@ fn between_wide(word: &str, at: usize) -> bool {
 
 fn headline(page: &mut Page, report: &Report) {
     let counts = &report.counts;
-    page.folded("", &format!("{}: {}", report.outcome.as_str(), words::what(report)));
-    page.folded("", &format!("{}.", words::sentence(&words::how_bad(report))));
+    page.folded("", &format!("{}: {}", report.outcome.as_str(), wording::what(report)));
+    page.folded("", &format!("{}.", wording::sentence(&wording::how_bad(report))));
     let named = [
         (counts.succeeded, "succeeded"),
         (counts.failed, "failed"),
@@ -137,9 +132,9 @@ fn headline(page: &mut Page, report: &Report) {
         (counts.pending, "pending"),
     ];
     let mut shown: Vec<String> =
-        named.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", words::number(*n))).collect();
+        named.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", wording::number(*n))).collect();
     shown.extend(
-        counts.other_statuses.iter().map(|(status, n)| format!("{} {}", words::number(*n), words::status(status))),
+        counts.other_statuses.iter().map(|(status, n)| format!("{} {}", wording::number(*n), wording::status(status))),
     );
     if shown.len() > 1 {
         page.paragraph("  ", &shown.join(" | "));
@@ -150,12 +145,12 @@ fn causes(page: &mut Page, report: &Report) {
     for (i, cause) in report.causes.iter().enumerate() {
         let head = format!("{}. {}: {}", i + 1, cause.code, reach(cause));
         page.paragraph("", &head);
-        page.folded("   ", &format!("Who can fix it: {}", words::who_can_fix(cause)));
+        page.folded("   ", &format!("Who can fix it: {}", wording::who_can_fix(cause)));
         if let Some(helps) = cause.retry_helps {
             page.folded("   ", &format!("Retry unchanged helps: {helps}"));
         }
         if let Some(step) = &cause.next_step {
-            page.folded("   ", &format!("Next: {}", words::shorten(&words::plain(step), SAMPLE)));
+            page.folded("   ", &format!("Next: {}", wording::shorten(&wording::plain(step), SAMPLE)));
         }
         let most = if i < CAUSES_IN_FULL { GROUPS_SHOWN } else { 1 };
         for group in cause.groups.iter().take(most) {
@@ -164,8 +159,8 @@ fn causes(page: &mut Page, report: &Report) {
         let hidden = cause.groups.len().saturating_sub(most) as u64 + cause.groups_omitted.groups;
         if hidden > 0 {
             let shown: u64 = cause.groups.iter().take(most).map(|group| group.count).sum();
-            let rest = words::targets(cause.count - shown);
-            page.folded("   ", &format!("and {} with {rest}", words::count(hidden, "more text", "more texts")));
+            let rest = wording::targets(cause.count - shown);
+            page.folded("   ", &format!("and {} with {rest}", wording::count(hidden, "more text", "more texts")));
         }
     }
 }
@@ -173,9 +168,9 @@ fn causes(page: &mut Page, report: &Report) {
 fn reach(cause: &Cause) -> String {
     format!(
         "{}, {}, {}",
-        words::count(cause.accounts, "account", "accounts"),
-        words::targets(cause.count),
-        words::count(cause.regions, "Region", "Regions")
+        wording::count(cause.accounts, "account", "accounts"),
+        wording::targets(cause.count),
+        wording::count(cause.regions, "Region", "Regions")
     )
 }
 
@@ -186,8 +181,8 @@ fn who_must_act(page: &mut Page, report: &Report) {
     }
     let mut by_owner: Vec<(&str, Vec<String>)> = Vec::new();
     for cause in &report.causes {
-        let owner = words::who_can_fix(cause);
-        let what = format!("{} ({})", cause.code, words::number(cause.count));
+        let owner = wording::who_can_fix(cause);
+        let what = format!("{} ({})", cause.code, wording::number(cause.count));
         match by_owner.iter_mut().find(|(known, _)| *known == owner) {
             Some((_, list)) => list.push(what),
             None => by_owner.push((owner, vec![what])),
@@ -201,14 +196,14 @@ fn who_must_act(page: &mut Page, report: &Report) {
 }
 
 fn one_group(page: &mut Page, group: &Group, one_of_many: bool) {
-    let count = one_of_many.then(|| words::targets(group.count));
-    let head: Vec<String> = [count, words::resource(group)].into_iter().flatten().collect();
+    let count = one_of_many.then(|| wording::targets(group.count));
+    let head: Vec<String> = [count, wording::resource(group)].into_iter().flatten().collect();
     if !head.is_empty() {
         page.folded("   ", &format!("{}:", head.join(", ")));
     }
-    page.folded("   > ", &words::shorten(&words::sample(group), SAMPLE));
+    page.folded("   > ", &wording::shorten(&wording::sample(group), SAMPLE));
     if let Some(reason) = &group.gate_reason {
-        page.folded("   ", &format!("The gate said: {}", words::shorten(&words::plain(reason), SAMPLE)));
+        page.folded("   ", &format!("The gate said: {}", wording::shorten(&wording::plain(reason), SAMPLE)));
     }
     fold_targets(page, &group.targets, group.count);
 }
@@ -238,14 +233,14 @@ fn fold_targets(page: &mut Page, targets: &[Target], count: u64) {
         let mut line = format!("{}: {}", regions.join(", "), shown.join(" "));
         let more = accounts.len() - shown.len();
         if more > 0 {
-            line.push_str(&format!(" and {}", words::count(more as u64, "more account", "more accounts")));
+            line.push_str(&format!(" and {}", wording::count(more as u64, "more account", "more accounts")));
         }
         listed += accounts.len() * regions.len();
-        page.folded("     ", &words::plain(&line));
+        page.folded("     ", &wording::plain(&line));
     }
     let unlisted = count.saturating_sub(listed as u64);
     if unlisted > 0 {
-        page.line(&format!("     and {}", words::count(unlisted, "more target", "more targets")));
+        page.line(&format!("     and {}", wording::count(unlisted, "more target", "more targets")));
     }
 }
 
@@ -265,7 +260,7 @@ fn collateral(page: &mut Page, report: &Report) {
     if cancelled.count() == 0 {
         return;
     }
-    page.paragraph("", &format!("Cancelled, never begun: {}.", words::cancelled(cancelled)));
+    page.paragraph("", &format!("Cancelled, never begun: {}.", wording::cancelled(cancelled)));
     for reason in cancelled.reasons.iter().take(GROUPS_SHOWN) {
         one_text(page, None, reason.sample.as_deref(), reason.count);
     }
@@ -277,7 +272,7 @@ fn others(page: &mut Page, report: &Report) {
     if report.counts.other == 0 {
         return;
     }
-    page.paragraph("", &format!("A status that is not known: {}.", words::targets(report.counts.other)));
+    page.paragraph("", &format!("A status that is not known: {}.", wording::targets(report.counts.other)));
     for reason in report.other_reasons.iter().take(GROUPS_SHOWN) {
         one_text(page, Some(&reason.status), reason.sample.as_deref(), reason.count);
     }
@@ -286,19 +281,19 @@ fn others(page: &mut Page, report: &Report) {
 }
 
 fn one_text(page: &mut Page, status: Option<&str>, sample: Option<&str>, count: u64) {
-    let status = status.map(|status| format!(" {}", words::plain(status))).unwrap_or_default();
-    let sample = sample.map_or_else(|| "(no reason given)".to_owned(), words::plain);
-    page.folded("   > ", &format!("{}{status}: {}", words::targets(count), words::shorten(&sample, SAMPLE)));
+    let status = status.map(|status| format!(" {}", wording::plain(status))).unwrap_or_default();
+    let sample = sample.map_or_else(|| "(no reason given)".to_owned(), wording::plain);
+    page.folded("   > ", &format!("{}{status}: {}", wording::targets(count), wording::shorten(&sample, SAMPLE)));
 }
 
 fn and_more_texts(page: &mut Page, hidden: u64) {
     if hidden > 0 {
-        page.line(&format!("   and {}", words::count(hidden, "more text", "more texts")));
+        page.line(&format!("   and {}", wording::count(hidden, "more text", "more texts")));
     }
 }
 
 fn drift(page: &mut Page, report: &Report) {
-    let told = report.drift.as_ref().map(words::drift).filter(|told| !told.is_empty());
+    let told = report.drift.as_ref().map(wording::drift).filter(|told| !told.is_empty());
     if let Some(told) = told {
         page.paragraph("", &format!("Drift: {told}."));
     }
@@ -322,11 +317,11 @@ fn gates(page: &mut Page, report: &Report) {
         .iter()
         .chain(&rest)
         .filter(|(n, _)| *n > 0)
-        .map(|(n, word)| format!("{} {word}", words::number(*n)))
+        .map(|(n, word)| format!("{} {word}", wording::number(*n)))
         .collect();
     page.paragraph(
         "",
-        &format!("Account gate, in targets: {} passed, {}.", words::number(gate.passed), parts.join(", ")),
+        &format!("Account gate, in targets: {} passed, {}.", wording::number(gate.passed), parts.join(", ")),
     );
     // Beside failures the list would be noise; the document has it.
     if gate.skipped.count > 0 && report.counts.failed + report.counts.cancelled == 0 {
@@ -349,10 +344,10 @@ struct Row {
 
 impl Row {
     fn new(name: Option<&str>, tally: Tally) -> Self {
-        let name = words::plain(name.unwrap_or("(none)"));
+        let name = wording::plain(name.unwrap_or("(none)"));
         // Wide characters take two columns each.
         let most = if display_width(&name) == name.chars().count() { NAME_COLUMNS } else { NAME_COLUMNS / 2 };
-        Self { name: words::shorten_middle(&name, most).into_owned(), tally }
+        Self { name: wording::shorten_middle(&name, most).into_owned(), tally }
     }
 }
 
@@ -380,12 +375,12 @@ fn table(page: &mut Page, title: &str, mut rows: Vec<Row>, omitted: u64) {
     let heads: String = used.iter().map(|(head, _)| format!("{head:>11}")).collect();
     page.line(&format!("{}{heads}", padded(title)));
     for row in rows.iter().take(TABLE_ROWS) {
-        let cells: String = used.iter().map(|(_, of)| format!("{:>11}", words::number(of(&row.tally)))).collect();
+        let cells: String = used.iter().map(|(_, of)| format!("{:>11}", wording::number(of(&row.tally)))).collect();
         page.line(&format!("{}{cells}", padded(&row.name)));
     }
     let more = rows.len().saturating_sub(TABLE_ROWS) as u64 + omitted;
     if more > 0 {
-        page.line(&format!("and {} more", words::number(more)));
+        page.line(&format!("and {} more", wording::number(more)));
     }
 }
 
@@ -403,7 +398,7 @@ fn retry(page: &mut Page, report: &Report) {
         _ if report.counts.failed == 0 => "To retry what was cancelled".to_owned(),
         _ => "To retry what failed or was cancelled".to_owned(),
     };
-    let label = |i: usize| if i < ready { words::NOW } else { words::later(report) };
+    let label = |i: usize| if i < ready { wording::NOW } else { wording::later(report) };
     let mixed = ready > 0 && ready < retry.commands.len();
     page.paragraph(
         "",
@@ -426,7 +421,7 @@ fn retry(page: &mut Page, report: &Report) {
     let shown: Vec<&String> = retry.commands.iter().take_while(fits).collect();
     for (i, command) in shown.iter().enumerate() {
         if mixed && (i == 0 || i == ready) {
-            page.paragraph("", &format!("{}:", words::sentence(label(i))));
+            page.paragraph("", &format!("{}:", wording::sentence(label(i))));
         }
         page.gap();
         // Never folded: a line break would break the command.
@@ -439,8 +434,8 @@ fn retry(page: &mut Page, report: &Report) {
             "",
             &format!(
                 "{} of {} {are} not in this email, for want of room; the JSON report may have more of them.",
-                words::number(hidden),
-                words::count(all, "command", "commands")
+                wording::number(hidden),
+                wording::count(all, "command", "commands")
             ),
         );
     }
@@ -460,11 +455,11 @@ fn footer(page: &mut Page, report: &Report) {
     if let Some(url) = &operation.console_url {
         page.line(&format!("Stack set: {url}"));
     }
-    page.folded("", &format!("Operation: {}", words::plain(&operation.id)));
+    page.folded("", &format!("Operation: {}", wording::plain(&operation.id)));
     let set = &report.stack_set;
     let place: Vec<String> = [("account", &set.account), ("Region", &set.region)]
         .iter()
-        .filter_map(|(word, value)| value.as_ref().map(|value| format!("{word} {}", words::plain(value))))
+        .filter_map(|(word, value)| value.as_ref().map(|value| format!("{word} {}", wording::plain(value))))
         .collect();
     if !place.is_empty() {
         page.folded("", &format!("Administered in: {}", place.join(", ")));
@@ -472,11 +467,11 @@ fn footer(page: &mut Page, report: &Report) {
     match (&operation.started_at, &operation.ended_at) {
         (Some(start), Some(end)) => {
             let took =
-                operation.duration_seconds.map_or_else(String::new, |s| format!(", took {}", words::duration(s)));
-            page.folded("", &format!("Ended: {}{took} (started {})", words::time(end), words::time(start)));
+                operation.duration_seconds.map_or_else(String::new, |s| format!(", took {}", wording::duration(s)));
+            page.folded("", &format!("Ended: {}{took} (started {})", wording::time(end), wording::time(start)));
         }
-        (Some(start), None) => page.folded("", &format!("Started: {}", words::time(start))),
-        (None, Some(end)) => page.folded("", &format!("Ended: {}", words::time(end))),
+        (Some(start), None) => page.folded("", &format!("Started: {}", wording::time(start))),
+        (None, Some(end)) => page.folded("", &format!("Ended: {}", wording::time(end))),
         (None, None) => {}
     }
     let completeness = &report.completeness;
@@ -486,8 +481,8 @@ fn footer(page: &mut Page, report: &Report) {
         (None, true, Some(_)) => ", complete; the number of failures agrees with CloudFormation's own",
         (None, true, None) => ", complete",
     };
-    page.folded("", &format!("Read: {}{whole}.", words::count(completeness.results_read, "result", "results")));
-    if let Some(again) = words::again(report) {
+    page.folded("", &format!("Read: {}{whole}.", wording::count(completeness.results_read, "result", "results")));
+    if let Some(again) = wording::again(report) {
         page.folded("", &again);
     }
     if !report.problems().is_empty() {
