@@ -29,7 +29,7 @@ def redrive(stack_name, client=boto3.client):
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     queue, function = outputs["DeadLetterQueueUrl"], outputs["FunctionName"]
     sqs = client("sqs")
-    # Not even after a time-out: the function may still be at work.
+    # Not even after a timeout: the function may still be at work.
     once = Config(read_timeout=LONGEST_RUN, retries={"total_max_attempts": 1})
     functions = client("lambda", config=once)
 

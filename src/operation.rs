@@ -1,4 +1,4 @@
-//! Our own words for what CloudFormation tells: plain data, no SDK type, no I/O.
+//! Our own words for what CloudFormation says: plain data, no SDK type, no I/O.
 //!
 //! Values that AWS may extend (statuses, actions) keep the text they came with, so that something
 //! unknown is counted and shown under its own name rather than dropped.
@@ -29,7 +29,7 @@ impl StackSetRef {
     /// Reads a stack set ARN.
     ///
     /// # Errors
-    /// A phrase that tells what is wrong with the text, without repeating it whole.
+    /// A phrase that says what is wrong with the text, without repeating it whole.
     pub fn from_arn(arn: &str) -> Result<Self, String> {
         let mut parts = arn.splitn(6, ':');
         let mut next = || parts.next().unwrap_or_default();
@@ -201,7 +201,7 @@ words! {
 /// What an operation does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
-    /// `CREATE`, `UPDATE`, `DELETE`, `DETECT_DRIFT`, or a later addition; unknown if not told.
+    /// `CREATE`, `UPDATE`, `DELETE`, `DETECT_DRIFT`, or a later addition; unknown if CloudFormation does not say.
     pub action: Option<String>,
     /// Where the operation stands.
     pub status: OperationStatus,
@@ -223,7 +223,7 @@ pub struct Operation {
     pub drift: Option<Drift>,
 }
 
-/// How an operation is carried out; what is not told is left to CloudFormation.
+/// How an operation is carried out; what is not set is left to CloudFormation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Preferences {
     /// `SEQUENTIAL` or `PARALLEL`.

@@ -74,7 +74,7 @@ impl ReportBuilder {
             complete: completeness.complete,
         });
         let in_progress = (outcome == Outcome::InProgress).then(|| InProgress {
-            // A time that no clock has shown tells nothing, least of all in a subject.
+            // A time that no clock has shown says nothing, least of all in a subject.
             seconds: context.now.zip(described.started_at).and_then(seconds_between).filter(|s| *s < CENTURY),
             regions: self
                 .in_progress

@@ -84,7 +84,7 @@ async fn a_warm_function_grows_neither_in_memory_nor_in_connections() {
     let quiet = command(&runtime, &aws).env("TOPIC_ARN", demo::TOPIC_ARN).stdout(Stdio::null()).spawn();
     let function = Function(quiet.unwrap());
     let mut warm = (0, 0, 0);
-    let mut told = 0;
+    let mut published = 0;
     for invocation in 0..INVOCATIONS {
         let (fault, time, error) = trouble(invocation);
         aws.forget();
@@ -100,7 +100,7 @@ async fn a_warm_function_grows_neither_in_memory_nor_in_connections() {
                 );
                 let length = aws.published()[0].message.len();
                 assert!(length > 40_000, "a short report: {length}");
-                told += if invocation < WARM { 0 } else { length };
+                published += if invocation < WARM { 0 } else { length };
             }
             Outcome::Error { error_type, error_message, .. } => {
                 assert_eq!(Some(error_type.as_str()), error, "{invocation}: {error_message}");
@@ -119,9 +119,9 @@ async fn a_warm_function_grows_neither_in_memory_nor_in_connections() {
         "{} kB when warm, {} kB more in the end; the reports since are {} kB",
         warm.0 / 1024,
         grown / 1024,
-        told / 1024
+        published / 1024
     );
-    assert!(told > 4 * GROWTH, "the reports are too short to tell a leak of them");
+    assert!(published > 4 * GROWTH, "the reports are too short to show a leak of them");
     assert!(grown < GROWTH, "{grown} bytes more than after {WARM} invocations");
     assert!(files <= warm.1 + 1, "{files} open files, {} when warm", warm.1);
     assert!(aws.connections() <= warm.2.max(2), "{} connections, {} when warm", aws.connections(), warm.2);

@@ -285,7 +285,7 @@ impl Bench {
             for work in [Work::Lister, Work::Ours, Work::Lister] {
                 let before = self.server.asked();
                 let function = Function::start(&mut self.command(work, &self.server.http)).await;
-                let (response, took) = function.invoke(&work::tick()).await;
+                let (response, took) = function.invoke(&work::scheduled()).await;
                 taken.push(took);
                 asked.push((work, self.server.asked() - before));
                 let done = if work == Work::Ours { &response["sweep"]["operations"] } else { &response };
@@ -300,7 +300,7 @@ impl Bench {
             asked.iter().filter(|(work, _)| (*work == Work::Ours) == of_ours).map(|(_, asked)| *asked).max().unwrap()
         };
         let (ours, theirs) = (most(true), most(false));
-        let what = format!("sweep of {sets} stack sets with {operations} operations, {due} of them to be told");
+        let what = format!("sweep of {sets} stack sets with {operations} operations, {due} of them due");
         compared.print(&what, "the SDK's same calls", "-");
         compared.print_peak("peak memory of that sweep", "the SDK's same calls", "-");
         table::number(

@@ -18,7 +18,7 @@ use sandbox::{Aws, loopback_tls};
 use crate::http::{self, Exchange};
 use crate::work::{self, Job};
 
-/// Serves until the standard input ends; tells its endpoints and its CA's certificate file on one line.
+/// Serves until the standard input ends; prints its endpoints and its CA's certificate file on one line.
 pub(crate) fn serve(targets: usize, page_latency: Duration, ca_file: &str) {
     let aws = Aws::start_in_thread(work::scenario(targets));
     let mut answers = record(&aws, page_latency);
@@ -42,7 +42,7 @@ struct Answer {
     latency: Duration,
 }
 
-/// All answers, by what tells calls apart.
+/// All answers, by what differs between calls.
 type Answers = HashMap<String, Answer>;
 
 /// All answers, and how often one was asked for.

@@ -1,4 +1,4 @@
-//! The operations that are read: their rows, their events, and the calls of those who make them by hand.
+//! The operations that are read: their rows, their events, and the calls that the yardsticks make.
 
 use sandbox::{Operation, Row, Rows, Scenario, StackSet};
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ pub(crate) fn swept_sets(targets: usize) -> usize {
     targets / 100
 }
 
-/// Those that the sweep is to tell of.
+/// Those that the sweep is to report.
 pub(crate) fn due(targets: usize) -> usize {
     swept_sets(targets).div_ceil(DUE_EVERY)
 }
@@ -139,7 +139,7 @@ pub(crate) fn swept(targets: usize) -> Scenario {
 }
 
 /// The event that a schedule sends.
-pub(crate) fn tick() -> Value {
+pub(crate) fn scheduled() -> Value {
     json!({
         "version": "0", "id": "6a8f5e48", "account": ADMINISTRATOR, "time": "2026-03-09T11:00:00Z", "region": REGION,
         "detail-type": "Scheduled Event",

@@ -76,7 +76,7 @@ pub(crate) fn lister() {
     });
 }
 
-/// Lists a stack set's operations, and reads and tells those that are due.
+/// Lists a stack set's operations, and reads and reports those that are due.
 async fn operations(
     reader: &aws_sdk_cloudformation::Client,
     publisher: &aws_sdk_sns::Client,

@@ -40,8 +40,8 @@ impl PageCursor {
         self.token.clone()
     }
 
-    /// Goes on by a page with so many rows that hands out this token; `ends` tells its first and its
-    /// last row from others.
+    /// Goes on by a page with so many rows that hands out this token; `ends` identifies it by its first and its
+    /// last row.
     ///
     /// # Errors
     /// [`ReadError`] when the chain is broken there; `subject` says what was being read.

@@ -92,7 +92,7 @@ impl Collector<'_> {
     /// The order is the order in which a target goes on, so that none slips through between two
     /// reads. A target that was open, is found nowhere two times in a row and can neither have failed
     /// nor been cancelled has succeeded: reading all successes again to see it would cost up to a
-    /// thousand pages. Only where rows cannot be told from each other, everything is read again.
+    /// thousand pages. Only where rows cannot be distinguished from each other, everything is read again.
     ///
     /// A long list of CANCELLED rows is read when a row vanishes, and once more in the last round.
     async fn read_open(&mut self, is_last: bool) -> Result<bool, ReadError> {

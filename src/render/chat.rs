@@ -19,7 +19,7 @@ pub(super) const DESCRIPTION: usize = 8_000;
 pub(super) const NEXT_STEP: usize = 350;
 /// Characters of one of `content.keywords`.
 const KEYWORD: usize = 75;
-/// Causes told; a chat window is small.
+/// Causes shown; a chat window is small.
 const CAUSES_SHOWN: usize = 8;
 /// Retry commands shown at most.
 const COMMANDS_SHOWN: usize = 3;
@@ -178,7 +178,8 @@ fn description(report: &Report, commands: Commands) -> String {
         blocks.extend(commands.shown(report).map(|(label, command)| format!("{label}:\n{command}")));
     }
     if blocks.is_empty() {
-        blocks.push(if report.problems().is_empty() { "Nothing to do." } else { "No target tells why." }.to_owned());
+        blocks
+            .push(if report.problems().is_empty() { "Nothing to do." } else { "No target gives a reason." }.to_owned());
     }
     if let Some(again) = wording::again(report) {
         blocks.insert(0, again);

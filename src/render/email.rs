@@ -11,7 +11,7 @@ use crate::report::{Cause, Group, Report, Tally, Target};
 
 /// Columns, where nothing unbreakable forbids it.
 const COLUMNS: usize = 78;
-/// Causes told in full; of the rest, one text each.
+/// Causes in full; of the rest, one text each.
 const CAUSES_IN_FULL: usize = 10;
 /// Distinct texts shown of one cause.
 const GROUPS_SHOWN: usize = 3;
@@ -25,7 +25,7 @@ const SAMPLE: usize = 600;
 const TABLE_ROWS: usize = 15;
 /// Columns of their names: four numbers of eleven columns stand beside them.
 const NAME_COLUMNS: usize = COLUMNS - 4 * 11;
-/// Bytes of retry commands; more is no longer pasted by hand.
+/// Bytes of retry commands; nobody pastes more.
 const COMMANDS: usize = 16_384;
 
 /// The body for `email` and `default`.
@@ -293,9 +293,9 @@ fn and_more_texts(page: &mut Page, hidden: u64) {
 }
 
 fn drift(page: &mut Page, report: &Report) {
-    let told = report.drift.as_ref().map(wording::drift).filter(|told| !told.is_empty());
-    if let Some(told) = told {
-        page.paragraph("", &format!("Drift: {told}."));
+    let drift = report.drift.as_ref().map(wording::drift).filter(|drift| !drift.is_empty());
+    if let Some(drift) = drift {
+        page.paragraph("", &format!("Drift: {drift}."));
     }
 }
 
@@ -354,7 +354,7 @@ impl Row {
 /// A column's head and its number in a row.
 type Column = (&'static str, fn(&Tally) -> u64);
 
-/// A table only where it tells something: more than one row, with trouble that is uneven.
+/// A table only where it says something: more than one row, with trouble that is uneven.
 fn table(page: &mut Page, title: &str, mut rows: Vec<Row>, omitted: u64) {
     let share = |a: &Row, b: &Row| u128::from(a.tally.trouble()) * u128::from(b.tally.total());
     let uneven = rows.windows(2).any(|pair| matches!(pair, [a, b] if share(a, b) != share(b, a)));

@@ -13,10 +13,10 @@ pub(super) fn targets(n: u64) -> String {
     count(n, "target", "targets")
 }
 
-/// That the same may have been told before, if so.
+/// That the same may have been published before, if so.
 pub(super) fn again(report: &Report) -> Option<String> {
     let attempt = report.attempt.filter(|attempt| *attempt > 1)?;
-    Some(format!("This is attempt {attempt} to tell it: an earlier one was cut off, and may have told the same."))
+    Some(format!("This is attempt {attempt}: an earlier one was cut off, and may have sent the same message."))
 }
 
 /// `2026-11-23T10:00:42Z` -> `2026-11-23 10:00:42 UTC`.
@@ -55,7 +55,7 @@ pub(super) fn shorten(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", text[..at_word].trim_end()))
 }
 
-/// At most `max` characters, cut in the middle: the ends of a name tell it apart.
+/// At most `max` characters, cut in the middle: the ends of a name differ most.
 pub(super) fn shorten_middle(text: &str, max: usize) -> Cow<'_, str> {
     let length = text.chars().count();
     if length <= max {
@@ -150,12 +150,12 @@ pub(super) fn drift(drift: &Drift) -> String {
         (drift.in_progress, "still being checked"),
         (drift.failed, "could not be checked"),
     ];
-    let told = parts.iter().filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| format!("{} {word}", number(n))));
-    let told: Vec<String> = told.collect();
+    let counted = parts.iter().filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| format!("{} {word}", number(n))));
+    let counted: Vec<String> = counted.collect();
     let total = drift.total.map(|n| count(n, "stack instance", "stack instances"));
-    let status = drift.status.as_deref().filter(|_| told.is_empty()).map(plain);
-    let told = Some(told.join(", ")).filter(|told| !told.is_empty()).or(status);
-    [total, told].into_iter().flatten().collect::<Vec<_>>().join(": ")
+    let status = drift.status.as_deref().filter(|_| counted.is_empty()).map(plain);
+    let counted = Some(counted.join(", ")).filter(|counted| !counted.is_empty()).or(status);
+    [total, counted].into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
 /// Why targets were cancelled: `120 targets because the failure tolerance was exceeded`.
@@ -186,17 +186,17 @@ pub(super) fn later(report: &Report) -> &'static str {
     }
 }
 
-/// Why a message tells of an operation that has not ended, and what to do.
+/// Why an operation that has not ended is reported, and what to do.
 pub(super) fn stuck(report: &Report) -> Option<String> {
     let progress = report.in_progress.as_ref()?;
-    let told = progress.stuck_after_hours.map(|hours| {
-        format!("Told because it takes longer than STUCK_AFTER_HOURS ({}). ", count(hours, "hour", "hours"))
+    let reason = progress.stuck_after_hours.map(|hours| {
+        format!("Reported because it takes longer than STUCK_AFTER_HOURS ({}). ", count(hours, "hour", "hours"))
     });
     let look = match report.operation.status.as_deref() {
         Some("QUEUED") => "Next: look whether another operation on the stack set is under way.",
         _ => "Next: look at the stacks in the Region it is in; one that hangs holds up the rest.",
     };
-    Some(told.unwrap_or_default() + look)
+    Some(reason.unwrap_or_default() + look)
 }
 
 /// The first letter as at a sentence's start.
@@ -234,8 +234,8 @@ pub(super) fn where_now(report: &Report) -> Option<String> {
     let regions = &progress.regions;
     let name = |at: &RegionInProgress| plain(at.region.as_deref().unwrap_or("(no Region)"));
     let (begun, waiting): (Vec<_>, Vec<_>) = regions.iter().partition(|at| at.running > 0);
-    let list = |head: &str, regions: &[&RegionInProgress], told: &dyn Fn(&RegionInProgress) -> String| {
-        let shown: Vec<String> = regions.iter().take(REGIONS_SHOWN).map(|at| told(at)).collect();
+    let list = |head: &str, regions: &[&RegionInProgress], show: &dyn Fn(&RegionInProgress) -> String| {
+        let shown: Vec<String> = regions.iter().take(REGIONS_SHOWN).map(|at| show(at)).collect();
         let more = (regions.len() - shown.len()) as u64;
         let rest = if more > 0 { format!(" and {} more", number(more)) } else { String::new() };
         (!shown.is_empty()).then(|| format!("{head} {}{rest}.", shown.join(", ")))

@@ -55,7 +55,7 @@ impl Text {
     }
 }
 
-/// Distinct masked texts that are told apart. More of them would let memory grow with every row.
+/// Distinct masked texts that are kept apart. More of them would let memory grow with every row.
 const TEXTS: usize = 2_000;
 /// The pattern of rows whose texts came after [`TEXTS`] others.
 const OTHER_TEXTS: &str = "other texts";

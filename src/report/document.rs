@@ -58,8 +58,8 @@ pub struct Report {
     pub by_organizational_unit_omitted: TalliesOmitted,
     /// How to try the failed and cancelled targets again.
     pub retry: Retry,
-    /// Number of this attempt to tell, where a ledger counts them; above 1 an earlier one was cut
-    /// off and may have told the same.
+    /// Number of this attempt to publish, where a ledger counts them; above 1 an earlier one was cut
+    /// off and may have published the same.
     pub attempt: Option<u64>,
 }
 
@@ -183,7 +183,7 @@ pub struct InProgress {
     pub regions: Vec<RegionInProgress>,
     /// Regions left out for size; `counts` has their targets.
     pub regions_omitted: u64,
-    /// `STUCK_AFTER_HOURS`, where the operation is told of because it takes longer.
+    /// `STUCK_AFTER_HOURS`, where the operation is reported because it takes longer.
     pub stuck_after_hours: Option<u64>,
     /// AWS CLI command that stops the operation; `null` once it is stopping, and where there was
     /// no room for it.
@@ -428,7 +428,7 @@ pub struct AccountGate {
     pub no_action: u64,
     /// The gate was never reached, because the role could not be assumed.
     pub not_reached: u64,
-    /// The row tells of no gate.
+    /// The row names no gate.
     pub absent: u64,
     /// A gate answer that this version does not know.
     pub unrecognized: u64,

@@ -58,7 +58,7 @@ pub(super) fn plan(scope: &Scope<'_>) -> Retry {
             }
             None => {
                 notes.push(
-                    "CloudFormation does not tell whether the stacks were to be retained, so there is no command to \
+                    "CloudFormation does not say whether the stacks were to be retained, so there is no command to \
                      delete them again",
                 );
                 Default::default()
@@ -72,7 +72,7 @@ pub(super) fn plan(scope: &Scope<'_>) -> Retry {
             if again.later.is_empty() { (whole_set, Vec::new()) } else { (Vec::new(), whole_set) }
         }
         action => {
-            notes.push(format!("no command is known for the action {}", action.unwrap_or("(not told)")));
+            notes.push(format!("no command is known for the action {}", action.unwrap_or("(unknown)")));
             Default::default()
         }
     };
@@ -116,8 +116,8 @@ fn both(
 /// The operation's own preferences, with its Region order cut to these Regions: without them the
 /// CLI would go back to a failure tolerance of zero.
 fn preferences<'a>(scope: &Scope<'_>, regions: Option<&[&str]>) -> Vec<Cow<'a, str>> {
-    let told = &scope.described.preferences;
-    let order: Vec<&str> = told
+    let preferences = &scope.described.preferences;
+    let order: Vec<&str> = preferences
         .region_order
         .iter()
         .map(String::as_str)
@@ -126,13 +126,13 @@ fn preferences<'a>(scope: &Scope<'_>, regions: Option<&[&str]>) -> Vec<Cow<'a, s
     let order = Some(order.join(",")).filter(|order| !order.is_empty());
     let number = |number: Option<u64>| number.map(|number| number.to_string());
     let words: Vec<String> = [
-        ("RegionConcurrencyType", told.region_concurrency_type.clone()),
+        ("RegionConcurrencyType", preferences.region_concurrency_type.clone()),
         ("RegionOrder", order),
-        ("FailureToleranceCount", number(told.failure_tolerance_count)),
-        ("FailureTolerancePercentage", number(told.failure_tolerance_percentage)),
-        ("MaxConcurrentCount", number(told.max_concurrent_count)),
-        ("MaxConcurrentPercentage", number(told.max_concurrent_percentage)),
-        ("ConcurrencyMode", told.concurrency_mode.clone()),
+        ("FailureToleranceCount", number(preferences.failure_tolerance_count)),
+        ("FailureTolerancePercentage", number(preferences.failure_tolerance_percentage)),
+        ("MaxConcurrentCount", number(preferences.max_concurrent_count)),
+        ("MaxConcurrentPercentage", number(preferences.max_concurrent_percentage)),
+        ("ConcurrencyMode", preferences.concurrency_mode.clone()),
     ]
     .into_iter()
     .filter_map(|(name, value)| value.map(|value| format!("{name}={value}")))

@@ -136,7 +136,7 @@ impl Sweep<'_> {
     }
 }
 
-/// What tells one operation of a sweep from the others.
+/// What identifies an operation in a sweep.
 fn names(report: &Report) -> (String, Option<String>, String) {
     (report.stack_set.name.clone(), report.stack_set.id.clone(), report.operation.id.clone())
 }

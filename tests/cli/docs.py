@@ -42,7 +42,7 @@ def check(command):
         return
     if words[:2] == ["lambda", "invoke"]:
         payload = json.loads(words[words.index("--payload") + 1])
-        # A report by hand, or a sweep by hand.
+        # A manual report, or a manual sweep.
         if "source" in payload:
             assert {"source", "detail-type"} <= payload.keys() <= {"source", "detail-type", "time"}, command
             assert payload["detail-type"] == "Scheduled Event", command

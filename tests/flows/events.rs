@@ -147,7 +147,7 @@ async fn a_manual_request_reports_an_operation_whatever_its_state() {
     let done = stage.invoke(&json!({"stackSetName": "baseline", "operationId": OPERATION})).await.unwrap();
     assert_eq!((&done["action"], &done["outcome"]), (&json!("published"), &json!("IN_PROGRESS")));
     let document = stage.document();
-    // The bare name knows neither id nor owner; the description tells the id, and read as SELF the
+    // The bare name knows neither id nor owner; the description has the id, and read as SELF the
     // owner is the function's own account.
     assert_eq!(document["stackSet"]["id"], stack_set().uuid);
     assert_eq!(document["stackSet"]["account"], MANAGEMENT);

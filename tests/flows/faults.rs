@@ -502,8 +502,8 @@ async fn late_rows() {
                     .unwrap_or_else(|wrong| panic!("{cell}: {wrong}"));
                 let counts = |word: &str| outcome.documents[0]["counts"][word].as_u64().unwrap() as usize;
                 let failed = usize::from(often == Often::Once);
-                let told = ["total", "succeeded", "failed", "running"].map(counts);
-                assert_eq!(told, [rows, rows - 1, failed, 1 - failed], "{cell}");
+                let values = ["total", "succeeded", "failed", "running"].map(counts);
+                assert_eq!(values, [rows, rows - 1, failed, 1 - failed], "{cell}");
                 let complete = outcome.documents[0]["completeness"]["complete"].as_bool().unwrap();
                 assert_eq!(complete, often == Often::Once, "{cell}");
                 if pages > 10 {
@@ -545,7 +545,7 @@ async fn time_that_is_nearly_gone_at_the_start() {
     }
 }
 
-/// Runs all cells of a place, a few at a time, and tells of all that went wrong.
+/// Runs all cells of a place, a few at a time, and lists all that went wrong.
 async fn matrix(place: Place) {
     let mut running = JoinSet::new();
     let slots = Arc::new(Semaphore::new(AT_A_TIME));

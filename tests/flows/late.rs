@@ -288,7 +288,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     /// However rows appear, change, vanish and come back, and however they move from page to page: the numbers are
-    /// those of the last reading, or the report says that it is incomplete, and then it tells no row that there is not.
+    /// those of the last reading, or the report says that it is incomplete, and then it has no row that does not exist.
     #[test]
     fn any_order_of_arrival_ends_in_true_numbers_or_an_incomplete_report(
         lives in proptest::collection::vec(life(), 1..25),
@@ -326,27 +326,27 @@ proptest! {
         let at = |reading: usize, status: &str| {
             lives.iter().filter(|life| life.status(reading) == Some(status)).count() as u64
         };
-        let told = numbers(&document);
-        let [total, succeeded, failed, cancelled, running, pending] = told;
+        let reported = numbers(&document);
+        let [total, succeeded, failed, cancelled, running, pending] = reported;
         prop_assert_eq!(total, succeeded + failed + cancelled + running + pending);
         if !many && !moving {
             // Read whole each time: the numbers are those of one moment.
             let last = first_pages - 1;
             let seen = ["SUCCEEDED", "FAILED", "CANCELLED", "RUNNING", "PENDING"].map(|status| at(last, status));
-            prop_assert_eq!(&told[1..], &seen[..], "at reading {}", last);
+            prop_assert_eq!(&reported[1..], &seen[..], "at reading {}", last);
         }
         let ends = ["SUCCEEDED", "FAILED", "CANCELLED"].map(|status| at(usize::MAX, status));
         if is_complete(&document) {
             prop_assert_eq!((running, pending), (0, 0));
             // A failure that nobody counts and that is not listed yet cannot be known of.
-            prop_assert!(failed == ends[1] || (!counted && failed < ends[1]), "{:?} of {:?}", told, ends);
+            prop_assert!(failed == ends[1] || (!counted && failed < ends[1]), "{:?} of {:?}", reported, ends);
             if counted && !moving && lives.iter().all(|life| life.named && life.status(0).is_some()) {
                 prop_assert_eq!([succeeded - rest as u64, failed, cancelled], ends);
             }
         }
         if !moving {
             // Rows that were never listed cannot be known of; a success that moved to the next page is seen twice.
-            prop_assert!(succeeded <= ends[0] + rest as u64 && cancelled <= ends[2], "{:?} of {:?}", told, ends);
+            prop_assert!(succeeded <= ends[0] + rest as u64 && cancelled <= ends[2], "{:?} of {:?}", reported, ends);
             prop_assert!(total <= (lives.len() + rest) as u64);
         }
     }

@@ -1,4 +1,4 @@
-//! Told once: what the ledger lets through, what it stops, and what happens without it.
+//! Reported once: what the ledger lets through, what it stops, and what happens without it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -147,7 +147,7 @@ async fn a_claim_that_has_run_out_is_taken_over_and_the_message_says_so() {
     let message = stage.published();
     for protocol in ["email", "https"] {
         let body = message.body(protocol).unwrap().replace('\n', " ");
-        assert!(body.contains("This is attempt 2 to tell it: an earlier one was cut off"), "{protocol}: {body}");
+        assert!(body.contains("This is attempt 2: an earlier one was cut off"), "{protocol}: {body}");
     }
     let record = record(&stage);
     assert_eq!((number(&record, "attempt"), &record["status"]["S"]), (2, &json!("COMPLETED")));

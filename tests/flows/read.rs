@@ -233,7 +233,7 @@ async fn the_real_not_found_answers_of_the_loopback() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_no_delegated_administrator_is_told_what_to_do() {
+async fn an_account_that_is_no_delegated_administrator_gets_advice() {
     let mut scenario = Scenario::new().stack_set(stack_set().operation(with_rows(1)));
     scenario.delegated_admin_registered = false;
     let stage = Stage::with(scenario, &[("CALL_AS", "DELEGATED_ADMIN")]).await;
@@ -300,7 +300,7 @@ async fn every_invocation_of_a_warm_process_tries_as_often_as_the_first() {
 }
 
 #[tokio::test]
-async fn credentials_that_have_expired_are_told_of_at_once() {
+async fn credentials_that_have_expired_are_an_error_at_once() {
     let scenario = Scenario::new().stack_set(stack_set().operation(with_rows(1))).fault(Fault::error(
         DESCRIBE,
         403,
@@ -328,7 +328,7 @@ async fn an_answer_that_is_never_whole_is_an_error_not_a_short_report() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_answers_for_aws_is_told_of() {
+async fn a_proxy_that_answers_for_aws_is_named() {
     let scenario =
         Scenario::new().stack_set(stack_set().operation(with_rows(1))).fault(Fault::on(DESCRIBE, FaultKind::NotXml));
     let text = Stage::new(scenario).await.ended("FAILED").await.unwrap_err().to_string();
@@ -336,7 +336,7 @@ async fn a_proxy_that_answers_for_aws_is_told_of() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_cannot_be_reached_is_told_of() {
+async fn an_endpoint_that_cannot_be_reached_is_named() {
     let stage = Stage::at("http://127.0.0.1:9", Scenario::new()).await;
     let text = stage.ended("FAILED").await.unwrap_err().to_string();
     assert!(text.contains("Connection refused"), "{text}");

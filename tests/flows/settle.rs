@@ -142,7 +142,7 @@ async fn an_error_while_settling_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_late_failure_is_told_with_its_cause() {
+async fn a_late_failure_is_reported_with_its_cause() {
     let failed = Row::failed(&account(0), "eu-west-1", "Rate exceeded");
     // Running for two readings more, then failed.
     let late = Row::pending(&account(0), "eu-west-1").later(2, Row::running(&account(0), "eu-west-1").later(6, failed));
@@ -188,7 +188,7 @@ async fn a_small_set_is_read_whole_again() {
 }
 
 #[tokio::test]
-async fn what_never_settles_is_told_with_both_numbers() {
+async fn what_never_settles_is_reported_with_both_numbers() {
     for rows in [vec![Row::running(&account(0), "eu-west-1")], among_many(vec![Row::running(&account(0), "eu-west-1")])]
     {
         let scenario = Scenario::new()

@@ -43,7 +43,7 @@ fn every_gate_answer_has_its_count() {
 }
 
 #[test]
-fn ungated_targets_are_told_where_gates_are_in_use_or_said_to_be() {
+fn skipped_gates_are_listed_where_gates_are_in_use_or_said_to_be() {
     let skipped =
         |rows: &[TargetResult], expect| of(rows, "SUCCEEDED", expect)["accountGate"]["skipped"]["count"].clone();
     let without = &every_gate()[2..5];
@@ -62,7 +62,7 @@ fn an_organization_without_gates_has_no_problem() {
 }
 
 #[test]
-fn many_ungated_targets_are_counted_exactly_and_listed_in_order() {
+fn many_skipped_gates_are_counted_exactly_and_listed_in_order() {
     let mut rows: Vec<TargetResult> = (0..10_000)
         .map(|i| with_gate(row((i * 7_919) % 10_000, "eu-west-1", "SUCCEEDED"), "SKIPPED", NO_FUNCTION))
         .collect();
@@ -127,7 +127,7 @@ fn texts_that_differ_in_ids_only_are_one_group_with_one_real_sample() {
 }
 
 #[test]
-fn a_target_that_runs_and_names_a_cause_is_told_of() {
+fn a_target_that_runs_and_names_a_cause_is_reported() {
     let running = TargetResult { reason: Some("Rate exceeded".to_owned()), ..row(1, "eu-west-1", "RUNNING") };
     let document = of(&[running, row(2, "eu-west-1", "PENDING")], "RUNNING", ExpectGate::Auto);
     assert_eq!(document["causes"][0]["code"], "THROTTLING");
@@ -142,7 +142,7 @@ fn a_target_that_runs_and_only_chats_names_no_cause() {
 }
 
 #[test]
-fn what_the_gate_said_is_told_where_it_is_the_cause() {
+fn what_the_gate_said_is_shown_where_it_is_the_cause() {
     let refused = with_gate(failed(1, "eu-west-1", "AccountGate check failed"), "FAILED", "Change freeze until Monday");
     let group = &of(&[refused], "FAILED", ExpectGate::Auto)["causes"][0]["groups"][0];
     assert_eq!(
@@ -234,17 +234,17 @@ fn gates_that_refused_for_different_reasons_are_different_groups() {
         refused(3, "Change freeze until Monday"),
     ];
     let groups = of(&rows, "FAILED", ExpectGate::Auto)["causes"][0]["groups"].clone();
-    let told: Vec<(&str, u64)> = groups
+    let reasons: Vec<(&str, u64)> = groups
         .as_array()
         .unwrap()
         .iter()
         .map(|g| (g["gateReason"].as_str().unwrap(), g["count"].as_u64().unwrap()))
         .collect();
-    assert_eq!(told, [("Change freeze until Monday", 2), ("Account lacks the CostCenter tag", 1)]);
+    assert_eq!(reasons, [("Change freeze until Monday", 2), ("Account lacks the CostCenter tag", 1)]);
 }
 
 #[test]
-fn the_order_of_rows_that_only_their_gates_tell_apart_changes_nothing() {
+fn the_order_of_rows_that_differ_only_in_their_gates_changes_nothing() {
     let nameless = |why: &str| TargetResult {
         account: None,
         region: None,

@@ -16,9 +16,9 @@ fn bodies(report: &Report) -> (String, Value) {
 
 #[test]
 fn a_failed_operation_without_targets_says_what_cloudformation_says() {
-    let told =
+    let operation =
         Operation { status_reason: Some("No accounts in the OU".to_owned()), ..described("CREATE", "FAILED", None) };
-    let (email, chat) = bodies(&report(&[], &named(), &told, ExpectGate::Auto));
+    let (email, chat) = bodies(&report(&[], &named(), &operation, ExpectGate::Auto));
     assert!(email.contains("CloudFormation says: No accounts in the OU"), "{email}");
     let description = chat["content"]["description"].as_str().unwrap();
     assert!(description.contains("No accounts in the OU") && !description.contains("Nothing to do"), "{description}");
@@ -50,7 +50,7 @@ fn chat_shows_all_commands_or_says_where_they_are() {
 }
 
 #[test]
-fn units_that_do_not_fit_are_counted_in_the_mail() {
+fn units_that_do_not_fit_are_counted_in_the_email() {
     let rows: Vec<TargetResult> = (0..900)
         .flat_map(|i| {
             let text = format!("problem {} {}", "abcdefghij".repeat(30), ["one", "two"][i % 2]);
@@ -101,8 +101,8 @@ fn the_subject_keeps_the_numbers_however_long_the_name_is() {
     let mut long = named();
     long.stack_set.name = "a-very-long-name-".repeat(8);
     let rows: Vec<TargetResult> = (0..1_234).map(|i| failed(i, "eu-west-1", "x")).collect();
-    let told = described("DETECT_DRIFT", "SUCCEEDED", Some(2_000));
-    let subject = render::message(&report(&rows, &long, &told, ExpectGate::Auto)).unwrap().subject;
+    let operation = described("DETECT_DRIFT", "SUCCEEDED", Some(2_000));
+    let subject = render::message(&report(&rows, &long, &operation, ExpectGate::Auto)).unwrap().subject;
     assert_eq!(
         subject,
         "SUCCEEDED_WITH_FAILURES: a-very-long-~y-long-name-, 2,000 targets failed, 1,234 listed (incomplete)"
@@ -115,8 +115,8 @@ fn the_subject_keeps_the_cancelled_and_drops_an_account_id() {
     long.stack_set.name = "a-very-long-name-".repeat(8);
     let mut rows: Vec<TargetResult> = (0..1_234).map(|i| failed(i, "eu-west-1", "x")).collect();
     rows.extend((2_000..6_321).map(|i| cancelled(i, "eu-west-1")));
-    let told = described("UPDATE", "SUCCEEDED", Some(2_000));
-    let subject = render::message(&report(&rows, &long, &told, ExpectGate::Auto)).unwrap().subject;
+    let operation = described("UPDATE", "SUCCEEDED", Some(2_000));
+    let subject = render::message(&report(&rows, &long, &operation, ExpectGate::Auto)).unwrap().subject;
     assert_eq!(
         subject,
         "SUCCEEDED_WITH_FAILURES: a-very-lon~long-name-, 2,000 failed, 4,321 cancelled of 5,555 (incomplete)"
@@ -158,12 +158,12 @@ fn chat_shows_the_ready_commands_when_it_cannot_show_all() {
 
 #[test]
 fn start_and_duration_add_up_to_the_end() {
-    let told = Operation {
+    let operation = Operation {
         started_at: Some(1_774_000_000_900),
         ended_at: Some(1_774_000_060_100),
         ..described("UPDATE", "FAILED", None)
     };
-    let report = report(&[failed(1, "eu-west-1", "x")], &named(), &told, ExpectGate::Auto);
+    let report = report(&[failed(1, "eu-west-1", "x")], &named(), &operation, ExpectGate::Auto);
     let (email, _) = bodies(&report);
     assert!(email.contains("Ended: 2026-03-20 09:47:40 UTC, took 1 min (started 2026-03-20 09:46:40"), "{email}");
 }
@@ -175,16 +175,16 @@ fn the_account_gates_numbers_add_up() {
         (0..3).map(|i| with_gate(row(i, "eu-west-1", "SUCCEEDED"), "SUCCEEDED", "")).collect();
     rows.extend((10..12).map(|i| with_gate(row(i, "eu-west-1", "SUCCEEDED"), "SKIPPED", skipped)));
     rows.extend((20..25).map(|i| cancelled(i, "eu-west-1")));
-    let told = described("UPDATE", "FAILED", None);
+    let operation = described("UPDATE", "FAILED", None);
     for (expected, line) in
         [(ExpectGate::Auto, "3 passed, 2 went on without a gate's consent, 5 never asked."), (ExpectGate::Never, "")]
     {
-        let email = bodies(&report(&rows, &named(), &told, expected)).0.replace('\n', " ");
+        let email = bodies(&report(&rows, &named(), &operation, expected)).0.replace('\n', " ");
         assert_eq!(email.contains("Account gate"), !line.is_empty(), "{email}");
         assert!(email.contains(line), "{email}");
     }
     rows.push(with_gate(failed(30, "eu-west-1", "AccountGate check failed"), "FAILED", "no"));
-    let email = bodies(&report(&rows, &named(), &told, ExpectGate::Never)).0.replace('\n', " ");
+    let email = bodies(&report(&rows, &named(), &operation, ExpectGate::Never)).0.replace('\n', " ");
     assert!(
         email.contains("Account gate, in targets: 3 passed, 1 refused, 2 without a gate, 5 never asked."),
         "{email}"
@@ -249,16 +249,16 @@ fn large_groups_share_the_room_and_small_ones_keep_all() {
     let groups = document["causes"][0]["groups"].as_array().unwrap();
     let shown: Vec<usize> = groups.iter().chain([&document["collateral"]]).map(listed).collect();
     let [first, second, few, once, cancelled] = shown[..] else { panic!("{shown:?}") };
-    assert_eq!((few, once), (50, 1), "what is small is told whole");
+    assert_eq!((few, once), (50, 1), "what is small is listed whole");
     assert!(first.abs_diff(second) <= 1 && second.abs_diff(cancelled) <= 1 && first > 50, "{shown:?}");
     assert_eq!(groups[3]["sample"], long, "targets go before texts");
     let first_ones = report.causes[0].groups[0].targets.iter().take(first).map(|t| t.account().unwrap());
-    let told = groups[0]["targets"].as_array().unwrap().iter().map(|t| t["account"].as_str().unwrap());
-    assert!(first_ones.eq(told), "in their order, from the first");
+    let operation = groups[0]["targets"].as_array().unwrap().iter().map(|t| t["account"].as_str().unwrap());
+    assert!(first_ones.eq(operation), "in their order, from the first");
 }
 
 #[test]
-fn people_are_told_only_what_happened() {
+fn people_see_only_what_happened() {
     let heading = |rows: &[TargetResult]| {
         let (email, _) = bodies(&report(rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
         email.lines().find(|line| line.starts_with("To retry")).unwrap().split(',').next().unwrap().to_owned()
@@ -293,7 +293,7 @@ fn tables_hold_long_names() {
 }
 
 #[test]
-fn the_mail_shows_the_first_commands_and_counts_the_rest() {
+fn the_email_shows_the_first_commands_and_counts_the_rest() {
     let mut rows: Vec<TargetResult> = (0..2_000).map(|i| failed(i, "eu-west-1", "Rate exceeded")).collect();
     rows.extend((5_000..5_900).map(|i| failed(i, "eu-west-1", "Access Denied")));
     let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
@@ -309,8 +309,8 @@ fn the_mail_shows_the_first_commands_and_counts_the_rest() {
 }
 
 #[test]
-fn failures_that_are_counted_but_not_listed_are_told_by_every_headline() {
-    let told = |rows: &[TargetResult], status: &str, expected: u64| {
+fn every_headline_has_failures_that_are_counted_but_not_listed() {
+    let operation = |rows: &[TargetResult], status: &str, expected: u64| {
         let report = report(rows, &named(), &described("UPDATE", status, Some(expected)), ExpectGate::Auto);
         let subject = render::message(&report).unwrap().subject;
         let (email, chat) = bodies(&report);
@@ -322,8 +322,8 @@ fn failures_that_are_counted_but_not_listed_are_told_by_every_headline() {
     let rows: Vec<TargetResult> = (0..37).map(|i| row(i, "eu-west-1", "SUCCEEDED")).collect();
     let headline = "SUCCEEDED_WITH_FAILURES: UPDATE of baseline, 3 targets failed, 0 listed (incomplete)";
     let expected = (headline.to_owned(), "3 targets failed, 0 listed.".to_owned(), headline.to_owned());
-    assert_eq!(told(&rows, "SUCCEEDED", 3), expected);
-    assert_eq!(told(&[], "FAILED", 5).0, "FAILED: UPDATE of baseline, 5 targets failed, 0 listed (incomplete)");
+    assert_eq!(operation(&rows, "SUCCEEDED", 3), expected);
+    assert_eq!(operation(&[], "FAILED", 5).0, "FAILED: UPDATE of baseline, 5 targets failed, 0 listed (incomplete)");
 }
 
 #[test]

@@ -56,11 +56,11 @@ fn check_numbers(report: &Report, text: &str) {
     let drifted = report.drift.as_ref().and_then(|drift| drift.drifted).unwrap_or(0);
     for (n, word) in [(failed, "failed"), (report.counts.cancelled, "cancelled"), (drifted, "drifted")] {
         let number = thousands(n);
-        let told = text.split(", ").any(|part| {
+        let document = text.split(", ").any(|part| {
             let last = part.rsplit(": ").next().unwrap();
             last.split(' ').any(|w| w == number) && part.contains(word)
         });
-        assert!(n == 0 || told, "{number} {word} in {text:?}");
+        assert!(n == 0 || document, "{number} {word} in {text:?}");
     }
     let says_so = text.contains("(incomplete)") || text.contains("INCOMPLETE") || text.starts_with("IN_PROGRESS");
     assert!(report.completeness.complete || says_so, "{text:?}");
@@ -91,9 +91,9 @@ fn check_message(report: &Report) -> Message {
     let email = bodies["email"].as_str().unwrap();
     let paragraphs: Vec<&str> = email.split("\n\n").collect();
     check_numbers(report, &paragraphs.join(", ").replace(".\n", ", ").replace('\n', " ").replace(".,", ","));
-    let told: Value = serde_json::from_str(bodies["default"].as_str().unwrap()).unwrap();
-    schema::check(&told);
-    assert_eq!(numbers(&told), numbers(&serde_json::to_value(report).unwrap()), "shortening changes no number");
+    let document: Value = serde_json::from_str(bodies["default"].as_str().unwrap()).unwrap();
+    schema::check(&document);
+    assert_eq!(numbers(&document), numbers(&serde_json::to_value(report).unwrap()), "shortening changes no number");
     let sms = bodies["sms"].as_str().unwrap();
     assert!((1..=140).contains(&sms.chars().count()), "{sms}");
     assert!(!has_account_id(sms), "{sms}");

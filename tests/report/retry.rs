@@ -128,7 +128,7 @@ fn a_deletion_keeps_or_drops_the_stacks_as_the_operation_did_and_never_guesses()
     }
     let report = of(&mixed(), &described("DELETE", "FAILED", None));
     assert!(report.retry.commands.is_empty());
-    assert!(report.retry.note.unwrap().contains("does not tell whether the stacks were to be retained"));
+    assert!(report.retry.note.unwrap().contains("does not say whether the stacks were to be retained"));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn what_somebody_stopped_is_not_for_now() {
 }
 
 #[test]
-fn the_note_tells_what_each_cause_needs_and_what_comes_along() {
+fn the_note_says_what_each_cause_needs_and_what_comes_along() {
     let mut rows: Vec<TargetResult> = (0..1_200).map(|i| cancelled(1_000 + i, "us-east-1")).collect();
     rows.extend((0..2).map(|i| failed(i, "eu-west-1", "Access Denied")));
     rows.extend((10..13).map(|i| failed(i, "eu-west-1", "Resource did not stabilize")));
@@ -236,7 +236,7 @@ fn what_a_retry_cannot_help_is_listed_and_named_and_what_makes_no_sense_is_left_
 }
 
 #[test]
-fn targets_that_cannot_be_named_are_told_of() {
+fn targets_that_cannot_be_named_are_counted() {
     let mut nameless = failed(1, "eu-west-1", "Rate exceeded");
     nameless.account = None;
     let unitless = failed(2, "eu-west-1", "Rate exceeded");

@@ -204,8 +204,8 @@ fn long_texts_without_spaces() {
         failed(2, "eu-west-1", &format!("アクセスが拒否されました{}", "🚀".repeat(90))),
         in_unit(row(3, "eu-west-1", "SUCCEEDED"), &"单元".repeat(40)),
     ];
-    let told = Operation { status_reason: Some(chinese.repeat(2)), ..described("UPDATE", "FAILED", Some(2)) };
-    insta::assert_snapshot!(message(&report(&rows, &long, &told, ExpectGate::Auto)));
+    let operation = Operation { status_reason: Some(chinese.repeat(2)), ..described("UPDATE", "FAILED", Some(2)) };
+    insta::assert_snapshot!(message(&report(&rows, &long, &operation, ExpectGate::Auto)));
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn service_managed_by_a_delegated_administrator() {
 }
 
 #[test]
-fn ungated_targets() {
+fn skipped_gates() {
     let ok = |account| row(account, "eu-west-1", "SUCCEEDED");
     let rows = [
         with_gate(ok(1), "SUCCEEDED", ""),
@@ -255,11 +255,11 @@ fn scripts_quotes_lines_and_length() {
 
 #[test]
 fn other_partitions() {
-    let told = described("UPDATE", "FAILED", Some(1));
+    let operation = described("UPDATE", "FAILED", Some(1));
     let of = |arn: &str| {
         let named = OperationRef { stack_set: StackSetRef::from_arn(arn).unwrap(), operation_id: "op-1".to_owned() };
         let rows = [failed(1, &named.stack_set.region, "Internal Failure")];
-        message(&report(&rows, &named, &told, ExpectGate::Auto))
+        message(&report(&rows, &named, &operation, ExpectGate::Auto))
     };
     insta::assert_snapshot!("china", of("arn:aws-cn:cloudformation:cn-north-1:111111111111:stackset/baseline:1b2c"));
     insta::assert_snapshot!(

@@ -1,4 +1,4 @@
-"""Told once, against moto's DynamoDB and the table that the template makes.
+"""Reported once, against moto's DynamoDB and the table that the template makes.
 
 The tests are those of tests/once.rs, module any_ledger: fifty processes with the same event, the same event twice, a
 crash. DynamoDB carries out writes to one item one after another. moto has no lock of its own, so its server takes one

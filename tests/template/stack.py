@@ -27,7 +27,7 @@ ACCOUNT = "123456789012"
 MANAGEMENT = "999999999999"
 BUCKET = "code"
 
-# moto tells for every stack which types it cannot deploy; Stack.resources resolves those as well.
+# moto says for every stack which types it cannot deploy; Stack.resources resolves those as well.
 logging.getLogger("moto").setLevel(logging.ERROR)
 # Nothing of the caller's reaches AWS or changes what is tested.
 os.environ.update(AWS_DEFAULT_REGION="eu-central-1", AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")

@@ -156,7 +156,7 @@ def test_capacities_are_those_of_the_code(deploy):
         delegated = reads[call_as, whose] == "DELEGATED_ADMIN"
         assert ((call_as, whose) in DELEGATED) == delegated
         assert permits(document, "organizations:ListDelegatedAdministrators", "*") == delegated, (call_as, whose)
-        # A request by hand may name a capacity of its own, so this account's stack sets can always be read.
+        # A manual request may name a capacity of its own, so this account's stack sets can always be read.
         assert permits(document, "cloudformation:DescribeStackSetOperation", stack_set())
         foreign = whose == "foreign" and delegated
         assert permits(document, "cloudformation:DescribeStackSetOperation", stack_set(owner=MANAGEMENT)) == foreign
@@ -189,7 +189,7 @@ def test_every_call_is_allowed_on_its_resource_and_only_there(deploy, calls):
             assert permits(scoped(call.region, TopicArn=topic), name, topic), call
             assert not permits(scoped(call.region, TopicArn=topic + "-2"), name, topic), call
             continue
-        # name:uuid, or a bare name of a request by hand, to which IAM adds the id.
+        # name:uuid, or a bare name of a manual request, to which IAM adds the id.
         bare, _, uuid = call.resource.partition(":")
         owner = {"SELF": ACCOUNT, "DELEGATED_ADMIN": MANAGEMENT}[call.call_as]
         partition = get_partition(call.region)

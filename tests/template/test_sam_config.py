@@ -123,7 +123,7 @@ def build_calls(folder, run, *arguments):
 
 
 def test_an_x86_64_copy_stays_one_when_it_is_updated(sam):
-    """`sam build` does not know the parameters of the deployment; the block of docs/deploy.md tells it."""
+    """`sam build` does not know the parameters of the deployment; the block of docs/deploy.md names them."""
     folder, run = sam
     (block,) = re.findall(r"```toml\n(.+?)```", (ROOT / "docs/deploy.md").read_text(), re.DOTALL)
     own = folder / "samconfig.local.toml"

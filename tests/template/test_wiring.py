@@ -10,7 +10,7 @@ REPORTS = "arn:aws:sns:eu-central-1:222222222222:reports"
 ALARMS = "arn:aws:sns:eu-central-1:222222222222:on-call"
 KEY = "arn:aws:kms:eu-central-1:222222222222:key/1b2c3d4e-0000-4000-8000-000000000000"
 OWN = {"TopicArn": REPORTS, "TopicKeyArn": KEY, "AlarmTopicArn": ALARMS}
-MAIL = {"EmailAddress": "platform@example.com"}
+EMAIL = {"EmailAddress": "platform@example.com"}
 FORWARD = {"path": "deploy/forward-events.yaml", "DelegatedAdministratorAccountId": "333333333333"}
 # Every id differs, so that none can stand for another.
 SLACK = {"SlackWorkspaceId": "T0123ABCD", "SlackChannelId": "C0456EFGH"}
@@ -20,7 +20,7 @@ TEAMS = {
     "TeamsChannelId": "19%3ab6ef%40thread.tacv2",
 }
 FORTNIGHT = 14 * 24 * 60 * 60
-VARIANTS = pytest.mark.parametrize("parameters", [{}, OWN, MAIL], ids=["default", "own topic", "mail"])
+VARIANTS = pytest.mark.parametrize("parameters", [{}, OWN, EMAIL], ids=["default", "own topic", "email"])
 
 
 def chat(**parameters):
@@ -30,9 +30,9 @@ def chat(**parameters):
 
 
 @pytest.mark.parametrize("parameters, names", [
-    ({}, {"FunctionOperationEnded"}), (OWN, {"FunctionOperationEnded"}), (MAIL, {"FunctionOperationEnded"}),
+    ({}, {"FunctionOperationEnded"}), (OWN, {"FunctionOperationEnded"}), (EMAIL, {"FunctionOperationEnded"}),
     (FORWARD, {"OperationEnded"}),
-], ids=["default", "own topic", "mail", "forwarder"])
+], ids=["default", "own topic", "email", "forwarder"])
 def test_rules_are_enabled_and_try_for_a_day(deploy, parameters, names):
     rules = deploy(**parameters).of_type("AWS::Events::Rule")
     assert rules.keys() == names
@@ -74,7 +74,7 @@ def test_reports_and_alarms_go_to_their_topics(deploy, own, more):
         assert alarm["Properties"]["AlarmActions"] == [ALARMS if more else reports], name
 
 
-@pytest.mark.parametrize("parameters", [{}, MAIL, {"TopicKeyArn": KEY}], ids=["default", "mail", "own key"])
+@pytest.mark.parametrize("parameters", [{}, EMAIL, {"TopicKeyArn": KEY}], ids=["default", "email", "own key"])
 def test_the_topics_policy_is_on_the_topic_and_about_it(deploy, parameters):
     stack = deploy(**parameters)
     topic = stack.ref("Topic")
@@ -98,9 +98,9 @@ def test_the_account_administers_the_key(deploy):
 
 
 def test_mail_goes_to_the_address_that_was_given(deploy):
-    stack = deploy(**MAIL)
+    stack = deploy(**EMAIL)
     assert stack.properties("EmailSubscription") == {
-        "TopicArn": stack.ref("Topic"), "Protocol": "email", "Endpoint": MAIL["EmailAddress"],
+        "TopicArn": stack.ref("Topic"), "Protocol": "email", "Endpoint": EMAIL["EmailAddress"],
     }
 
 
@@ -161,7 +161,7 @@ def test_the_licence_is_that_of_the_file_that_is_named():
 
 
 def test_chat_ids_are_not_swapped(deploy):
-    """Both of Slack's pass for each other, and so do two of Teams's: the patterns cannot tell them apart."""
+    """Both of Slack's pass for each other, and so do two of Teams's: the patterns cannot distinguish them."""
     stack = deploy(**chat())
     slack, teams = stack.properties("SlackChannel"), stack.properties("TeamsChannel")
     assert {name: slack[name] for name in SLACK} == SLACK
@@ -203,7 +203,7 @@ def test_the_forwarders_alarm_looks_at_what_waits(deploy):
 
 
 def test_what_always_fails_does_so_at_once():
-    """Whoever tests the notifier with it waits for the time-out; with the longest one, for 12 hours."""
+    """Whoever tests the notifier with it waits for the timeout; with the longest one, for 12 hours."""
     resources = template("deploy/always-fails.yaml")["Resources"]
     waits = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::CloudFormation::WaitCondition"]
     assert [(int(wait["Timeout"]), wait["Count"], wait["Handle"]) for wait in waits] == [(1, 1, {"Ref": "Nobody"})]
