@@ -1,6 +1,6 @@
 //! Finds the first rule of a table that fits a text.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::cause::Code;
 use super::rules::Rule;
@@ -50,7 +50,13 @@ impl Matcher {
                 phrases.push(Phrase { rule, group, anywhere });
             }
         }
-        let search = AhoCorasick::builder().ascii_case_insensitive(true).build(patterns).ok();
+        // The automaton that is quickest to build: that is part of a cold start, and few texts are searched.
+        let search = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::NoncontiguousNFA))
+            .prefilter(false)
+            .build(patterns)
+            .ok();
         Self { search, phrases, rules, whole_words }
     }
 
