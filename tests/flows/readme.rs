@@ -1,4 +1,4 @@
-//! The README's messages are real ones.
+//! The messages in the README and in docs/messages.md are real ones.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use stackset_notifier::handler::{self, Invocation};
 use stackset_notifier::notifier::Notifier;
 use tokio::time::Instant;
 
-/// Fails when a message no longer reads as the README shows it; with `README_UPDATE` set, it
+/// Fails when a message no longer reads as the page shows it; with `README_UPDATE` set, it
 /// writes what it reads like now.
 #[tokio::test]
 async fn the_readme_shows_what_subscribers_get() {
@@ -22,18 +22,20 @@ async fn the_readme_shows_what_subscribers_get() {
     let email = format!("Subject: {}\n\n{}", message.subject.as_deref().unwrap(), message.body("email").unwrap());
     let chat = message.chat().unwrap();
 
-    let path = root().join("README.md");
-    let readme = fs::read_to_string(&path).unwrap();
-    let wanted = with_section(&with_section(&readme, "email", &email), "chat", &chat);
-    if std::env::var_os("README_UPDATE").is_some() {
-        fs::write(&path, &wanted).unwrap();
+    for (file, section, body) in [("README.md", "email", &email), ("docs/messages.md", "chat", &chat)] {
+        let path = root().join(file);
+        let page = fs::read_to_string(&path).unwrap();
+        let wanted = with_section(&page, section, body);
+        if std::env::var_os("README_UPDATE").is_some() {
+            fs::write(&path, &wanted).unwrap();
+        }
+        assert!(wanted == fs::read_to_string(&path).unwrap(), "run README_UPDATE=1 cargo test the_readme");
     }
-    assert!(wanted == fs::read_to_string(&path).unwrap(), "run README_UPDATE=1 cargo test the_readme");
 }
 
-/// The filter policy of the README is put to both documents by tests/template/test_filter.py.
+/// The filter policy of docs/messages.md is put to both documents by tests/template/test_filter.py.
 #[tokio::test]
-async fn the_demo_has_an_operation_that_the_readmes_filter_takes_and_one_that_it_leaves() {
+async fn the_demo_has_an_operation_that_the_filter_takes_and_one_that_it_leaves() {
     for (event, outcome) in
         [("operation-failed.json", "FAILED"), ("operation-succeeded-with-failures.json", "SUCCEEDED_WITH_FAILURES")]
     {
@@ -68,9 +70,9 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn with_section(readme: &str, name: &str, body: &str) -> String {
+fn with_section(page: &str, name: &str, body: &str) -> String {
     let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let (before, rest) = readme.split_once(&open).expect("the README has the section");
+    let (before, rest) = page.split_once(&open).expect("the page has the section");
     let (_, after) = rest.split_once(&close).expect("the section ends");
     format!("{before}{open}```text\n{}\n```\n{close}{after}", body.trim_end())
 }

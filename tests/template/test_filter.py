@@ -1,4 +1,4 @@
-"""The filter policy of the README, against real reports and by moto's matcher.
+"""The filter policy of docs/messages.md, against real reports and by moto's matcher.
 
 moto itself puts a filter to the whole message before it takes a queue's body out of it, so a subscription cannot show
 it. The reports are the demo's, as its queues get them; `cargo test` leaves them.
@@ -17,7 +17,7 @@ from stack import ROOT
     ("operation-failed.json", True), ("operation-succeeded-with-failures.json", False),
 ])
 def test_the_readmes_filter_lets_failed_operations_of_some_names_through(event, wanted):
-    (text,) = re.findall(r"```json\n(.+?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (text,) = re.findall(r"```json\n(.+?)```", (ROOT / "docs/messages.md").read_text(), re.DOTALL)
     attributes = json.loads(text)
     policy, scope = attributes["FilterPolicy"], attributes["FilterPolicyScope"]
     report = (ROOT / f"target/tmp/report-of-{event}").read_text()
