@@ -13,22 +13,14 @@ mod named;
 mod rules;
 mod structure;
 
-use std::sync::LazyLock;
-
 pub use cause::{Cause, Code, Resource};
 pub use gate::{GateMeaning, gate_meaning, gate_meaning_by};
 pub use mask::mask;
 pub(crate) use mask::mask_into;
 
 use crate::operation::{ResultStatus, TargetResult};
-use matcher::Matcher;
+use matcher::Text;
 use structure::Structure;
-
-static WORDS: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_words(rules::WORDS));
-static CODES: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_codes(rules::CODES));
-static VAGUE_WORDS: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_words(rules::VAGUE_WORDS));
-static VAGUE_CODES: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_codes(rules::VAGUE_CODES));
-static OPAQUE_WORDS: LazyLock<Matcher> = LazyLock::new(|| Matcher::of_words(rules::OPAQUE_WORDS));
 
 /// Why a target failed, was cancelled, or is about to fail.
 ///
@@ -92,13 +84,14 @@ pub(crate) fn named_by(code: Code, text: &str) -> (Option<Resource>, Vec<String>
 }
 
 fn code_of(structure: &Structure) -> Code {
-    let (words, codes) = (&structure.text_for_rules(), &structure.codes);
-    WORDS
-        .first(words)
-        .or_else(|| CODES.first(codes))
-        .or_else(|| VAGUE_WORDS.first(words))
-        .or_else(|| VAGUE_CODES.first(codes))
-        .or_else(|| OPAQUE_WORDS.first(words))
+    let text = structure.text_for_rules();
+    let (words, codes) = (Text::of_words(&text), Text::of_codes(&structure.codes));
+    words
+        .first(rules::WORDS)
+        .or_else(|| codes.first(rules::CODES))
+        .or_else(|| words.first(rules::VAGUE_WORDS))
+        .or_else(|| codes.first(rules::VAGUE_CODES))
+        .or_else(|| words.first(rules::OPAQUE_WORDS))
         .unwrap_or(if structure.is_wordless() { Code::CauseNotReported } else { Code::Unknown })
 }
 

@@ -42,6 +42,8 @@ pub struct ReportRequest {
     pub call_as: Option<CallAs>,
     /// Who asks.
     pub trigger: Trigger,
+    /// How the operation ended, as its event says; it can be ahead of what CloudFormation describes.
+    pub event_status: Option<OperationStatus>,
 }
 
 /// Who asks for a report.
@@ -125,12 +127,13 @@ fn scheduled_time(payload: &Value) -> Option<i64> {
 }
 
 fn operation_change(payload: &Value) -> Result<Task, Error> {
-    let status = required(payload, "/detail/status-details/status")?;
-    if !OperationStatus::from(status).is_terminal() {
+    let text_of_status = required(payload, "/detail/status-details/status")?;
+    let status = OperationStatus::from(text_of_status);
+    if !status.is_terminal() {
         let named = text(payload, "/detail/stack-set-arn").and_then(|arn| StackSetRef::from_arn(arn).ok());
         let operation = named.zip(text(payload, "/detail/stack-set-operation-id"));
         return Ok(Task::Ignore {
-            reason: format!("operation status {status:?} is not an end"),
+            reason: format!("operation status {text_of_status:?} is not an end"),
             operation: operation.map(|(stack_set, id)| OperationRef { stack_set, operation_id: id.to_owned() }),
         });
     }
@@ -141,6 +144,7 @@ fn operation_change(payload: &Value) -> Result<Task, Error> {
         operation: OperationRef { stack_set, operation_id },
         call_as: None,
         trigger: Trigger::Event,
+        event_status: Some(status),
     }))
 }
 
@@ -168,7 +172,12 @@ fn manual(payload: &Value, identity: &FunctionIdentity) -> Result<ReportRequest,
         Some(Value::String(word)) if word == "DELEGATED_ADMIN" => Some(CallAs::DelegatedAdmin),
         Some(_) => return Err(wrong("/callAs", "allowed are SELF and DELEGATED_ADMIN")),
     };
-    Ok(ReportRequest { operation: OperationRef { stack_set, operation_id }, call_as, trigger: Trigger::Manual })
+    Ok(ReportRequest {
+        operation: OperationRef { stack_set, operation_id },
+        call_as,
+        trigger: Trigger::Manual,
+        event_status: None,
+    })
 }
 
 fn text<'a>(payload: &'a Value, pointer: &str) -> Option<&'a str> {

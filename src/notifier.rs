@@ -35,6 +35,8 @@ struct OperationContext {
     call_as: CallAs,
     trigger: Trigger,
     described: Operation,
+    /// The event's status, where CloudFormation still describes another.
+    disagreement: Option<String>,
     budget: TimeBudget,
     retries_before: u64,
 }
@@ -80,13 +82,52 @@ impl Notifier {
         self
     }
 
-    /// Reports one operation: claims it, reads and publishes while the claim is held, and records it.
+    /// Reports one operation, unless its stack set is gone.
+    ///
+    /// A stack set that was deleted right after its operation, or a self-managed one of the management
+    /// account that a delegated administrator cannot see, is no fault of the deployment: nobody could
+    /// do anything about an error.
+    ///
+    /// # Errors
+    /// As for [`Notifier::claim_and_report`].
+    pub(crate) async fn report(
+        &self,
+        request: ReportRequest,
+        identity: &FunctionIdentity,
+        budget: TimeBudget,
+    ) -> Result<OperationResult, Error> {
+        let reason = self.reason_if_gone(&request, identity);
+        let operation = request.operation.clone();
+        match (self.claim_and_report(request, identity, budget).await, reason) {
+            (Err(Error::Read(error)), Some(reason)) if error.is_stack_set_not_found() => {
+                Ok(OperationResult::ignored(reason.to_owned(), Some(&operation)))
+            }
+            (result, _) => result,
+        }
+    }
+
+    /// Why a stack set may not be found although the function reads in the right capacity.
+    fn reason_if_gone(&self, request: &ReportRequest, identity: &FunctionIdentity) -> Option<&'static str> {
+        let owner = request.operation.stack_set.account.as_ref();
+        let is_own = owner.is_none_or(|owner| *owner == identity.account);
+        match (self.call_as(request, identity), is_own) {
+            // A person gets an answer.
+            _ if request.trigger == Trigger::Manual => None,
+            (CallAs::SelfAccount, true) => Some("the stack set no longer exists"),
+            (CallAs::DelegatedAdmin, false) => {
+                Some("the stack set is not visible to a delegated administrator, or it was deleted")
+            }
+            _ => None,
+        }
+    }
+
+    /// Claims an operation, reads and publishes while the claim is held, and records it.
     ///
     /// # Errors
     /// [`Error`] of the step that failed; nothing has been published then. [`Error::InProgress`] if
     /// another invocation has the claim. A ledger that does not answer stops a sweep's report only:
     /// no later sweep would repeat an event's.
-    pub(crate) async fn report(
+    async fn claim_and_report(
         &self,
         request: ReportRequest,
         identity: &FunctionIdentity,
@@ -135,6 +176,7 @@ impl Notifier {
         self.read_and_judge(&context, None).await
     }
 
+    /// Describes an operation; again for a while where its event is ahead of the description.
     async fn describe(
         &self,
         request: ReportRequest,
@@ -142,19 +184,37 @@ impl Notifier {
         budget: TimeBudget,
     ) -> Result<OperationContext, Error> {
         let call_as = self.call_as(&request, identity);
-        let ReportRequest { mut operation, trigger, .. } = request;
+        let ReportRequest { mut operation, trigger, event_status, .. } = request;
         if call_as == CallAs::SelfAccount && operation.stack_set.account.is_none() && !identity.account.is_empty() {
             operation.stack_set.account = Some(identity.account.clone());
         }
         let retries_before = self.reader.retries();
-        let (described, id) = self.reader.describe(&operation, call_as, budget.reading_ends()).await?;
+        let until = budget.reading_ends();
+        let (mut described, id) = self.reader.describe(&operation, call_as, until).await?;
         operation.stack_set.id = operation.stack_set.id.or(id);
-        Ok(OperationContext { operation, call_as, trigger, described, budget, retries_before })
+        let mut disagreement = None;
+        if let Some(status) = event_status {
+            let settle_until = until.min(Instant::now() + self.config.settle_timeout);
+            let mut pause = self.first_pause;
+            while !described.status.is_terminal() && Instant::now() + pause <= settle_until {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+                (described, _) = self.reader.describe(&operation, call_as, until).await?;
+            }
+            if !described.status.is_terminal() {
+                let (event, described) = (status.as_str(), described.status.as_str());
+                disagreement = Some(format!("the event says {event}, CloudFormation still says {described}"));
+            }
+            if disagreement.is_some() {
+                described.status = status;
+            }
+        }
+        Ok(OperationContext { operation, call_as, trigger, described, disagreement, budget, retries_before })
     }
 
     /// Reads, classifies, builds the report; and decides whether it needs a message.
     async fn read_and_judge(&self, context: &OperationContext, attempt: Option<u64>) -> Result<Assessment, Error> {
-        let OperationContext { operation, call_as, trigger, described, budget, retries_before } = context;
+        let OperationContext { operation, call_as, trigger, described, disagreement, budget, retries_before } = context;
         let started = Instant::now();
         let limits = ReadLimits {
             until: budget.reading_ends(),
@@ -164,12 +224,14 @@ impl Notifier {
         };
         let collected = read::collect(&self.reader, operation, *call_as, described, limits).await?;
         let read_at = Instant::now();
+        let unread: Vec<&str> = [disagreement, &collected.unread].into_iter().flatten().map(String::as_str).collect();
+        let unread = Some(unread.join("; ")).filter(|unread| !unread.is_empty());
         let mut report = collected.builder.build(&ReportContext {
             operation,
             call_as: *call_as,
             described,
             expect_gate: self.config.expect_gate,
-            unread: collected.unread.as_deref(),
+            unread: unread.as_deref(),
             now: Some(now()),
         });
         report.attempt = attempt;
@@ -227,11 +289,13 @@ impl Notifier {
         Ok((assessment.result, Sent { message_id, named: None }))
     }
 
-    /// How long to wait for results to settle: a sweep finds most operations long after their end.
+    /// How long to wait for results to settle. A sweep finds most operations long after their end, and
+    /// waits shortly then.
     fn settle(&self, trigger: Trigger, described: &Operation) -> Duration {
         let longest = self.config.settle_timeout;
         described.ended_at.filter(|_| trigger == Trigger::Sweep).map_or(longest, |ended| {
-            longest.saturating_sub(Duration::from_millis(u64::try_from(now() - ended).unwrap_or_default()))
+            let since = Duration::from_millis(u64::try_from(now() - ended).unwrap_or_default());
+            longest.saturating_sub(since).max(self.first_pause).min(longest)
         })
     }
 

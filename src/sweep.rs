@@ -269,7 +269,10 @@ impl Sweep<'_> {
             let Some(trigger) = due::due(listed, self.scheduled_time, self.settings) else { continue };
             let operation = OperationRef { stack_set: stack_set.stack_set.clone(), operation_id: listed.id.clone() };
             let key = notifier::key(&operation, &listed.status, trigger);
-            found.push((key, ReportRequest { operation, call_as: Some(stack_set.call_as), trigger }));
+            found.push((
+                key,
+                ReportRequest { operation, call_as: Some(stack_set.call_as), trigger, event_status: None },
+            ));
         }
         let keys: Vec<Key> = found.iter().filter_map(|(key, _)| key.clone()).collect();
         let reported = self.ledger.completed(&keys, self.budget.reading_ends()).await?;

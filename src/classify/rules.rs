@@ -29,12 +29,6 @@ pub(super) struct Rule {
 type Words = &'static [&'static str];
 
 impl Rule {
-    /// The bits of all groups that need a word.
-    pub(super) fn all_groups(&self) -> u8 {
-        let bit = |(i, group): (usize, &Words)| if group.is_empty() { 0 } else { 1 << i };
-        self.groups.iter().enumerate().map(bit).sum()
-    }
-
     /// And one of these too.
     const fn and(self, words: Words) -> Self {
         let [any, _, also] = self.groups;

@@ -84,6 +84,10 @@ impl Report {
         targets(self.counts.cancelled, "cancelled");
         targets(self.counts.other, "with a status that is not known");
         targets(self.account_gate.skipped.count, "went on without an account gate");
+        let drifted = self.drift.as_ref().and_then(|drift| drift.drifted).unwrap_or_default();
+        if drifted > 0 {
+            problems.push(format!("{} drifted", count(drifted, "stack instance", "stack instances")));
+        }
         if matches!(self.outcome, Outcome::Failed | Outcome::Stopped) {
             problems.push(format!("the operation is {}", self.outcome.as_str()));
         }
