@@ -325,7 +325,13 @@ pub(super) fn results_commands(
         arguments.extend(filter.iter().flat_map(|filter| ["--filters", filter]));
         ResultsCommand { status, command: cli(operation, call_as, "list-stack-set-operation-results", arguments) }
     };
-    statuses.into_iter().map(list).collect()
+    let drifted = described.drift.as_ref().and_then(|drift| drift.drifted).is_some_and(|drifted| drifted > 0);
+    let filters = ["--filters", "Name=DRIFT_STATUS,Values=DRIFTED"];
+    let drifted = drifted.then(|| ResultsCommand {
+        status: Some("DRIFTED"),
+        command: cli(operation, call_as, "list-stack-instances", filters),
+    });
+    statuses.into_iter().map(list).chain(drifted).collect()
 }
 
 fn command(scope: &Scope<'_>, verb: &str, arguments: &[Cow<'_, str>]) -> String {

@@ -11,6 +11,7 @@ mod ledger;
 mod notify;
 mod read;
 mod readme;
+mod real_cases;
 mod samples;
 mod settle;
 mod support;
