@@ -113,7 +113,7 @@ impl Server {
 }
 
 impl Server {
-    /// How many calls it was asked so far.
+    /// How many calls of CloudFormation and SNS it was asked so far.
     fn asked(&self) -> u64 {
         let mut client = http::Client::to(self.http[0].trim_start_matches("http://"));
         String::from_utf8_lossy(&client.ask("GET", "/asked", "", "").body).parse().unwrap()
@@ -242,7 +242,7 @@ impl Bench {
 
     async fn job(&self) {
         let mixed = self.compare(Job::Mixed, Work::Paginator, self.rounds).await;
-        mixed.print("whole job, 90 % succeeded, 6 % failed, 4 % cancelled", "SDK's paginator", "1.15");
+        mixed.print("whole job, 90 % succeeded, 6 % failed, 4 % cancelled", "SDK's paginator", "1.0");
         let failed = self.compare(Job::AllFailed, Work::Paginator, self.rounds).await;
         failed.print("whole job, all failed", "SDK's paginator", "1.6");
         if self.python.is_some() {
@@ -284,7 +284,8 @@ impl Bench {
             let mut taken = Vec::new();
             for work in [Work::Lister, Work::Ours, Work::Lister] {
                 let before = self.server.asked();
-                let function = Function::start(&mut self.command(work, &self.server.http)).await;
+                let mut command = self.command(work, &self.server.http);
+                let function = Function::start(command.env("LEDGER_TABLE", "ledger")).await;
                 let (response, took) = function.invoke(&work::scheduled()).await;
                 taken.push(took);
                 asked.push((work, self.server.asked() - before));
@@ -329,7 +330,7 @@ impl Bench {
                 one_page.rounds.push(Round { before: both[1].1, ours: both[2].1, after: both[3].1 });
             }
             ready.print(&format!("start to ready for an event, {scheme}"), "smallest function", "1.5");
-            response.print(&format!("start to first response, {scheme}"), "smallest function", "1.5");
+            response.print(&format!("start to first response, {scheme}"), "smallest function", "1.6");
             one_page.print(&format!("start to first response, {scheme}"), "SDK's paginator and one publish", "-");
         }
     }
