@@ -131,7 +131,7 @@ mod tests {
     <Summaries>
       <member>
         <Account>210000000001</Account><Region>eu-west-1</Region><Status>FAILED</Status>
-        <StatusReason>a &lt; b &amp;&#x20;c /> é <![CDATA[<d>]]>..</StatusReason>
+        <StatusReason> a &lt; b &amp;&#x20;c /> é <![CDATA[<d>]]>.. </StatusReason>
         <AccountGateResult><Status>SKIPPED</Status><StatusReason>Function not found</StatusReason></AccountGateResult>
         <OrganizationalUnitId/>
         <Invented><Status>NOT_OURS</Status></Invented>
@@ -158,7 +158,7 @@ mod tests {
                 .account("210000000001")
                 .region("eu-west-1")
                 .status("FAILED".into())
-                .status_reason("a < b & c /> é <d>..")
+                .status_reason(" a < b & c /> é <d>.. ")
                 .account_gate_result(gate(Some("SKIPPED"), Some("Function not found")))
                 .organizational_unit_id("")
                 .build(),
@@ -204,5 +204,32 @@ mod tests {
         assert!(check(b"<XResponse>\xe9</XResponse>").is_err());
         assert!(results(page.as_bytes()).unwrap_err().contains("ListStackSetOperationResultsResult"));
         check(page.as_bytes()).unwrap();
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2_000))]
+
+        /// The other answers are checked, and pages are deserialized: both refuse the same.
+        #[test]
+        fn what_the_check_refuses_is_no_page(
+            from in 0..PAGE.len(),
+            length in 0..60_usize,
+            to in 0..PAGE.len(),
+            put in proptest::sample::select(vec!["", "<", ">", "/", "</member>", "<a>", "</a>", "]]>", "<!--", "x"]),
+        ) {
+            let copied = PAGE.as_bytes();
+            let end = (from + length).min(copied.len());
+            // Cut a piece out, put something in its place, and copy the piece to elsewhere.
+            let cut = [&copied[..from], put.as_bytes(), &copied[end..]].concat();
+            let at = to.min(cut.len());
+            let moved = [&cut[..at], &copied[from..end], &cut[at..]].concat();
+            for answer in [&cut, &moved] {
+                let page = results(answer);
+                proptest::prop_assert!(
+                    check(answer).is_ok() || page.is_err(),
+                    "{}", String::from_utf8_lossy(answer)
+                );
+            }
+        }
     }
 }
