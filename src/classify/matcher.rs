@@ -35,10 +35,17 @@ impl<'a> Text<'a> {
     fn has(&self, phrase: &str) -> bool {
         let bare = phrase.trim_start_matches('*');
         let anywhere = !self.whole_words || bare != phrase || !bare.starts_with(|c: char| c.is_ascii_alphanumeric());
-        memmem::find_iter(self.lower.as_bytes(), bare.to_ascii_lowercase().as_bytes()).any(|start| {
+        let phrase = bare.to_ascii_lowercase();
+        let mut from = 0;
+        while let Some(at) = self.lower.as_bytes().get(from..).and_then(|rest| memmem::find(rest, phrase.as_bytes())) {
+            let start = from + at;
             let begins = anywhere || !is_word(self.text, start.checked_sub(1));
-            begins && (!self.whole_words || ends_word(self.text, start + bare.len()))
-        })
+            if begins && (!self.whole_words || ends_word(self.text, start + bare.len())) {
+                return true;
+            }
+            from = start + 1;
+        }
+        false
     }
 }
 
