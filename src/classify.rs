@@ -13,7 +13,7 @@ mod named;
 mod rules;
 mod structure;
 
-pub use cause::{Cause, Code, Resource};
+pub use cause::{Basis, Cause, Code, Resource};
 pub use gate::{GateMeaning, gate_meaning, gate_meaning_by};
 pub use mask::mask;
 pub(crate) use mask::mask_into;
@@ -30,7 +30,7 @@ pub fn classify(result: &TargetResult) -> Option<Cause> {
     let code = decide(result, cause.as_ref().map(|cause| cause.code), gate_meaning(result))?;
     Some(match cause {
         Some(cause) => Cause { code, ..cause },
-        None => Cause { code, resource: None, named: Vec::new() },
+        None => Cause { code, basis: Basis::None, resource: None, named: Vec::new() },
     })
 }
 
@@ -71,9 +71,9 @@ pub fn reason(result: &TargetResult) -> Option<&str> {
 /// Classifies a reason: the whole text, because the deciding words can stand at its very end.
 pub fn classify_text(text: &str) -> Cause {
     let structure = Structure::of(text);
-    let code = code_of(&structure);
+    let (code, basis) = code_of(&structure);
     let named = named::named(code, &structure.words);
-    Cause { code, resource: structure.resource, named }
+    Cause { code, basis, resource: structure.resource, named }
 }
 
 /// What a text with a known code names: the resource that failed, and what the next step should mention.
@@ -83,16 +83,24 @@ pub(crate) fn named_by(code: Code, text: &str) -> (Option<Resource>, Vec<String>
     (structure.resource, named)
 }
 
-fn code_of(structure: &Structure) -> Code {
+fn code_of(structure: &Structure) -> (Code, Basis) {
     let text = structure.text_for_rules();
     let (words, codes) = (Text::of_words(&text), Text::of_codes(&structure.codes));
-    words
-        .first(rules::WORDS)
-        .or_else(|| codes.first(rules::CODES))
-        .or_else(|| words.first(rules::VAGUE_WORDS))
-        .or_else(|| codes.first(rules::VAGUE_CODES))
-        .or_else(|| words.first(rules::OPAQUE_WORDS))
-        .unwrap_or(if structure.is_wordless() { Code::CauseNotReported } else { Code::Unknown })
+    let by_words = |rules| words.first(rules).map(|code| (code, Basis::Text));
+    let by_codes = |rules, basis| codes.first(rules).map(|code| (code, basis));
+    let (code, basis) = by_words(rules::WORDS)
+        // These codes name one cause each.
+        .or_else(|| by_codes(rules::CODES, Basis::Text))
+        .or_else(|| by_words(rules::VAGUE_WORDS))
+        .or_else(|| words.first(rules::WEAK_WORDS).map(|code| (code, Basis::ErrorCode)))
+        .or_else(|| by_codes(rules::VAGUE_CODES, Basis::ErrorCode))
+        .or_else(|| by_words(rules::OPAQUE_WORDS))
+        .unwrap_or((if structure.is_wordless() { Code::CauseNotReported } else { Code::Unknown }, Basis::None));
+    match code {
+        Code::CauseNotReported | Code::Unknown => (code, Basis::None),
+        Code::ExtensionFailed if !structure.is_of_an_extension() => (Code::AwsInternalFailure, basis),
+        code => (code, basis),
+    }
 }
 
 #[cfg(test)]
@@ -205,7 +213,7 @@ mod tests {
     fn only_a_named_policy_type_blames_the_organization() {
         let deny = "User: arn:aws:sts::123456789012:assumed-role/A/b is not authorized to perform: iam:CreateRole on resource: arn:aws:iam::123456789012:role/C with an explicit deny";
         assert_eq!(code(deny), "ACCESS_DENIED");
-        assert_eq!(classify_text(deny).named, ["iam:CreateRole", "arn:aws:iam::<account>:role/C"]);
+        assert_eq!(classify_text(deny).named, ["iam:CreateRole", "arn:aws:iam::123456789012:role/C"]);
         for policy in
             ["an identity-based policy", "a permissions boundary", "a VPC endpoint policy", "a session policy"]
         {
@@ -334,6 +342,9 @@ mod tests {
             cause.resource.unwrap(),
             Resource { logical_id: "Role".into(), resource_type: "AWS::IAM::Role".into() }
         );
-        assert_eq!(cause.named, ["arn:aws:cloudformation:<region>:<account>:stack/S/<uuid>"]);
+        assert_eq!(
+            cause.named,
+            ["arn:aws:cloudformation:us-east-1:123456789012:stack/S/8f083a20-2c23-11ea-a185-0a6046b66d41"]
+        );
     }
 }

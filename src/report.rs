@@ -250,6 +250,47 @@ fn by_name(tallies: HashMap<Option<String>, Tally>) -> impl Iterator<Item = (Opt
     tallies.into_iter().collect::<BTreeMap<_, _>>().into_iter()
 }
 
+/// How a name in a group's sample is shown: as it stands there, but for what differs between the targets.
+struct Shown {
+    /// The account and Region of the sample.
+    target: Option<(String, String)>,
+    is_one_account: bool,
+    is_one_region: bool,
+    is_one_target: bool,
+}
+
+impl Shown {
+    fn of(group: &GroupBuilder) -> Self {
+        let target = group.sample.as_ref().map(|sample| &sample.target);
+        let is_one = |of: fn(&Target) -> Option<&str>| {
+            target.is_none_or(|first| group.targets.iter().all(|target| of(target) == of(first)))
+        };
+        Self {
+            target: target.and_then(|target| Some((target.account()?.to_owned(), target.region()?.to_owned()))),
+            is_one_account: is_one(Target::account),
+            is_one_region: is_one(Target::region),
+            is_one_target: group.targets.len() <= 1,
+        }
+    }
+
+    fn name(&self, name: String) -> String {
+        let Some((account, region)) = self.target.as_ref().filter(|_| !self.is_one_target) else {
+            return name;
+        };
+        let mut shown = name.clone();
+        if !self.is_one_account {
+            shown = shown.replace(account.as_str(), "<account>");
+        }
+        if !self.is_one_region {
+            shown = shown.replace(region.as_str(), "<region>");
+        }
+        // An id that the sample's target alone may have.
+        let masked = classify::mask(&name);
+        let is_own = ["<uuid>", "<log-stream>", "<suffix>", "<time>", "<id>"].iter().any(|mark| masked.contains(mark));
+        if is_own { format!("{name} of {account} in {region}") } else { shown }
+    }
+}
+
 fn causes(groups: HashMap<builder::GroupKey, GroupBuilder>, service_managed: bool) -> Vec<Cause> {
     let mut by_code: BTreeMap<Code, Vec<Patterned>> = BTreeMap::new();
     for ((code, pattern, gate), group) in groups {
@@ -273,13 +314,16 @@ fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause
         .into_iter()
         .map(|((pattern, _), mut group)| {
             group.targets.sort_unstable();
+            let shown_of = Shown::of(&group);
             let (sample, gate_reason) = group.sample.map(|sample| (sample.text, sample.gate)).unwrap_or_default();
             let (resource, names) = sample.as_deref().map(|text| classify::named_by(code, text)).unwrap_or_default();
-            named.extend(names.into_iter().filter(|name| known.insert(name.clone())));
+            let names = names.into_iter().map(|name| shown_of.name(name));
+            named.extend(names.filter(|name| known.insert(name.clone())));
             Group {
                 pattern: pattern.map(text),
                 sample,
                 gate_reason,
+                basis: group.basis,
                 count: group.targets.len() as u64,
                 resource: resource
                     .map(|resource| Resource { logical_id: resource.logical_id, r#type: resource.resource_type }),

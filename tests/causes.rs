@@ -9,6 +9,10 @@ use stackset_notifier::classify::{Code, GateMeaning, classify, classify_text, ga
 use stackset_notifier::operation::{Gate, GateStatus, ResultStatus, TargetResult};
 
 const CORPUS: &str = include_str!("corpus/reasons.jsonl");
+/// Texts that came after the rules.
+const SECOND: &str = include_str!("corpus/reasons-2.jsonl");
+/// Texts of public repositories that the rules had not seen when they were first judged by them.
+const HELD_OUT: &str = include_str!("corpus/held-out.jsonl");
 /// `CODE|text`: more wordings of services, to see that a rule helps more than the line it was made for.
 const WORDINGS: &str = include_str!("corpus/wordings.txt");
 /// More real reasons, in the corpus's form.
@@ -75,6 +79,19 @@ fn judge(title: &str, lines: &[(String, String)]) {
 fn reasons_as_they_stand() {
     let lines = corpus().into_iter().filter(|line| line.category != GATE_TEXT);
     judge("raw", &lines.map(|line| (line.text, line.category)).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_second_corpus_raw_and_wrapped() {
+    let lines = || parse(SECOND).into_iter().filter(|line| line.category != GATE_TEXT);
+    judge("second, raw", &lines().map(|line| (line.text, line.category)).collect::<Vec<_>>());
+    let wrapped_ones = lines().filter(|line| line.field == "e").map(|line| (wrapped(&line.text), line.category));
+    judge("second, wrapped", &wrapped_ones.collect::<Vec<_>>());
+}
+
+#[test]
+fn texts_that_the_rules_had_not_seen() {
+    judge("held out", &parse(HELD_OUT).into_iter().map(|line| (line.text, line.category)).collect::<Vec<_>>());
 }
 
 /// Reports classify the masked text, once for all texts that differ in ids only.

@@ -1,5 +1,7 @@
 //! The known causes, and what a person can do about each.
 
+use serde::Serialize;
+
 use crate::numbers::number;
 
 /// Declares the codes, with their words and their advice, in one table.
@@ -193,6 +195,12 @@ codes! {
         retry: SOMETIMES,
         next: "Read the log of the custom resource's function{}. Retrying helps only if it timed out.",
     }
+    /// The code of a resource type, module or macro that is not AWS's own threw an exception.
+    ExtensionFailed = "EXTENSION_FAILED" {
+        fix: "publisher of the extension",
+        retry: NO,
+        next: "Update the extension's version, or pin one that works{}; report it to its publisher.",
+    }
     /// A CloudFormation Hook or proactive control refused.
     HookFailed = "HOOK_FAILED" {
         fix: "platform team",
@@ -265,8 +273,6 @@ codes! {
 
 /// At most so many names go into one sentence.
 const NAMES_SHOWN: usize = 3;
-/// A name longer than this many characters is cut.
-const NAME_LENGTH: usize = 100;
 
 impl Code {
     /// Who can fix it. With `self_managed` permissions each account creates its execution role itself.
@@ -294,19 +300,12 @@ fn parenthesis<S: AsRef<str>>(names: &[S]) -> String {
     if names.is_empty() {
         return String::new();
     }
-    let shown: Vec<String> = names.iter().take(NAMES_SHOWN).map(|name| shorten(name.as_ref())).collect();
+    let shown: Vec<&str> = names.iter().take(NAMES_SHOWN).map(AsRef::as_ref).collect();
     let more = match names.len().saturating_sub(shown.len()) {
         0 => String::new(),
         n => format!(" and {} more", number(n as u64)),
     };
     format!(" ({}{more})", shown.join(", "))
-}
-
-fn shorten(name: &str) -> String {
-    match name.char_indices().nth(NAME_LENGTH) {
-        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or(name)),
-        None => name.to_owned(),
-    }
 }
 
 /// The resource that a result names: the first that failed in the stack.
@@ -318,17 +317,30 @@ pub struct Resource {
     pub resource_type: String,
 }
 
+/// What named a cause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Basis {
+    /// The words of the text.
+    Text,
+    /// A generic error code, or words that are about as weak: the cause is a guess.
+    ErrorCode,
+    /// Nothing names a cause.
+    #[default]
+    None,
+}
+
 /// Why one target failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
     /// Which cause.
     pub code: Code,
+    /// What named it.
+    pub basis: Basis,
     /// The resource that the text is about, if it names one.
     pub resource: Option<Resource>,
-    /// Names in the text that the next step should mention: role, action, policy, quota, export ...
-    ///
-    /// Masked, so that a thousand accounts with one problem share one name; except log streams, because
-    /// nobody could open a masked one.
+    /// Names in the text that the next step should mention, as they stand there: role, action, policy,
+    /// quota, export ...
     pub named: Vec<String>,
 }
 
@@ -340,7 +352,7 @@ mod tests {
     fn words_are_unique_and_every_code_has_advice() {
         let words: std::collections::BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(words.len(), Code::ALL.len());
-        assert_eq!(words.len(), 33);
+        assert_eq!(words.len(), 34);
         for code in Code::ALL {
             let step = code.next_step::<&str>(&[]);
             assert!(step.ends_with('.') && !step.contains("{}") && !step.contains("  "), "{step}");
@@ -357,9 +369,6 @@ mod tests {
             "Fix the template (a, b, c and 2 more); expect every target to fail until then."
         );
         assert_eq!(Code::Throttling.next_step(&["a"]), "Retry with less concurrency.");
-        let long = "ä".repeat(NAME_LENGTH + 1);
-        let step = Code::HookFailed.next_step(&[long]);
-        assert!(step.contains(&format!("({}…)", "ä".repeat(NAME_LENGTH))), "{step}");
         assert_eq!(Code::HookFailed.next_step(&["{}"]).matches("{}").count(), 1);
     }
 

@@ -110,20 +110,17 @@ pub(super) fn named(code: Code, words: &str) -> Vec<String> {
             continue;
         }
         for name in found(place, words) {
-            // Nobody could open a masked log stream or enable a masked Region; and an organization's
-            // policy is the same for all its accounts.
-            let raw = matches!(code, CustomResourceFailed | RegionNotEnabled) || name.contains(":organizations:");
+            // "in this region" names none.
             if code == RegionNotEnabled && mask(name) == name {
                 continue;
             }
-            let name = if raw { name.to_owned() } else { mask(name) };
-            if !names.contains(&name) {
-                names.push(name);
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
             }
         }
     }
     if names.is_empty() {
-        names.extend(name_before(code, words).map(mask));
+        names.extend(name_before(code, words).map(str::to_owned));
     }
     names
 }
@@ -149,10 +146,13 @@ fn found<'a>(place: &'static Place, words: &'a str) -> impl Iterator<Item = &'a 
     .take(place.most)
 }
 
+/// A longer one is no name.
+const NAME_LENGTH: usize = 300;
+
 /// The name in what was found, if it is one.
 fn name_in(found: &str) -> Option<&str> {
     let name = found.trim_matches([' ', '.', ',', ':', ';', '\'', '"', '[', ']']);
-    let is_name = name.len() <= 200 && name.contains(char::is_alphanumeric) && !NO_NAMES.contains(&name);
+    let is_name = name.len() <= NAME_LENGTH && name.contains(char::is_alphanumeric) && !NO_NAMES.contains(&name);
     is_name.then_some(name)
 }
 
@@ -187,7 +187,7 @@ mod tests {
             (
                 KmsKeyUnusable,
                 "arn:aws:kms:eu-west-1:123456789012:key/a is disabled",
-                &["arn:aws:kms:<region>:<account>:key/a"],
+                &["arn:aws:kms:eu-west-1:123456789012:key/a"],
             ),
             (ResourceAlreadyExists, "A policy called MyPolicy already exists. No", &["MyPolicy"]),
             (ResourceAlreadyExists, "a detector already exists", &[]),

@@ -83,6 +83,63 @@ const ABSENT: &[&str] = &[
     "nosuch",
 ];
 
+/// What runtimes say of an exception in the code that they run.
+const EXCEPTIONS: &[&str] = &[
+    "'nonetype' object",
+    "nonetype",
+    "object has no attribute",
+    "object is not subscriptable",
+    "object is not iterable",
+    "object is not callable",
+    "cannot read property",
+    "cannot read properties of",
+    "cannot destructure property",
+    "of undefined",
+    "is not a function",
+    "is not iterable",
+    "is not defined",
+    "keyerror",
+    "indexerror",
+    "typeerror",
+    "attributeerror",
+    "nameerror",
+    "zerodivisionerror",
+    "unboundlocalerror",
+    "referenceerror",
+    "list index out of range",
+    "string index out of range",
+    "index out of bounds",
+    "array index out of",
+    "indexoutofboundsexception",
+    "nullpointerexception",
+    "null pointer",
+    "nil pointer dereference",
+    "classcastexception",
+    "illegalstateexception",
+    "numberformatexception",
+    "concurrentmodificationexception:",
+    "stackoverflowerror",
+    "outofmemoryerror",
+    "cannot invoke \"",
+    "because the return value of",
+    "traceback (most recent call last)",
+    "no module named",
+    "cannot import name",
+    "cannot find module",
+    "unhandled exception",
+    "uncaught exception",
+    "panic: ",
+    "runtime error",
+    "runtimeerror",
+    "unhandledpromiserejection",
+    "json.decoder.jsondecodeerror",
+    "unexpected keyword argument",
+    "missing 1 required positional argument",
+    "unsupported operand type",
+    "must be str, not",
+    "not all arguments converted",
+];
+
 /// How services refuse a deletion.
 const NOT_DELETED: &[&str] = &[
     "cannot delete",
@@ -132,7 +189,8 @@ pub(super) static WORDS: &[Rule] = &[
     any(AccountSuspended, &["account_suspended", "suspended_account", "accountsuspended", "account suspended",
         "suspended account", "account is suspended", "account has been suspended", "account was suspended",
         "account is currently suspended", "account is closed", "account has been closed",
-        "account was closed", "closed account", "account is in suspended", "pending_closure",
+        "account was closed", "closed account", "account may be suspended", "account may have been suspended",
+        "suspended or terminated", "suspended or closed", "account is in suspended", "pending_closure",
         "pending closure", "account closed", "accounts are suspended"]),
     // "Account 123456789012 is suspended"
     any(AccountSuspended, &["account"])
@@ -142,6 +200,9 @@ pub(super) static WORDS: &[Rule] = &[
     any(NoChanges, &["no updates are to be performed", "no updates to be performed", "didn't contain changes",
         "did not contain changes", "no changes to deploy", "no updates were performed",
         "there are no changes to"]),
+    // "Validation failed with 2 error(s)", "User initiated operation"
+    any(CauseNotReported, &["validation failed with"]).and(&["error(s)"]),
+    any(CauseNotReported, &["user initiated operation"]),
     // "Insufficient permissions to invoke AWSCloudFormationStackSetAccountGate": the target went on
     // without it
     any(CauseNotReported, &["*accountgate"])
@@ -208,6 +269,10 @@ pub(super) static WORDS: &[Rule] = &[
     any(ResourceAlreadyExists, &["earlyvalidation::resourceexistencecheck"]),
     any(TemplateInvalid, &["aws::earlyvalidation::"]),
 
+    // "'NoneType' object has no attribute 'get'": an exception in a handler's own code. Whose code that is, the
+    // resource's type says.
+    any(ExtensionFailed, EXCEPTIONS),
+
     // --- 6. texts of services and of CloudFormation -----------------------------------------------------------
     // "Requires capabilities : [CAPABILITY_IAM]"
     any(InsufficientCapabilities, &["requires capabilit", "insufficientcapabilities", "require capabilities",
@@ -216,6 +281,7 @@ pub(super) static WORDS: &[Rule] = &[
 
     // "You must enable organizations access to operate a service managed stack set"
     any(TrustedAccessNotEnabled, &["not a delegated administrator", "organizations access",
+        "accounts in an aws organization", "account in an aws organization", "members of an organization",
         "organization access is not", "in unknown organization", "isn't a delegated administrator",
         "aws organizations is not in use", "awsorganizationsnotinuse", "not a member of an organization",
         "is not part of an organization", "not in an organization", "not a registered delegated",
@@ -242,6 +308,11 @@ pub(super) static WORDS: &[Rule] = &[
         .also(&["can not be", "cannot be", "can't be", "not in a state", "cannot update", "unable to",
             "cannot delete", "must be deleted", "not allowed"]),
     any(StackNotUpdatable, &["inoperable"]).unless(&["[resource]"]),
+    // "Instance x is currently creating - a final snapshot cannot be taken."
+    any(StackOperationInProgress, &["can't currently", "cannot currently",
+        "try again after approximately", "is currently creating", "is currently deleting", "is currently modifying",
+        "is currently updating", "is currently being", "is still creating", "is still deleting",
+        "currently in creating state"]),
     // "Another Operation on StackSet arn:... is in progress"
     any(StackOperationInProgress, &["another operation", "operationinprogress", "operation in progress",
         "operation is in progress", "update is in progress", "is currently in progress",
@@ -338,6 +409,19 @@ pub(super) static WORDS: &[Rule] = &[
             "your account", "the account", "for account"])
         .unless(&["bucket", "encryption", "hub", "detector", "macie", "service"]),
 
+    // "This AWS account currently does not support creating load balancers."
+    any(AccountNotSubscribed, &["aws account", "your account", "this account"])
+        .and(&["does not support creating", "doesn't support creating", "currently does not support",
+            "contact aws support", "contact aws customer support"])
+        .unless(&["quota", "limit", "already"]),
+
+    // "The requested instance class is not supported by global databases": the class exists, but not for this use
+    any(ResourcePropertyInvalid, &["instance class", "instance type", "node type"])
+        .and(&["not supported by", "not supported for", "not supported with", "not compatible with"])
+        .unless(&["region", "zone", "[resource] unsupported"]),
+    // "The Launch Configuration creation operation is not available in your account."
+    any(ResourceTypeUnavailable, &["operation is not available in your account", "not available in your account",
+        "not available for your account", "not available to new customers", "no longer available to new"]),
     // "Template format error: Unrecognized resource types: [A::B::C]", "... is not supported in your
     // requested Availability Zone"
     any(ResourceTypeUnavailable, &["unrecognized resource type", "unsupported resource type",
@@ -403,12 +487,22 @@ pub(super) static WORDS: &[Rule] = &[
             "does not have permission"])
         .unless(&["not authorized to perform", "still contains", "cannot be deleted"]),
 
+    // "The role '...' does not have BatchGetImage permission for the image: '...'", "validating the artifact bucket"
+    any(ArtifactNotAccessible, &["batchgetimage", "getdownloadurlforlayer", "batchchecklayeravailability"])
+        .and(&["permission", "not have", "denied", "image"])
+        .unless(&["not authorized to perform"]),
+    any(ArtifactNotAccessible, &["artifact bucket", "artifact store"]).and(&["error", "valid", "access", "denied"]),
+
     // "1 validation error detected: Value 'x' at 'name' failed to satisfy constraint: Member must ...":
     // before the word "maximum"
     any(ResourcePropertyInvalid, &["failed to satisfy constraint: member must",
         "failed to satisfy constraint: 'member must", "validation error detected",
         "validation errors detected"]),
 
+    // "Template format error: Number of resources, 1093, is greater than maximum allowed, 500"
+    any(ServiceQuotaExceeded, &["number of resources", "number of parameters", "number of mappings",
+        "number of outputs"])
+        .and(&["greater than", "maximum allowed", "exceeds", "more than"]),
     // "Template format error: ...", "Transform X failed with: ...", "Properties validation failed for
     // resource X with message: ..."
     any(TemplateInvalid, &["template format error", "template error", "template validation error",
@@ -491,16 +585,16 @@ pub(super) static WORDS: &[Rule] = &[
         "service failure", "service encountered an", "server encountered an", "experiencing issues",
         "internal issue", "do not have sufficient", "insufficient capacity", "insufficientinstancecapacity",
         "no available capacity", "insufficient instance capacity", "insufficient free addresses in az",
-        "request processing has failed", "downstream service", "because the return value of",
-        "nullpointerexception", "remote host terminated", "broken pipe", "service exception occurred",
+        "request processing has failed", "downstream service", "remote host terminated", "broken pipe", "service exception occurred",
         "http 500", "http 503"])
         .unless(&["permission", "privilege", "sufficient access"]),
 
-    // "Cannot invoke "String.length()" because "x" is null": an exception inside the handler
-    any(AwsInternalFailure, &["cannot invoke \""]).and(&["is null"]),
 
     // "Exceeded attempts to wait", "ECS Deployment Circuit Breaker was triggered", "Failed to receive 1
     // resource signal(s) ..."
+    // "Failed to stabilize Vpc Link with id x Status Message NLB ARN is malformed."
+    any(ResourcePropertyInvalid, &["is malformed", "arn is invalid", "is not a valid"])
+        .and(&["failed to stabilize", "status message"]),
     any(ResourceNotStabilized, &["exceeded attempts to wait", "circuit breaker", "failed to stabilize",
         "not stabilize", "didn't stabilize", "resource signal", "signal(s)", "minsuccessfulinstancespercent",
         "timed out", "time out", "waitcondition", "wait condition", "failed to reach", "reached terminal",
@@ -558,12 +652,18 @@ pub(super) static WORDS: &[Rule] = &[
         "conflicts with another", "conflicts with an existing", "conflict with existing",
         "conflicts with existing", "conflicting with existing", "overlaps with existing",
         "overlaps with an existing", "conflicts with a", "only one detector", "name conflict",
-        "have been already", "was already", "already in stack", "duplicated item", "is a duplicate",
+        "have been already", "was already", "already in stack", "already exported", "duplicated item", "is a duplicate",
         "existed already", "exists already"])
         .unless(&["must already exist", "not already exist", "same variable name", "with the same region",
             "in the same", "cannot be deleted", "same template", "must have the same", "must be the same",
             "no longer exists in", "same number", "same type", "doesn't exist", "does not exist"]),
 
+    // "This functionality has been disabled by a Declarative Policy.", "You don't have the permissions that are required"
+    any(AccessDenied, &["declarative policy", "disabled by a", "disabled by the", "disabled by your",
+        "permissions that are required", "permission that is required", "prohibited by", "blocked by"])
+        .unless(&["custom resource", "already"]),
+    any(AccessDenied, &["does not have", "doesn't have", "do not have", "don't have", "not have"])
+        .and(&["permission", "permissions"]),
     // "Resource does not exist or requester is not authorized ...": before missing things
     any(AccessDenied, &["not authorized to perform", "is not authorized", "are not authorized",
         "not authorized to", "not authorised", "requester is not authorized", "access denied", "accessdenied",
@@ -594,10 +694,14 @@ pub(super) static WORDS: &[Rule] = &[
         .unless(&["the permissions boundary is invalid", "unable to access the artifact", "permissions to be",
             "invalid permission", "valid permissions"]),
 
-    // "Cannot find version 5.7.1 for mysql"
+    // "Cannot find version 5.7.1 for mysql", "The requested engine version was not found or does not support ..."
     any(ResourcePropertyInvalid, &["cannot find version", "cannot find upgrade path"]),
+    any(ResourcePropertyInvalid, &["engine version"]).and(&["not found", "not support", "not available"]),
     // "No export named X found", "Unable to fetch parameters [X] from parameter store", "AMI cannot be
     // described"
+    // "... does not have an invitation from the requested master account", "Could not parse SecretString JSON"
+    any(DependencyNotFound, &["not have an invitation", "no invitation", "secretstring json", "please enable the",
+        "please enable ", "enable it first", "must be enabled first"]),
     any(DependencyNotFound, &["no export named", "unable to fetch parameters", "cannot be described",
         "can't find the specified", "could not deliver test message", "nosuchentity",
         "no configuration recorder", "not available to put", "recorder is not available",
@@ -701,8 +805,12 @@ pub(super) static VAGUE_WORDS: &[Rule] = &[
         "contains one or more errors", "violates", "constraint", "extraneous key", "subschema", "immutable",
         "failed to parse", "cannot parse", "unable to parse", "could not parse", "bad request",
         "not an allowed", "only supports", "only support", "does not allow", "not of type"]),
-    // Weaker words count only in texts of a service or of a resource's handler: elsewhere they can mean
-    // anything, and no cause is better than a wrong one.
+];
+
+/// Words so weak that what they name is a guess. They count only in texts of a service or of a resource's
+/// handler: elsewhere they can mean anything, and no cause is better than a wrong one.
+#[rustfmt::skip]
+pub(super) static WEAK_WORDS: &[Rule] = &[
     any(ResourcePropertyInvalid, &["should be", "should have", "shouldn't", "cannot be", "can't be", "can only",
         "may only", "may not", "not allowed", "not permitted", "parsing", "mismatch", "is missing", "missing ",
         "not specified", "unrecognized", "unknown ", "unexpected", "only one of", "at least one", "between",

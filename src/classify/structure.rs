@@ -89,6 +89,14 @@ impl Structure {
         text
     }
 
+    /// Whether the code that failed is not AWS's own: that of a third party's resource type, module or macro.
+    pub(super) fn is_of_an_extension(&self) -> bool {
+        let words = self.words.to_ascii_lowercase();
+        let of_type = |resource: &Resource| !resource.resource_type.starts_with("AWS::");
+        self.resource.as_ref().is_some_and(of_type)
+            || ["::module", "macro", "transform "].iter().any(|word| words.contains(word))
+    }
+
     /// Whether the words are only quotes, punctuation and `null`.
     pub(super) fn is_wordless(&self) -> bool {
         let words = self.words.strip_prefix(FROM_RESOURCE).unwrap_or(&self.words);

@@ -208,7 +208,7 @@ fn whereabouts(report: &Report) -> String {
 fn cause(cause: &Cause) -> String {
     let mut text = format!(
         "*{}*: {}, {}, {}",
-        cause.code,
+        format_args!("{}{}", wording::probably(cause), cause.code),
         wording::count(cause.accounts, "account", "accounts"),
         wording::targets(cause.count),
         wording::count(cause.regions, "Region", "Regions"),

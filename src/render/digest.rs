@@ -132,7 +132,7 @@ fn line(report: &Report) -> String {
         .causes
         .iter()
         .take(CAUSES_IN_LINE)
-        .map(|cause| format!("{} {}", cause.code, wording::number(cause.count)))
+        .map(|cause| format!("{}{} {}", wording::probably(cause), cause.code, wording::number(cause.count)))
         .collect();
     let more = report.causes.len().saturating_sub(CAUSES_IN_LINE);
     if more > 0 {

@@ -143,7 +143,7 @@ fn headline(page: &mut Page, report: &Report) {
 
 fn causes(page: &mut Page, report: &Report) {
     for (i, cause) in report.causes.iter().enumerate() {
-        let head = format!("{}. {}: {}", i + 1, cause.code, reach(cause));
+        let head = format!("{}. {}{}: {}", i + 1, wording::probably(cause), cause.code, reach(cause));
         page.paragraph("", &head);
         page.folded("   ", &format!("Who can fix it: {}", wording::who_can_fix(cause)));
         if let Some(helps) = cause.retry_helps {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::classify::Basis;
 pub(super) use crate::numbers::{count, number};
 use crate::operation::Drift;
 use crate::report::{Cause, Collateral, Group, InProgress, Outcome, RegionInProgress, Report};
@@ -171,6 +172,12 @@ pub(super) fn cancelled(collateral: &Collateral) -> String {
 
 /// Above commands that help as soon as they run.
 pub(super) const NOW: &str = "now";
+
+/// `probably ` before a cause that only a generic code or weak words name.
+pub(super) fn probably(cause: &Cause) -> &'static str {
+    let is_guess = !cause.groups.is_empty() && cause.groups.iter().all(|group| group.basis == Basis::ErrorCode);
+    if is_guess { "probably " } else { "" }
+}
 
 /// Who can fix a cause.
 pub(super) fn who_can_fix(cause: &Cause) -> &'static str {

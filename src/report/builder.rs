@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::document::{AccountGate, Counts, Tally, Target};
-use crate::classify::{self, Code, GateMeaning};
+use crate::classify::{self, Basis, Code, GateMeaning};
 use crate::operation::{GateStatus, ResultStatus, TargetResult};
 
 /// Targets with a skipped gate that are kept by name; more are only counted. No message can list more, and
@@ -14,7 +14,7 @@ const SKIPPED_KEPT: usize = 1_500;
 /// The text of the first target in order, so that the order of arrival does not matter.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sample {
-    target: Target,
+    pub(super) target: Target,
     pub(super) text: Option<String>,
     /// What the gate said, where it is the cause.
     pub(super) gate: Option<String>,
@@ -33,6 +33,7 @@ impl Sample {
 /// Rows with one cause and one masked text.
 #[derive(Debug, Default)]
 pub(super) struct GroupBuilder {
+    pub(super) basis: Basis,
     pub(super) sample: Option<Sample>,
     pub(super) targets: Vec<Target>,
 }
@@ -63,7 +64,7 @@ const OTHER_TEXTS: &str = "other texts";
 /// The codes of texts by their masked form: texts of one form have one code.
 #[derive(Debug, Default)]
 struct KnownTexts {
-    codes: HashMap<Arc<str>, Code>,
+    codes: HashMap<Arc<str>, (Code, Basis)>,
     /// Room for the next text's masked form.
     masked: String,
 }
@@ -71,20 +72,21 @@ struct KnownTexts {
 impl KnownTexts {
     /// The masked text and its code. Masking is cheap, classifying is not: rows that differ in ids only
     /// are classified once.
-    fn of(&mut self, text: &str) -> (Arc<str>, Code) {
+    fn of(&mut self, text: &str) -> (Arc<str>, Code, Basis) {
         self.masked.clear();
         classify::mask_into(&mut self.masked, text);
         if let Some((known, code)) = self.codes.get_key_value(self.masked.as_str()) {
-            return (Arc::clone(known), *code);
+            let (code, basis) = *code;
+            return (Arc::clone(known), code, basis);
         }
         // The masked text is classified, not the first that came: the order of rows must not matter.
-        let code = classify::classify_text(&self.masked).code;
+        let classify::Cause { code, basis, .. } = classify::classify_text(&self.masked);
         if self.codes.len() >= TEXTS {
-            return (OTHER_TEXTS.into(), code);
+            return (OTHER_TEXTS.into(), code, basis);
         }
         let pattern = Arc::<str>::from(self.masked.as_str());
-        self.codes.insert(Arc::clone(&pattern), code);
-        (pattern, code)
+        self.codes.insert(Arc::clone(&pattern), (code, basis));
+        (pattern, code, basis)
     }
 }
 
@@ -95,8 +97,8 @@ const NO_CAUSE_YET: [Code; 5] =
 /// A cause, its masked text, and what the gate said (masked) where the gate is the cause.
 pub(super) type GroupKey = (Code, Option<Arc<str>>, Option<Arc<str>>);
 
-/// What the rows so far come to. Its memory is bounded by [`TEXTS`] and the number of targets that
-/// did not succeed.
+/// What the rows so far come to. Its memory is bounded by the number of targets that did not succeed,
+/// and by 2,000 texts.
 #[derive(Debug, Default)]
 pub struct ReportBuilder {
     texts: KnownTexts,
@@ -179,18 +181,20 @@ impl ReportBuilder {
         if row.status == Some(ResultStatus::Succeeded) {
             return;
         }
-        let (pattern, said) = classify::reason(&row).map(|text| self.texts.of(text)).unzip();
+        let text = classify::reason(&row).map(|text| self.texts.of(text));
+        let basis = text.as_ref().map_or(Basis::None, |(_, _, basis)| *basis);
+        let (pattern, said) = text.map(|(pattern, code, _)| (pattern, code)).unzip();
         let code = classify::decide(&row, said, gate);
         if said == Some(Code::AccountSuspended) {
             self.suspended.extend(target.account.clone());
         }
         match (&row.status, code) {
             (Some(ResultStatus::Cancelled), code) => self.add_collateral(row.reason, pattern, code, target),
-            (Some(ResultStatus::Failed), Some(code)) => self.add_cause(row, pattern, code, target),
+            (Some(ResultStatus::Failed), Some(code)) => self.add_cause(row, pattern, (code, basis), target),
             // What has not ended may say anything; only a cause that it names is one.
             (Some(ResultStatus::Running | ResultStatus::Pending), Some(code)) if !NO_CAUSE_YET.contains(&code) => {
                 self.unsettled.insert(target.clone());
-                self.add_cause(row, pattern, code, target);
+                self.add_cause(row, pattern, (code, basis), target);
             }
             (Some(ResultStatus::Other(_)) | None, _) if row.reason.is_some() => {
                 let status = row.status.as_ref().map_or("", ResultStatus::as_str).to_owned();
@@ -221,6 +225,7 @@ impl ReportBuilder {
         }
         for (key, theirs) in other.groups {
             let ours = self.groups.entry(key).or_default();
+            ours.basis = theirs.basis;
             append(&mut ours.targets, theirs.targets);
             Sample::keep_first(&mut ours.sample, theirs.sample);
         }
@@ -270,10 +275,22 @@ impl ReportBuilder {
         *field += 1;
     }
 
-    fn add_cause(&mut self, row: TargetResult, pattern: Option<Arc<str>>, code: Code, target: Target) {
+    fn add_cause(
+        &mut self,
+        row: TargetResult,
+        pattern: Option<Arc<str>>,
+        (code, basis): (Code, Basis),
+        target: Target,
+    ) {
         let gate = row.gate.and_then(|gate| gate.reason).filter(|_| code == Code::AccountGateFailed);
         let gate_pattern = gate.as_deref().map(|text| self.texts.of(text).0);
         let group = self.groups.entry((code, pattern, gate_pattern)).or_default();
+        // A gate's refusal is a fact; what names no cause has no basis.
+        group.basis = match code {
+            Code::AccountGateFailed => Basis::Text,
+            Code::CauseNotReported | Code::Unknown => Basis::None,
+            _ => basis,
+        };
         Sample::keep_first(&mut group.sample, Some(Sample { target: target.clone(), text: row.reason, gate }));
         group.targets.push(target);
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::classify::Basis;
 use crate::numbers::count;
 use crate::operation::{Drift, OperationRef, ResultStatus};
 
@@ -339,6 +340,8 @@ pub struct GroupsOmitted {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
+    /// What named the cause.
+    pub basis: Basis,
     /// The text with what differs masked; `null` for rows without a text.
     pub pattern: Option<String>,
     /// The text of the first target.
