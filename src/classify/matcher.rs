@@ -1,6 +1,6 @@
 //! Finds the first rule of a table that fits a text.
 
-use memchr::memmem;
+use std::collections::BTreeMap;
 
 use super::cause::Code;
 use super::rules::Rule;
@@ -8,19 +8,25 @@ use super::rules::Rule;
 /// A text in which phrases are looked for, whatever their case.
 pub(super) struct Text<'a> {
     text: &'a str,
-    lower: String,
-    whole_words: bool,
+    /// Where its words begin, by their first letter in lower case; `None` if phrases need not be words.
+    words: Option<BTreeMap<u8, Vec<usize>>>,
 }
 
 impl<'a> Text<'a> {
     /// Phrases stand where words of the text do.
     pub(super) fn of_words(text: &'a str) -> Self {
-        Self { text, lower: text.to_ascii_lowercase(), whole_words: true }
+        let mut words: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+        for (at, byte) in text.bytes().enumerate() {
+            if byte.is_ascii_alphanumeric() && !is_word(text, at.checked_sub(1)) {
+                words.entry(byte.to_ascii_lowercase()).or_default().push(at);
+            }
+        }
+        Self { text, words: Some(words) }
     }
 
     /// Codes may stand inside another.
     pub(super) fn of_codes(text: &'a str) -> Self {
-        Self { whole_words: false, ..Self::of_words(text) }
+        Self { text, words: None }
     }
 
     /// The code of the first rule that fits.
@@ -33,19 +39,20 @@ impl<'a> Text<'a> {
 
     /// Whether a phrase is there; with an asterisk before it, it may begin inside a word.
     fn has(&self, phrase: &str) -> bool {
-        let bare = phrase.trim_start_matches('*');
-        let anywhere = !self.whole_words || bare != phrase || !bare.starts_with(|c: char| c.is_ascii_alphanumeric());
-        let phrase = bare.to_ascii_lowercase();
-        let mut from = 0;
-        while let Some(at) = self.lower.as_bytes().get(from..).and_then(|rest| memmem::find(rest, phrase.as_bytes())) {
-            let start = from + at;
-            let begins = anywhere || !is_word(self.text, start.checked_sub(1));
-            if begins && (!self.whole_words || ends_word(self.text, start + bare.len())) {
-                return true;
+        let first = phrase.bytes().next().filter(u8::is_ascii_alphanumeric);
+        match self.words.as_ref().zip(first) {
+            Some((words, first)) => {
+                words.get(&first.to_ascii_lowercase()).into_iter().flatten().any(|&start| self.has_at(start, phrase))
             }
-            from = start + 1;
+            None => (0..self.text.len()).any(|start| self.has_at(start, phrase.trim_start_matches('*'))),
         }
-        false
+    }
+
+    fn has_at(&self, start: usize, phrase: &str) -> bool {
+        let end = start + phrase.len();
+        let found = self.text.as_bytes().get(start..end);
+        found.is_some_and(|found| found.eq_ignore_ascii_case(phrase.as_bytes()))
+            && (self.words.is_none() || ends_word(self.text, end))
     }
 }
 
