@@ -62,6 +62,7 @@ fn report(rows: &[TargetResult]) -> Report {
     let context = ReportContext {
         operation: &operation,
         call_as: CallAs::SelfAccount,
+        reader_account: None,
         described: &described,
         expect_gate: ExpectGate::Auto,
         unread: None,

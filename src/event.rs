@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::error::Error;
-use crate::operation::{CallAs, OperationRef, OperationStatus, StackSetRef};
+use crate::operation::{self, CallAs, OperationRef, OperationStatus, StackSetRef};
 
 /// What an invocation asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ fn operation_change(payload: &Value) -> Result<Task, Error> {
     }
     let arn = required(payload, "/detail/stack-set-arn")?;
     let stack_set = StackSetRef::from_arn(arn).map_err(|cause| wrong("/detail/stack-set-arn", &cause))?;
-    let operation_id = required(payload, "/detail/stack-set-operation-id")?.to_owned();
+    let operation_id = id(payload, "/detail/stack-set-operation-id")?;
     Ok(Task::Report(ReportRequest {
         operation: OperationRef { stack_set, operation_id },
         call_as: None,
@@ -150,7 +150,7 @@ fn operation_change(payload: &Value) -> Result<Task, Error> {
 
 fn manual(payload: &Value, identity: &FunctionIdentity) -> Result<ReportRequest, Error> {
     let name = required(payload, "/stackSetName")?;
-    let operation_id = required(payload, "/operationId")?.to_owned();
+    let operation_id = id(payload, "/operationId")?;
     let stack_set = if name.starts_with("arn:") {
         StackSetRef::from_arn(name).map_err(|cause| wrong("/stackSetName", &cause))?
     } else {
@@ -158,6 +158,9 @@ fn manual(payload: &Value, identity: &FunctionIdentity) -> Result<ReportRequest,
             Some((name, id)) => (name, Some(id.to_owned())),
             None => (name, None),
         };
+        if !operation::is_stack_set_name(name) || !id.as_deref().is_none_or(operation::is_id) {
+            return Err(wrong("/stackSetName", "allowed are the name of a stack set, name:id, and an ARN"));
+        }
         StackSetRef {
             name: name.to_owned(),
             id,
@@ -178,6 +181,15 @@ fn manual(payload: &Value, identity: &FunctionIdentity) -> Result<ReportRequest,
         trigger: Trigger::Manual,
         event_status: None,
     })
+}
+
+/// The id of an operation.
+fn id(payload: &Value, pointer: &str) -> Result<String, Error> {
+    let text = required(payload, pointer)?;
+    if operation::is_id(text) {
+        return Ok(text.to_owned());
+    }
+    Err(wrong(pointer, "allowed are letters, digits and hyphens, 128 at most"))
 }
 
 fn text<'a>(payload: &'a Value, pointer: &str) -> Option<&'a str> {

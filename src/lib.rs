@@ -13,7 +13,7 @@
 //! reported, and hands it to the notifier. [`response`] is what an invocation answers, and [`time_budget`]
 //! shares out its time. [`operation`] holds our words for what CloudFormation says, [`config`] every
 //! setting, [`error`] what can go wrong, [`aws`] what the AWS clients share, `numbers` how numbers are
-//! written for people. `event`, `classify`, `report` and `render` are pure: no AWS type, no clock, no
+//! written for people, [`text`] what a text from outside may be. `event`, `classify`, `report` and `render` are pure: no AWS type, no clock, no
 //! environment.
 
 pub mod aws;
@@ -32,4 +32,5 @@ pub mod render;
 pub mod report;
 pub mod response;
 pub mod sweep;
+pub mod text;
 pub mod time_budget;

@@ -33,6 +33,8 @@ pub struct Notifier {
 struct OperationContext {
     operation: OperationRef,
     call_as: CallAs,
+    /// The function's own account.
+    reader_account: Option<String>,
     trigger: Trigger,
     described: Operation,
     /// The event's status, where CloudFormation still describes another.
@@ -209,12 +211,23 @@ impl Notifier {
                 described.status = status;
             }
         }
-        Ok(OperationContext { operation, call_as, trigger, described, disagreement, budget, retries_before })
+        let reader_account = Some(identity.account.clone()).filter(|account| !account.is_empty());
+        Ok(OperationContext {
+            operation,
+            call_as,
+            reader_account,
+            trigger,
+            described,
+            disagreement,
+            budget,
+            retries_before,
+        })
     }
 
     /// Reads, classifies, builds the report; and decides whether it needs a message.
     async fn read_and_judge(&self, context: &OperationContext, attempt: Option<u64>) -> Result<Assessment, Error> {
-        let OperationContext { operation, call_as, trigger, described, disagreement, budget, retries_before } = context;
+        let OperationContext { operation, call_as, reader_account, trigger, described, disagreement, .. } = context;
+        let OperationContext { budget, retries_before, .. } = context;
         let started = Instant::now();
         let limits = ReadLimits {
             until: budget.reading_ends(),
@@ -229,6 +242,7 @@ impl Notifier {
         let mut report = collected.builder.build(&ReportContext {
             operation,
             call_as: *call_as,
+            reader_account: reader_account.as_deref(),
             described,
             expect_gate: self.config.expect_gate,
             unread: unread.as_deref(),

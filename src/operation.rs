@@ -47,6 +47,12 @@ impl StackSetRef {
         if region.is_empty() || account.is_empty() {
             return Err("it lacks the Region or the account".to_owned());
         }
+        if !is_region(partition) || !is_region(region) || !is_account_id(account) {
+            return Err("its partition, Region or account is not what AWS documents".to_owned());
+        }
+        if !is_stack_set_name(name) || !is_id(id) {
+            return Err("its name or unique id is not what AWS documents: letters, digits and hyphens".to_owned());
+        }
         Ok(Self {
             name: name.to_owned(),
             id: Some(id.to_owned()),
@@ -92,6 +98,49 @@ pub struct ListedOperation {
     pub started_at: Option<i64>,
     /// End, in milliseconds since the Unix epoch.
     pub ended_at: Option<i64>,
+}
+
+/// Whether a text is an account id: 12 digits.
+pub fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a text may be the name of a Region.
+pub fn is_region(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=40).contains(&text.len()) && text.bytes().all(is_part)
+}
+
+/// Whether a text may be the id of an organizational unit or of a root
+/// ([OrganizationalUnit](https://docs.aws.amazon.com/organizations/latest/APIReference/API_OrganizationalUnit.html)).
+pub fn is_organizational_unit_id(text: &str) -> bool {
+    let is_part = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    match text.split_once('-') {
+        Some(("r", root)) => (4..=32).contains(&root.len()) && is_part(root),
+        Some(("ou", rest)) => rest.split_once('-').is_some_and(|(root, unit)| {
+            (4..=32).contains(&root.len()) && (8..=32).contains(&unit.len()) && is_part(root) && is_part(unit)
+        }),
+        _ => false,
+    }
+}
+
+/// Whether a text may be the name of a stack set: a letter, then letters, digits and hyphens, 128 in all
+/// ([CreateStackSet](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStackSet.html)).
+pub fn is_stack_set_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic()) && is_id(text)
+}
+
+/// Whether a text may be the id of an operation or the unique id of a stack set: letters, digits and
+/// hyphens, 128 in all, of which the first is no hyphen.
+pub fn is_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && !text.starts_with('-')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Whether a text may be a status or an action.
+pub fn is_word(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
 /// In which capacity we read a stack set: `CallAs` of the API.

@@ -126,7 +126,7 @@ impl Reader {
             return Err(ReadError::broken(format!("{}: the answer is empty", subject())));
         };
         let id = described.stack_set_id().and_then(|id| id.rsplit_once(':')).map(|(_, id)| id.to_owned());
-        Ok((convert::operation(described), id))
+        Ok((convert::described_operation(described), id))
     }
 
     /// Sends a request until it is answered; gives nothing if that is not so by `until`.

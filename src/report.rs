@@ -64,6 +64,7 @@ impl ReportBuilder {
         let retry = retry::plan(&retry::Scope {
             operation: named,
             call_as: *call_as,
+            reader_account: context.reader_account,
             described,
             outcome,
             service_managed,
@@ -141,6 +142,8 @@ pub struct ReportContext<'a> {
     pub operation: &'a OperationRef,
     /// Capacity it was read in; the retry needs the same.
     pub call_as: CallAs,
+    /// Account that read it, if it is known.
+    pub reader_account: Option<&'a str>,
     /// The operation, as CloudFormation describes it.
     pub described: &'a Operation,
     /// What the operator says of account gates.
@@ -291,6 +294,19 @@ impl Shown {
     }
 }
 
+/// Characters of a text that people are shown at least.
+const SHOWN: usize = 200;
+
+/// The sentence that decided on the cause, where it stands so late in the text that people would not see it.
+fn excerpt(code: Code, text: &str) -> Option<String> {
+    let head: String = text.chars().take(SHOWN).collect();
+    if head.len() == text.len() || classify::classify_text(&head).code == code {
+        return None;
+    }
+    let sentences = text.split_inclusive(['.', '\n', ';']).map(str::trim).filter(|sentence| !sentence.is_empty());
+    sentences.into_iter().find(|sentence| classify::classify_text(sentence).code == code).map(str::to_owned)
+}
+
 fn causes(groups: HashMap<builder::GroupKey, GroupBuilder>, service_managed: bool) -> Vec<Cause> {
     let mut by_code: BTreeMap<Code, Vec<Patterned>> = BTreeMap::new();
     for ((code, pattern, gate), group) in groups {
@@ -319,11 +335,13 @@ fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause
             let (resource, names) = sample.as_deref().map(|text| classify::named_by(code, text)).unwrap_or_default();
             let names = names.into_iter().map(|name| shown_of.name(name));
             named.extend(names.filter(|name| known.insert(name.clone())));
+            let excerpt = sample.as_deref().and_then(|text| excerpt(code, text));
             Group {
                 pattern: pattern.map(text),
                 sample,
                 gate_reason,
                 basis: group.basis,
+                excerpt,
                 count: group.targets.len() as u64,
                 resource: resource
                     .map(|resource| Resource { logical_id: resource.logical_id, r#type: resource.resource_type }),
@@ -338,7 +356,7 @@ fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause
         accounts,
         regions,
         who_can_fix: code.who_can_fix(!service_managed),
-        retry_helps: code.retry_helps(),
+        retry_helps: code.retry_helps_with(&named),
         next_step: Some(code.next_step(&named)),
         groups,
         groups_omitted: GroupsOmitted::default(),

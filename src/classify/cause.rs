@@ -193,7 +193,7 @@ codes! {
     CustomResourceFailed = "CUSTOM_RESOURCE_FAILED" {
         fix: "owner of the custom resource's function",
         retry: SOMETIMES,
-        next: "Read the log of the custom resource's function{}. Retrying helps only if it timed out.",
+        next: "Read the log of the custom resource's function{}.",
     }
     /// The code of a resource type, module or macro that is not AWS's own threw an exception.
     ExtensionFailed = "EXTENSION_FAILED" {
@@ -291,8 +291,32 @@ impl Code {
 
     /// What to do next, naming `names` (as in [`Cause::named`]) where the sentence has room for them.
     pub fn next_step<S: AsRef<str>>(self, names: &[S]) -> String {
-        self.advice().next.replacen("{}", &parenthesis(names), 1)
+        let next = match self {
+            Self::ResourceAlreadyExists if is_of_a_stack_set(names) => OWNED_BY_A_STACK_SET,
+            Self::ResourceAlreadyExists if names.iter().any(|name| name.as_ref().contains(STACK)) => OWNED_BY_A_STACK,
+            _ => self.advice().next,
+        };
+        next.replacen("{}", &parenthesis(names), 1)
     }
+
+    /// The same as [`Code::retry_helps`], for a text that names these things.
+    pub fn retry_helps_with<S: AsRef<str>>(self, names: &[S]) -> Option<&'static str> {
+        let waits = self == Self::ResourceAlreadyExists && is_of_a_stack_set(names);
+        if waits { SOMETIMES } else { self.retry_helps() }
+    }
+}
+
+/// In the ARN of a stack.
+const STACK: &str = ":stack/";
+const OWNED_BY_A_STACK: &str =
+    "A stack owns it{}: keep it in one of the two stacks. Do not import or delete it while that stack has it.";
+const OWNED_BY_A_STACK_SET: &str = "The stack of another stack set owns it{}: if that one is about to delete it, wait \
+                                    and retry; if not, keep it in one of the two stack sets. Do not import or delete \
+                                    it in the account.";
+
+/// Whether the stack of a stack set is among the names: `StackSet-<name>-<uuid>`.
+fn is_of_a_stack_set<S: AsRef<str>>(names: &[S]) -> bool {
+    names.iter().any(|name| name.as_ref().contains(":stack/StackSet-"))
 }
 
 /// ` (a, b, c and 2 more)`, or nothing without names.

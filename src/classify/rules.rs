@@ -87,6 +87,8 @@ const ABSENT: &[&str] = &[
 const EXCEPTIONS: &[&str] = &[
     "'nonetype' object",
     "nonetype",
+    "has no attribute",
+    "exception when calling",
     "object has no attribute",
     "object is not subscriptable",
     "object is not iterable",

@@ -3,8 +3,9 @@
 use aws_sdk_cloudformation::types;
 
 use crate::operation::{
-    CallAs, Drift, Gate, GateStatus, Operation, OperationStatus, Preferences, ResultStatus, TargetResult,
+    self, CallAs, Drift, Gate, GateStatus, Operation, OperationStatus, Preferences, ResultStatus, TargetResult,
 };
+use crate::text::clean;
 
 /// The capacity in the SDK's words.
 pub(super) fn to_sdk_call_as(call_as: CallAs) -> types::CallAs {
@@ -15,13 +16,13 @@ pub(super) fn to_sdk_call_as(call_as: CallAs) -> types::CallAs {
 }
 
 /// An operation as it was described.
-pub(super) fn operation(described: types::StackSetOperation) -> Operation {
+pub(super) fn described_operation(described: types::StackSetOperation) -> Operation {
     let count = |number: Option<i32>| number.and_then(|n| u64::try_from(n).ok());
     Operation {
-        action: described.action().map(|action| action.as_str().to_owned()),
-        status: described
-            .status()
-            .map_or(OperationStatus::Other(String::new()), |status| OperationStatus::from(status.as_str())),
+        action: described.action().map(|action| word(action.as_str())),
+        status: described.status().map_or(OperationStatus::Other(String::new()), |status| {
+            OperationStatus::from(word(status.as_str()).as_str())
+        }),
         failed_expected: count(
             described.status_details().and_then(types::StackSetOperationStatusDetails::failed_stack_instances_count),
         ),
@@ -41,7 +42,7 @@ pub(super) fn operation(described: types::StackSetOperation) -> Operation {
             failed: count(drift.failed_stack_instances_count()),
             total: count(drift.total_stack_instances_count()),
         }),
-        status_reason: described.status_reason,
+        status_reason: described.status_reason.map(|reason| clean(&reason)),
     }
 }
 
@@ -63,16 +64,21 @@ pub(super) fn millis(time: &aws_sdk_cloudformation::primitives::DateTime) -> Opt
     time.to_millis().ok()
 }
 
+/// A status or an action as it came, or cleaned and cut if it is no word.
+fn word(text: &str) -> String {
+    if operation::is_word(text) { text.to_owned() } else { clean(text).chars().take(64).collect() }
+}
+
 /// One row of a page of results.
 pub(super) fn row(row: types::StackSetOperationResultSummary) -> TargetResult {
-    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let filled = |text: Option<String>| text.map(|text| clean(&text)).filter(|text| !text.is_empty());
     TargetResult {
         account: filled(row.account),
         region: filled(row.region),
-        status: row.status.map(|status| ResultStatus::from(status.as_str())),
+        status: row.status.map(|status| ResultStatus::from(word(status.as_str()).as_str())),
         reason: filled(row.status_reason),
         gate: row.account_gate_result.map(|gate| Gate {
-            status: gate.status.map(|status| GateStatus::from(status.as_str())),
+            status: gate.status.map(|status| GateStatus::from(word(status.as_str()).as_str())),
             reason: filled(gate.status_reason),
         }),
         organizational_unit_id: filled(row.organizational_unit_id),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::wording;
+use crate::operation;
 use crate::report::{Cause, Report, Target};
 
 /// Characters of `content.title`.
@@ -357,7 +358,7 @@ fn context(report: &Report) -> BTreeMap<&'static str, String> {
     [
         ("account", &report.stack_set.account),
         ("region", &report.stack_set.region),
-        ("action", &report.operation.action),
+        ("action", &report.operation.action.clone().filter(|action| operation::is_word(action))),
         ("endedAt", &report.operation.ended_at),
     ]
     .into_iter()
@@ -365,18 +366,24 @@ fn context(report: &Report) -> BTreeMap<&'static str, String> {
     .collect()
 }
 
-/// `& < >` have a meaning of their own in Slack's markdown.
+/// A text in which nothing has a meaning of its own in a chat's markdown: no link, no code, no mention of
+/// everybody.
 pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let mut text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text = text.replace("](", "] (").replace('`', "'");
+    for everybody in ["here", "channel", "everyone", "all"] {
+        text = text.replace(&format!("@{everybody}"), &format!("\u{ff20}{everybody}"));
+    }
+    text
 }
 
 /// A foreign text on one line, escaped, at most `max` characters after escaping.
 ///
 /// Two asterisks, as policies and ARNs have them, would make what is between them bold and vanish
-/// themselves; an asterisk operator looks the same and means nothing to a chat. A zero-width space
-/// keeps `[text](address)` from hiding an address behind a text.
+/// themselves; an asterisk operator looks the same and means nothing to a chat. Links, code and mentions
+/// of everybody cannot come from a foreign text either.
 pub(super) fn escaped(text: &str, max: usize) -> String {
-    let line = wording::plain(text).replace('*', "\u{2217}").replace("](", "]\u{200b}(");
+    let line = wording::plain(text).replace('*', "\u{2217}");
     let mut room = max;
     loop {
         let text = escape(&wording::shorten(&line, room));

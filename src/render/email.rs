@@ -81,8 +81,13 @@ impl Page {
             .word_separator(WordSeparator::Custom(words_of))
             .word_splitter(textwrap::WordSplitter::NoHyphenation)
             .break_words(false);
-        for line in textwrap::wrap(text, options) {
-            self.line(&line);
+        let text = wording::plain(text);
+        for (number, line) in textwrap::wrap(&text, options).iter().enumerate() {
+            // No line of a foreign text begins like a header, or is the dot that ends an email.
+            if number > 0 && indent.is_empty() && begins_like_a_header(line) {
+                self.0.push(' ');
+            }
+            self.line(line);
         }
     }
 
@@ -94,6 +99,12 @@ impl Page {
     pub(super) fn into_text(self) -> String {
         self.0
     }
+}
+
+fn begins_like_a_header(line: &str) -> bool {
+    let name = line.split(':').next().unwrap_or_default();
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    line == "." || (is_name && line.contains(':'))
 }
 
 /// Words as they may be folded: at spaces, and between the wide characters of scripts that are
@@ -344,7 +355,10 @@ struct Row {
 
 impl Row {
     fn new(name: Option<&str>, tally: Tally) -> Self {
-        let name = wording::plain(name.unwrap_or("(none)"));
+        let mut name = wording::plain(name.unwrap_or("(none)"));
+        if begins_like_a_header(&name) {
+            name.insert(0, ' ');
+        }
         // Wide characters take two columns each.
         let most = if display_width(&name) == name.chars().count() { NAME_COLUMNS } else { NAME_COLUMNS / 2 };
         Self { name: wording::shorten_middle(&name, most).into_owned(), tally }

@@ -248,6 +248,7 @@ fn short_group(group: &Group, text: usize) -> Group {
         pattern: cut(&group.pattern, text),
         sample: cut(&group.sample, text),
         gate_reason: cut(&group.gate_reason, text),
+        excerpt: cut(&group.excerpt, text),
         resource: group
             .resource
             .as_ref()

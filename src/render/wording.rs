@@ -6,6 +6,7 @@ use crate::classify::Basis;
 pub(super) use crate::numbers::{count, number};
 use crate::operation::Drift;
 use crate::report::{Cause, Collateral, Group, InProgress, Outcome, RegionInProgress, Report};
+use crate::text::clean;
 
 /// Regions named of an operation that has not ended.
 const REGIONS_SHOWN: usize = 20;
@@ -34,15 +35,9 @@ pub(super) fn duration(seconds: u64) -> String {
     if text.is_empty() { "0 s".to_owned() } else { text }
 }
 
-/// A text of AWS's or a user's on one line: whitespace and control characters become one space.
-///
-/// Bidirectional controls go too: in an email they could turn the words around them.
+/// A text of AWS's or a user's on one line, without what nobody can see.
 pub(super) fn plain(text: &str) -> String {
-    let is_odd = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    text.split(|c: char| c.is_whitespace() || is_odd(c)).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    clean(text)
 }
 
 /// At most `max` characters, cut at a word where one is near, ending in an ellipsis.
@@ -70,6 +65,9 @@ pub(super) fn shorten_middle(text: &str, max: usize) -> Cow<'_, str> {
 
 /// A group's sample on one line, without the resource's name that CloudFormation puts before it.
 pub(super) fn sample(group: &Group) -> String {
+    if let Some(excerpt) = &group.excerpt {
+        return format!("… {} …", plain(excerpt));
+    }
     let text = group.sample.as_deref().unwrap_or("(no reason given)");
     let said = match &group.resource {
         Some(_) => text.split_once("ResourceStatusReason:").map_or(text, |(_, said)| said),
@@ -272,7 +270,7 @@ mod tests {
 
     #[test]
     fn texts_stay_on_one_line_and_within_their_length() {
-        assert_eq!(plain("a\r\n\tb\0c \u{202e}d"), "a b c d");
+        assert_eq!(plain("a\r\n\tb\0c \u{202e}d"), "a b c \u{fffd}d");
         assert_eq!(shorten("short", 5), "short");
         assert_eq!(shorten("one two three four", 16), "one two three…");
         assert_eq!(shorten("żółwżółwżółw", 5), "żółw…");

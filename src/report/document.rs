@@ -14,7 +14,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::classify::Basis;
 use crate::numbers::count;
-use crate::operation::{Drift, OperationRef, ResultStatus};
+use crate::operation::{self, Drift, OperationRef, ResultStatus};
 
 /// Version of the document: additions raise the second number, anything else the first.
 pub const SCHEMA_VERSION: &str = "1.0";
@@ -297,6 +297,11 @@ impl Target {
         self.region.as_deref()
     }
 
+    /// Whether a command can name it: its account and Region are what AWS documents them to be.
+    pub fn is_addressable(&self) -> bool {
+        self.account().is_some_and(operation::is_account_id) && self.region().is_some_and(operation::is_region)
+    }
+
     /// Organizational unit of the account; `None` when self-managed.
     pub fn organizational_unit_id(&self) -> Option<&str> {
         self.organizational_unit_id.as_deref()
@@ -342,6 +347,9 @@ pub struct GroupsOmitted {
 pub struct Group {
     /// What named the cause.
     pub basis: Basis,
+    /// The sentence of the sample that decided, where people would not see it otherwise.
+    #[serde(skip)]
+    pub excerpt: Option<String>,
     /// The text with what differs masked; `null` for rows without a text.
     pub pattern: Option<String>,
     /// The text of the first target.

@@ -9,10 +9,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::document::{AccountGate, Cause, Counts, Outcome, ResultsCommand, Retry, Target};
 use crate::classify::Code;
 use crate::numbers::{count, number};
-use crate::operation::{CallAs, Operation, OperationRef};
+use crate::operation::{self, CallAs, Operation, OperationRef};
 
 /// Accounts in one command: more is hard to handle, and a message holds whole commands only.
 const ACCOUNTS_PER_COMMAND: usize = 200;
+
+/// Organizational units in one request
+/// ([UpdateStackInstances](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStackInstances.html)).
+const UNITS_PER_COMMAND: usize = 50;
 
 /// Who stops an operation means to: nothing is retried before that is known.
 const STOPPED: &str = "somebody stopped the operation; find out why first (CloudTrail: StopStackSetOperation)";
@@ -21,6 +25,7 @@ const STOPPED: &str = "somebody stopped the operation; find out why first (Cloud
 pub(super) struct Scope<'a> {
     pub(super) operation: &'a OperationRef,
     pub(super) call_as: CallAs,
+    pub(super) reader_account: Option<&'a str>,
     pub(super) described: &'a Operation,
     pub(super) outcome: Outcome,
     pub(super) service_managed: bool,
@@ -68,7 +73,7 @@ pub(super) fn plan(scope: &Scope<'_>) -> Retry {
             // What was said of single targets does not matter then.
             notes = Notes::default();
             notes.push("drift detection takes no targets: the command checks the whole stack set again");
-            let whole_set = vec![command(scope, "detect-stack-set-drift", &preferences(scope, None))];
+            let whole_set = vec![command(scope, "detect-stack-set-drift", &preferences(scope, None, u64::MAX / 100))];
             if again.later.is_empty() { (whole_set, Vec::new()) } else { (Vec::new(), whole_set) }
         }
         action => {
@@ -76,6 +81,8 @@ pub(super) fn plan(scope: &Scope<'_>) -> Retry {
             Default::default()
         }
     };
+    let mut later = later;
+    later.extend(without_their_stacks(scope, &mut notes));
     if scope.outcome == Outcome::Stopped && now.len() + later.len() > 0 {
         notes.0.insert(0, STOPPED.to_owned());
     }
@@ -87,12 +94,65 @@ pub(super) fn plan(scope: &Scope<'_>) -> Retry {
     } else if !scope.complete && now.len() + later.len() > 0 {
         notes.push("the report is incomplete, so there may be more to retry than is listed");
     }
+    if now.len() + later.len() > 0 {
+        notes.extend(where_to_run(scope));
+        notes.extend(what_runs(scope));
+    }
     Retry {
         commands_ready: now.len() as u64,
         commands: now.into_iter().chain(later).collect(),
         commands_omitted: 0,
         note: notes.finish(),
     }
+}
+
+/// The commands that drop the stack instances of closed accounts and keep their stacks: nothing else helps there.
+fn without_their_stacks(scope: &Scope<'_>, notes: &mut Notes) -> Vec<String> {
+    let is_delete = scope.described.action.as_deref() == Some("DELETE");
+    let of = |code: Code| {
+        let causes = scope.causes.iter().filter(move |cause| cause.code == code.as_str());
+        causes.flat_map(|cause| cause.groups.iter().flat_map(|group| group.targets.iter()))
+    };
+    let mut targets: Vec<&Target> = of(Code::AccountSuspended).collect();
+    let mut reason = "the last commands delete the stack instances of suspended accounts and retain their stacks";
+    if is_delete {
+        let unreachable: Vec<&Target> = of(Code::ExecutionRoleNotAssumable).collect();
+        if !unreachable.is_empty() {
+            reason = "if the account is closed, run the last commands instead: they retain the stacks";
+            targets.extend(unreachable);
+        }
+    }
+    targets.retain(|target| target.is_addressable() && !scope.unsettled.contains(*target));
+    if targets.is_empty() {
+        return Vec::new();
+    }
+    notes.push(reason);
+    per_region_set(scope, "delete-stack-instances", Some("--retain-stacks"), targets, &mut 0)
+}
+
+/// A delegated administrator's commands are refused in the management account, and the other way round.
+fn where_to_run(scope: &Scope<'_>) -> Option<String> {
+    let reader = scope.reader_account.filter(|_| scope.call_as == CallAs::DelegatedAdmin)?;
+    Some(format!(
+        "run the commands in account {reader}, the delegated administrator; in the management account replace \
+         --call-as DELEGATED_ADMIN by --call-as SELF"
+    ))
+}
+
+/// What a retry runs, and where it stops, where that may surprise.
+fn what_runs(scope: &Scope<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let action = scope.described.action.as_deref();
+    if action == Some("UPDATE") {
+        notes.push("a retry runs the stack set's present template and parameters".to_owned());
+    }
+    let preferences = &scope.described.preferences;
+    let tolerates = preferences.failure_tolerance_count.unwrap_or_default() > 0
+        || preferences.failure_tolerance_percentage.unwrap_or_default() > 0;
+    if !tolerates && matches!(action, Some("CREATE" | "UPDATE" | "DELETE")) {
+        notes.push("the failure tolerance is 0, so that a retry stops in a Region at its first failure".to_owned());
+    }
+    notes
 }
 
 /// The commands for now and for later.
@@ -115,8 +175,18 @@ fn both(
 
 /// The operation's own preferences, with its Region order cut to these Regions: without them the
 /// CLI would go back to a failure tolerance of zero.
-fn preferences<'a>(scope: &Scope<'_>, regions: Option<&[&str]>) -> Vec<Cow<'a, str>> {
+///
+/// A percentage that rounds down to no target at a time becomes a count of 1. A retry of what was
+/// throttled runs half as many at a time.
+fn preferences<'a>(scope: &Scope<'_>, regions: Option<&[&str]>, accounts: u64) -> Vec<Cow<'a, str>> {
     let preferences = &scope.described.preferences;
+    let throttled = scope.causes.iter().any(|cause| cause.code == Code::Throttling.as_str());
+    let halved = |n: u64| if throttled { (n / 2).max(1) } else { n };
+    let mut concurrent = preferences.max_concurrent_count.map(halved);
+    let mut percentage = preferences.max_concurrent_percentage.map(halved);
+    if percentage.is_some_and(|percentage| accounts * percentage < 100) {
+        (concurrent, percentage) = (Some(1), None);
+    }
     let order: Vec<&str> = preferences
         .region_order
         .iter()
@@ -130,8 +200,8 @@ fn preferences<'a>(scope: &Scope<'_>, regions: Option<&[&str]>) -> Vec<Cow<'a, s
         ("RegionOrder", order),
         ("FailureToleranceCount", number(preferences.failure_tolerance_count)),
         ("FailureTolerancePercentage", number(preferences.failure_tolerance_percentage)),
-        ("MaxConcurrentCount", number(preferences.max_concurrent_count)),
-        ("MaxConcurrentPercentage", number(preferences.max_concurrent_percentage)),
+        ("MaxConcurrentCount", number(concurrent)),
+        ("MaxConcurrentPercentage", number(percentage)),
         ("ConcurrencyMode", preferences.concurrency_mode.clone()),
     ]
     .into_iter()
@@ -145,6 +215,10 @@ fn preferences<'a>(scope: &Scope<'_>, regions: Option<&[&str]>) -> Vec<Cow<'a, s
 struct Notes(Vec<String>);
 
 impl Notes {
+    fn extend(&mut self, sentences: impl IntoIterator<Item = String>) {
+        self.0.extend(sentences);
+    }
+
     fn push(&mut self, sentence: impl Into<String>) {
         self.0.push(sentence.into());
     }
@@ -164,7 +238,7 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
         // them makes no sense, now or later.
         if target.account.as_ref().is_some_and(|account| scope.suspended.contains(account)) {
             in_suspended += 1;
-        } else if target.account().is_some() && target.region().is_some() {
+        } else if target.is_addressable() {
             list.push(target);
         } else {
             nameless += 1;
@@ -220,7 +294,7 @@ fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
         notes.push(left_out(in_suspended, "of suspended accounts"));
     }
     if nameless > 0 {
-        notes.push(left_out(nameless, "without an account or Region"));
+        notes.push(left_out(nameless, "without a valid account or Region"));
     }
     again
 }
@@ -252,7 +326,7 @@ fn per_region_set(
         regions.clear();
         regions.extend(targets.iter().filter_map(|target| target.region()));
         regions.dedup();
-        if scope.service_managed && first.organizational_unit_id().is_none() {
+        if scope.service_managed && !first.organizational_unit_id().is_some_and(operation::is_organizational_unit_id) {
             *unitless += regions.len() as u64;
             continue;
         }
@@ -263,18 +337,38 @@ fn per_region_set(
     }
     let mut parts: Vec<(&[&str], &[&Target])> = accounts_of
         .iter()
-        .flat_map(|(regions, accounts)| {
-            accounts.chunks(ACCOUNTS_PER_COMMAND).map(move |chunk| (regions.as_slice(), chunk))
-        })
+        .flat_map(|(regions, accounts)| requests(accounts).into_iter().map(move |part| (regions.as_slice(), part)))
         .collect();
     parts.sort_by_key(|(regions, accounts)| Reverse(regions.len() * accounts.len()));
     parts.into_iter().map(|(regions, accounts)| part(scope, verb, flag, regions, accounts)).collect()
+}
+
+/// Accounts cut into requests, each with at most so many of them and of their organizational units.
+fn requests<'a, 'b>(accounts: &'b [&'a Target]) -> Vec<&'b [&'a Target]> {
+    let mut parts = Vec::new();
+    let mut rest = accounts;
+    while !rest.is_empty() {
+        let mut units: BTreeSet<&str> = BTreeSet::new();
+        let mut fits = 0;
+        for target in rest.iter().take(ACCOUNTS_PER_COMMAND) {
+            units.extend(target.organizational_unit_id());
+            if units.len() > UNITS_PER_COMMAND {
+                break;
+            }
+            fits += 1;
+        }
+        let (part, after) = rest.split_at(fits.max(1));
+        parts.push(part);
+        rest = after;
+    }
+    parts
 }
 
 fn part(scope: &Scope<'_>, verb: &str, flag: Option<&str>, regions: &[&str], accounts: &[&Target]) -> String {
     // An account may be there twice, once in each of two organizational units.
     let names: BTreeSet<&str> = accounts.iter().filter_map(|target| target.account()).collect();
     let names: Vec<&str> = names.into_iter().collect();
+    let count_of_names = names.len() as u64;
     let mut words: Vec<Cow<'_, str>> = Vec::new();
     if scope.service_managed {
         let units: BTreeSet<&str> = accounts.iter().filter_map(|target| target.organizational_unit_id()).collect();
@@ -292,7 +386,7 @@ fn part(scope: &Scope<'_>, verb: &str, flag: Option<&str>, regions: &[&str], acc
     words.push("--regions".into());
     words.extend(regions.iter().map(|&region| Cow::from(region)));
     words.extend(flag.map(Cow::from));
-    words.extend(preferences(scope, Some(regions)));
+    words.extend(preferences(scope, Some(regions), count_of_names));
     command(scope, verb, &words)
 }
 

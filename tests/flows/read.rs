@@ -8,6 +8,7 @@ use sandbox::{Fault, FaultKind, Operation, Row, Rows, Scenario, StackSet};
 use serde_json::{Value, json};
 use stackset_notifier::operation::{CallAs, Gate, OperationRef, StackSetRef};
 use stackset_notifier::read::{Next, Reader};
+use stackset_notifier::text::clean;
 use tokio::time::Instant;
 
 use crate::support::{FUNCTION, MANAGEMENT, OPERATION, REGION, Stage, account, event, operation, stack_set};
@@ -391,7 +392,7 @@ proptest! {
         });
         prop_assert_eq!(ours.len(), sdks.len());
         for (ours, sdks) in ours.iter().zip(&sdks) {
-            let filled = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+            let filled = |text: Option<&str>| text.map(clean).filter(|text| !text.is_empty());
             prop_assert_eq!(&ours.account, &filled(sdks.account()));
             prop_assert_eq!(&ours.region, &filled(sdks.region()));
             prop_assert_eq!(ours.status.as_ref().map(|it| it.as_str()), sdks.status().map(|it| it.as_str()));

@@ -5,6 +5,7 @@
 #[path = "../support/schema.rs"]
 mod schema;
 
+mod cases;
 mod chat;
 mod digest;
 mod folding;

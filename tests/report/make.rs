@@ -74,6 +74,7 @@ pub(crate) fn report_as(
     fold.build(&ReportContext {
         operation: named,
         call_as,
+        reader_account: Some("222222222222"),
         described,
         expect_gate,
         unread: None,

@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use stackset_notifier::operation::{CallAs, TargetResult};
+use stackset_notifier::operation::{CallAs, Gate, GateStatus, ResultStatus, TargetResult};
 use stackset_notifier::render::{self, MESSAGE_LIMIT, Message};
 use stackset_notifier::report::{ExpectGate, Report, ReportBuilder, ReportContext};
 
-use crate::make::{described, named, report};
+use crate::make::{described, failed, named, report};
 use crate::rows::{names, operation, rows};
 use crate::schema;
 
@@ -165,6 +165,7 @@ proptest! {
         let context = ReportContext {
             operation: &named,
             call_as: CallAs::SelfAccount,
+            reader_account: None,
             described: &described,
             expect_gate: ExpectGate::Always,
             unread: None,
@@ -257,4 +258,111 @@ fn word(mut n: u64) -> String {
         n /= 20;
     }
     letters
+}
+
+/// Values that would do harm if they were taken for more than text.
+fn hostile() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        "@here",
+        "@channel",
+        "@everyone",
+        "<!here>",
+        "<@U012>",
+        "](https://evil.example)",
+        "[x](y)",
+        "```",
+        "`x`",
+        "$(touch /tmp/x)",
+        "`id`",
+        "; rm -rf /",
+        "' OR '",
+        "\"",
+        "\\",
+        "\n",
+        "\r\n.\r\n",
+        "\r\nSubject: x\r\n",
+        "Bcc: x@y",
+        "\u{202e}",
+        "\u{200b}",
+        "\u{feff}",
+        "\u{e0041}",
+        "\u{0}",
+        "--flag",
+        "*",
+        "a",
+        " ",
+        "é",
+    ]);
+    prop::collection::vec(part, 1..6).prop_map(|parts| parts.concat())
+}
+
+fn is_unseen(char: char) -> bool {
+    (char.is_control() && char != '\n')
+        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The words that a real shell makes of a command.
+fn by_a_shell(command: &str) -> Vec<String> {
+    let script = format!("set -- {command}\nprintf '%s\\0' \"$@\"");
+    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert!(output.status.success(), "{command}");
+    let words = String::from_utf8(output.stdout).unwrap();
+    words.split_terminator('\0').map(str::to_owned).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// What AWS or a person named is text, never structure.
+    #[test]
+    fn hostile_values_take_no_effect(
+        values in prop::collection::vec(hostile(), 9),
+        status in prop::sample::select(vec!["FAILED", "CANCELLED", "SUCCEEDED", "@here"]),
+    ) {
+        let [action, reason, account, region, unit, gate, status_reason, logical_id, other] = &values[..] else {
+            unreachable!()
+        };
+        // Names of stack sets and ids of operations are refused where an event brings odd ones.
+        let set = named();
+        let mut described = described("UPDATE", "FAILED", Some(2));
+        described.action = Some(action.clone());
+        described.status_reason = Some(status_reason.clone());
+        let text = format!("ResourceLogicalId:{logical_id}, ResourceType:AWS::S3::Bucket, ResourceStatusReason:{reason}");
+        let mut rows = vec![failed(1, "eu-west-1", &text), failed(2, "eu-west-1", reason)];
+        rows.push(TargetResult {
+            account: Some(account.clone()),
+            region: Some(region.clone()),
+            status: Some(ResultStatus::from(status)),
+            reason: Some(other.clone()),
+            gate: Some(Gate { status: Some(GateStatus::Failed), reason: Some(gate.clone()) }),
+            organizational_unit_id: Some(unit.clone()),
+        });
+        let report = report(&rows, &set, &described, ExpectGate::Always);
+        for command in &report.retry.commands {
+            let words = by_a_shell(command);
+            prop_assert_eq!(&words[..2], ["aws", "cloudformation"]);
+            prop_assert_eq!(words.iter().position(|word| word == "--stack-set-name"), Some(3));
+            let odd = [account, region, unit].into_iter().find(|odd| words.contains(odd));
+            prop_assert!(odd.is_none(), "{:?} in {}", odd, command);
+        }
+        let message = render::message(&report).unwrap();
+        let bodies: Value = serde_json::from_str(&message.body).unwrap();
+        serde_json::from_str::<Value>(bodies["default"].as_str().unwrap()).unwrap();
+        let chat: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
+        let content = &chat["content"];
+        let mut texts: Vec<&str> = ["title", "description"].iter().map(|key| content[*key].as_str().unwrap()).collect();
+        texts.extend(content["nextSteps"].as_array().unwrap().iter().map(|step| step.as_str().unwrap()));
+        for text in texts {
+            for effect in ["@here", "@channel", "@everyone", "<!", "<@", "](", "```"] {
+                prop_assert!(!text.contains(effect), "{effect} in {text}");
+            }
+            prop_assert!(!text.contains(is_unseen), "{text:?}");
+        }
+        let email = bodies["email"].as_str().unwrap();
+        prop_assert!(!email.contains(is_unseen), "{email:?}");
+        for line in email.lines() {
+            prop_assert!(line != "." && !line.starts_with("Subject:") && !line.starts_with("Bcc:"), "{line:?} in {email}");
+        }
+        prop_assert!(!bodies["sms"].as_str().unwrap().contains(is_unseen));
+    }
 }

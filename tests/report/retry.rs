@@ -25,11 +25,15 @@ fn values<'a>(words: &'a [String], option: &str) -> Vec<&'a str> {
     words.iter().skip(at + 1).take_while(|word| !word.starts_with("--")).map(String::as_str).collect()
 }
 
-/// All targets that the commands name.
+/// All targets that the commands try again; those that drop a suspended account's stack instances do not.
 fn targets(report: &Report) -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
+    let is_delete = report.operation.action.as_deref() == Some("DELETE");
     for command in &report.retry.commands {
         let words = words(command);
+        if !is_delete && words.contains(&"--retain-stacks".to_owned()) {
+            continue;
+        }
         let accounts: Vec<String> = if words.contains(&"--accounts".to_owned()) {
             values(&words, "--accounts").into_iter().map(str::to_owned).collect()
         } else {
@@ -93,7 +97,16 @@ fn self_managed_commands_name_exactly_the_failed_and_cancelled_targets() {
 fn service_managed_commands_cross_accounts_with_their_units() {
     let rows: Vec<TargetResult> = mixed()
         .into_iter()
-        .zip(["ou-a", "ou-a", "ou-b", "ou-b", "ou-a", "ou-c", "ou-c", "ou-a"])
+        .zip([
+            "ou-ab12-aaaaaaaa",
+            "ou-ab12-aaaaaaaa",
+            "ou-ab12-bbbbbbbb",
+            "ou-ab12-bbbbbbbb",
+            "ou-ab12-aaaaaaaa",
+            "ou-ab12-cccccccc",
+            "ou-ab12-cccccccc",
+            "ou-ab12-aaaaaaaa",
+        ])
         .map(|(row, unit)| in_unit(row, unit))
         .collect();
     let described = described("UPDATE", "FAILED", None);
@@ -103,7 +116,7 @@ fn service_managed_commands_cross_accounts_with_their_units() {
         words(&report.retry.commands[0])[5..],
         [
             "--deployment-targets",
-            "Accounts=000000000001,OrganizationalUnitIds=ou-a,AccountFilterType=INTERSECTION",
+            "Accounts=000000000001,OrganizationalUnitIds=ou-ab12-aaaaaaaa,AccountFilterType=INTERSECTION",
             "--regions",
             "eu-west-1",
             "us-east-1",
@@ -137,7 +150,7 @@ fn the_operations_own_preferences_are_kept_and_its_region_order_is_cut() {
         region_concurrency_type: Some("SEQUENTIAL".to_owned()),
         region_order: ["us-east-1", "ap-south-1", "eu-west-1"].map(str::to_owned).to_vec(),
         failure_tolerance_count: Some(3),
-        max_concurrent_percentage: Some(25),
+        max_concurrent_count: Some(10),
         ..Preferences::default()
     };
     let described = Operation { preferences, ..described("UPDATE", "FAILED", None) };
@@ -150,9 +163,7 @@ fn the_operations_own_preferences_are_kept_and_its_region_order_is_cut() {
         .map(|command| values(&words(command), "--operation-preferences")[0].to_owned())
         .collect();
     let with = |order: &str| {
-        format!(
-            "RegionConcurrencyType=SEQUENTIAL,RegionOrder={order},FailureToleranceCount=3,MaxConcurrentPercentage=25"
-        )
+        format!("RegionConcurrencyType=SEQUENTIAL,RegionOrder={order},FailureToleranceCount=3,MaxConcurrentCount=5")
     };
     assert_eq!(kept, [with("us-east-1,eu-west-1"), with("eu-west-1"), with("us-east-1,eu-west-1"), with("ap-south-1")]);
 }
@@ -201,7 +212,8 @@ fn the_note_says_what_each_cause_needs_and_what_comes_along() {
         "{note}"
     );
     let rows = [failed(1, "eu-west-1", "Rate exceeded"), cancelled(2, "eu-west-1")];
-    assert_eq!(of(&rows, &described("UPDATE", "FAILED", None)).retry.note, None, "nobody is waited for");
+    let note = of(&rows, &described("UPDATE", "FAILED", None)).retry.note.unwrap();
+    assert!(note.starts_with("a retry runs the stack set's present template"), "nobody is waited for: {note}");
 }
 
 #[test]
@@ -226,13 +238,12 @@ fn what_a_retry_cannot_help_is_listed_and_named_and_what_makes_no_sense_is_left_
     let report = of(&rows, &described("UPDATE", "FAILED", None));
     let named: Vec<String> = targets(&report).into_iter().map(|(account, _)| account).collect();
     assert_eq!(named, ["000000000001", "000000000002"]);
-    assert_eq!(
-        report.retry.note.as_deref(),
-        Some(
-            "fix first, a retry alone does not help: ACCESS_DENIED (1); 1 target without changes is left out; 1 target \
-             of suspended accounts is left out; run one command after the other: a stack set takes one operation at a time"
-        )
-    );
+    let note = report.retry.note.unwrap();
+    let wanted = "fix first, a retry alone does not help: ACCESS_DENIED (1); 1 target without changes is left out; 1 \
+                  target of suspended accounts is left out; the last commands delete the stack instances of suspended \
+                  accounts and retain their stacks; run one command after the other: a stack set takes one operation \
+                  at a time; ";
+    assert!(note.starts_with(wanted), "{note}");
 }
 
 #[test]
@@ -240,11 +251,11 @@ fn targets_that_cannot_be_named_are_counted() {
     let mut nameless = failed(1, "eu-west-1", "Rate exceeded");
     nameless.account = None;
     let unitless = failed(2, "eu-west-1", "Rate exceeded");
-    let good = in_unit(failed(3, "eu-west-1", "Rate exceeded"), "ou-a");
+    let good = in_unit(failed(3, "eu-west-1", "Rate exceeded"), "ou-ab12-aaaaaaaa");
     let report = of(&[nameless, unitless, good], &described("UPDATE", "FAILED", None));
     assert_eq!(targets(&report).len(), 1);
     let note = report.retry.note.unwrap();
-    assert!(note.contains("1 target without an account or Region is left out"), "{note}");
+    assert!(note.contains("1 target without a valid account or Region is left out"), "{note}");
     assert!(note.contains("1 target without an organizational unit is left out"), "{note}");
 }
 
@@ -304,7 +315,7 @@ fn nameless_targets_are_counted_one_by_one() {
     let mut nameless = failed(1, "eu-west-1", "Rate exceeded");
     (nameless.account, nameless.region) = (None, None);
     let report = of(&vec![nameless; 5], &described("UPDATE", "FAILED", None));
-    assert!(report.retry.note.unwrap().contains("5 targets without an account or Region are left out"));
+    assert!(report.retry.note.unwrap().contains("5 targets without a valid account or Region are left out"));
 }
 
 /// The organizational unit of each account.
@@ -408,12 +419,11 @@ fn notes_set_thousands_apart() {
     nameless.region = None;
     rows.extend(vec![nameless; 1_100]);
     let note = of(&rows, &described("UPDATE", "FAILED", None)).retry.note.unwrap();
-    assert_eq!(
-        note,
-        "fix first, a retry alone does not help: ACCESS_DENIED (1,500); 1,200 targets of suspended accounts are left out; \
-         1,100 targets without an account or Region are left out; run one command after the other: a stack set takes one \
-         operation at a time"
-    );
+    let wanted = "fix first, a retry alone does not help: ACCESS_DENIED (1,500); 1,200 targets of suspended accounts are left out; \
+         1,100 targets without a valid account or Region are left out; the last commands delete the stack \
+         instances of suspended accounts and retain their stacks; run one command after the other: a stack set takes one \
+         operation at a time; ";
+    assert!(note.starts_with(wanted), "{note}");
 }
 
 #[test]
@@ -435,4 +445,82 @@ fn a_target_listed_twice_is_retried_when_it_failed() {
     let running = TargetResult { reason: Some("Rate exceeded".to_owned()), ..row(1, "eu-west-1", "RUNNING") };
     let rows = [running, failed(1, "eu-west-1", "Rate exceeded")];
     assert_eq!(targets(&of(&rows, &described("UPDATE", "FAILED", None))).len(), 1);
+}
+
+/// The commands that delete stack instances and keep the stacks.
+fn retaining(report: &Report) -> Vec<String> {
+    report.retry.commands.iter().filter(|command| command.contains(" --retain-stacks")).cloned().collect()
+}
+
+#[test]
+fn stack_instances_of_suspended_accounts_are_deleted_and_their_stacks_retained() {
+    let rows = [failed(1, "eu-west-1", SUSPENDED), failed(1, "us-east-1", SUSPENDED), failed(2, "eu-west-1", "x")];
+    let report = of(&rows, &described("UPDATE", "FAILED", None));
+    let [command] = &retaining(&report)[..] else { panic!("{:?}", report.retry.commands) };
+    assert!(command.starts_with(
+        "aws cloudformation delete-stack-instances --stack-set-name baseline:1b2c3d4e --accounts 000000000001 --regions \
+         eu-west-1 us-east-1 --retain-stacks"
+    ));
+    assert!(report.retry.note.unwrap().contains("delete the stack instances of suspended accounts and retain their"));
+}
+
+/// A closed account gives the text of a missing role; nobody can delete a stack there.
+#[test]
+fn a_deletion_in_an_account_that_may_be_closed_has_its_command() {
+    let role = "Account 000000000001 should have 'Exec' role with trust relationship to Role 'Admin'.";
+    let described = Operation { retain_stacks: Some(false), ..described("DELETE", "FAILED", None) };
+    let report = of(&[failed(1, "eu-west-1", role)], &described);
+    assert_eq!(retaining(&report).len(), 1, "{:?}", report.retry.commands);
+    assert!(report.retry.note.unwrap().contains("if the account is closed, run the last commands instead"));
+}
+
+#[test]
+fn what_was_throttled_is_retried_with_half_the_concurrency() {
+    let with = |preferences: Preferences, text: &str, accounts: u64| {
+        let rows: Vec<TargetResult> = (0..accounts).map(|i| failed(i, "eu-west-1", text)).collect();
+        let described = Operation { preferences, ..described("UPDATE", "FAILED", None) };
+        values(&words(&of(&rows, &described).retry.commands[0]), "--operation-preferences")[0].to_owned()
+    };
+    let count = |n| Preferences { max_concurrent_count: Some(n), ..Preferences::default() };
+    let percentage = |n| Preferences { max_concurrent_percentage: Some(n), ..Preferences::default() };
+    assert_eq!(with(count(10), "Rate exceeded", 4), "MaxConcurrentCount=5");
+    assert_eq!(with(count(1), "Rate exceeded", 4), "MaxConcurrentCount=1");
+    assert_eq!(with(count(10), "Access Denied", 4), "MaxConcurrentCount=10");
+    assert_eq!(with(percentage(100), "Rate exceeded", 4), "MaxConcurrentPercentage=50");
+    // Ten per cent of four are none at a time.
+    assert_eq!(with(percentage(10), "Access Denied", 4), "MaxConcurrentCount=1");
+    assert_eq!(with(percentage(10), "Access Denied", 10), "MaxConcurrentPercentage=10");
+}
+
+#[test]
+fn a_tolerance_of_zero_is_said() {
+    let note = |tolerance| {
+        let preferences = Preferences { failure_tolerance_count: tolerance, ..Preferences::default() };
+        let described = Operation { preferences, ..described("UPDATE", "FAILED", None) };
+        of(&mixed(), &described).retry.note.unwrap()
+    };
+    let said = "the failure tolerance is 0, so that a retry stops in a Region at its first failure";
+    assert!(note(None).contains(said) && note(Some(0)).contains(said) && !note(Some(3)).contains(said));
+}
+
+#[test]
+fn an_import_has_no_command_and_says_so() {
+    let report = of(&mixed(), &described("IMPORT", "FAILED", None));
+    assert!(report.retry.commands.is_empty());
+    assert!(report.retry.note.unwrap().contains("no command is known for the action IMPORT"));
+}
+
+#[test]
+fn what_is_no_account_region_or_unit_is_in_no_command() {
+    let mut odd_account = failed(1, "eu-west-1", "Rate exceeded");
+    odd_account.account = Some("$(id)".to_owned());
+    let odd_region = failed(2, "eu-west-1; rm", "Rate exceeded");
+    let odd_unit = in_unit(failed(3, "eu-west-1", "Rate exceeded"), "ou-x,Accounts=1");
+    let good = in_unit(failed(4, "eu-west-1", "Rate exceeded"), "ou-ab12-aaaaaaaa");
+    let report = of(&[odd_account, odd_region, odd_unit, good], &described("UPDATE", "FAILED", None));
+    let named: Vec<String> = targets(&report).into_iter().map(|(account, _)| account).collect();
+    assert_eq!(named, ["000000000004"]);
+    let note = report.retry.note.unwrap();
+    assert!(note.contains("2 targets without a valid account or Region are left out"), "{note}");
+    assert!(note.contains("1 target without an organizational unit is left out"), "{note}");
 }
