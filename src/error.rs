@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::operation::OperationRef;
-use crate::read::ReadError;
 
 /// An error of one step of the flow.
 ///
@@ -98,3 +97,59 @@ impl From<ReadError> for Error {
         Self::Read(error)
     }
 }
+
+/// What could not be read, why, and what to try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadError {
+    text: String,
+    cause: ReadErrorCause,
+}
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadErrorCause {
+    /// CloudFormation answered with this error code.
+    Refused {
+        /// The code, without the suffix `Exception` that not every answer has.
+        code: String,
+    },
+    /// There was no answer that could be understood: the network, a cut body, a broken chain of pages.
+    NoAnswer,
+    /// The function's time ran out.
+    OutOfTime,
+}
+
+impl ReadError {
+    /// `text` says what could not be done, and why.
+    pub(crate) fn new(text: String, cause: ReadErrorCause) -> Self {
+        Self { text, cause }
+    }
+
+    /// The function's time ran out. `subject` says what could not be done.
+    pub(crate) fn out_of_time(subject: &str) -> Self {
+        Self { text: format!("{subject}: the function's time ran out"), cause: ReadErrorCause::OutOfTime }
+    }
+
+    /// The answers make no sense; the text says what could not be done, and why.
+    pub(crate) fn broken(text: String) -> Self {
+        Self { text, cause: ReadErrorCause::NoAnswer }
+    }
+
+    /// Why it could not be read.
+    pub fn cause(&self) -> &ReadErrorCause {
+        &self.cause
+    }
+
+    /// Whether there is no such stack set, or it is not visible in the capacity that was read in.
+    pub fn is_stack_set_not_found(&self) -> bool {
+        matches!(&self.cause, ReadErrorCause::Refused { code } if code == "StackSetNotFound")
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for ReadError {}

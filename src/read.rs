@@ -13,7 +13,6 @@ mod rows;
 mod settle;
 
 pub use collect::{CollectedResults, Pages, ReadLimits, collect};
-pub use error::{ReadError, ReadErrorCause};
 pub use lists::{Operations, StackSets};
 
 use std::time::Duration;
@@ -31,8 +30,9 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::aws;
+use crate::error::ReadError;
 use crate::operation::{CallAs, Operation, OperationRef, ResultStatus, TargetResult};
-use error::Action;
+use error::{Action, refused};
 use page_cursor::PageCursor;
 
 /// The API's largest page
@@ -121,7 +121,7 @@ impl Reader {
         let Some(answer) = answer.await else {
             return Err(ReadError::out_of_time(&subject()));
         };
-        let answer = answer.map_err(|error| ReadError::refused(subject(), Action::Describe, call_as, &error))?;
+        let answer = answer.map_err(|error| refused(subject(), Action::Describe, call_as, &error))?;
         let Some(described) = answer.stack_set_operation else {
             return Err(ReadError::broken(format!("{}: the answer is empty", subject())));
         };
@@ -213,7 +213,7 @@ impl Results<'_> {
         let Some(answer) = answer.await else {
             return Ok(Next::OutOfTime);
         };
-        let page = answer.map_err(|error| ReadError::refused(subject(), Action::ListResults, self.call_as, &error))?;
+        let page = answer.map_err(|error| refused(subject(), Action::ListResults, self.call_as, &error))?;
         let rows: Vec<TargetResult> = page.summaries.unwrap_or_default().into_iter().map(convert::row).collect();
         let ends = rows.first().and_then(TargetResult::target).zip(rows.last().and_then(TargetResult::target));
         self.cursor.advance(rows.len(), ends, page.next_token, subject)?;

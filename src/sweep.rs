@@ -14,12 +14,12 @@ use futures_util::stream::{self, StreamExt};
 use tracing::{info, warn};
 
 use crate::config::{self, CallAsSetting, SweepMode};
-use crate::error::Error;
+use crate::error::{Error, ReadError};
 use crate::event::{FunctionIdentity, ReportRequest};
 use crate::ledger::{Key, Ledger};
 use crate::notifier::{self, Assessment, Notifier};
 use crate::operation::{CallAs, ListedOperation, OperationRef, StackSetRef};
-use crate::read::{Next, ReadError};
+use crate::read::Next;
 use crate::report::Failure;
 use crate::response::{OperationResult, Response, SweepSummary};
 use crate::time_budget::TimeBudget;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::rows::{Ended, Rows, key};
-use super::{Next, ReadError, ReadErrorCause, Reader, Results, TargetResult};
+use super::{Next, Reader, Results, TargetResult};
+use crate::error::{ReadError, ReadErrorCause};
 use crate::operation::{CallAs, Operation, OperationRef, ResultStatus};
 use crate::report::ReportBuilder;
 

@@ -3,9 +3,10 @@
 use aws_sdk_cloudformation::types;
 use tokio::time::Instant;
 
-use super::error::Action;
+use super::error::{Action, refused};
 use super::page_cursor::PageCursor;
-use super::{Next, PAGE_SIZE, ReadError, Reader, convert};
+use super::{Next, PAGE_SIZE, Reader, convert};
+use crate::error::ReadError;
 use crate::operation::{CallAs, ListedOperation, OperationStatus, StackSetRef};
 
 /// Pages of stack sets still to come.
@@ -62,8 +63,7 @@ impl StackSets<'_> {
         let Some(answer) = self.reader.send(until, || request.clone().send()).await else {
             return Ok(Next::OutOfTime);
         };
-        let page =
-            answer.map_err(|error| ReadError::refused(subject(), Action::ListStackSets, self.call_as, &error))?;
+        let page = answer.map_err(|error| refused(subject(), Action::ListStackSets, self.call_as, &error))?;
         let rows = page.summaries.unwrap_or_default();
         let count = rows.len();
         // Without an id or a name it cannot be asked about.
@@ -97,8 +97,7 @@ impl Operations<'_> {
         let Some(answer) = self.reader.send(until, || request.clone().send()).await else {
             return Ok(Next::OutOfTime);
         };
-        let page =
-            answer.map_err(|error| ReadError::refused(subject(), Action::ListOperations, self.call_as, &error))?;
+        let page = answer.map_err(|error| refused(subject(), Action::ListOperations, self.call_as, &error))?;
         let rows = page.summaries.unwrap_or_default();
         let count = rows.len();
         let rows: Vec<ListedOperation> = rows.into_iter().filter_map(from_sdk_summary).collect();

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::ReadError;
+use crate::error::ReadError;
 
 /// Empty pages in a row that are taken; more would be a chain without an end.
 const EMPTY_PAGES: u32 = 50;

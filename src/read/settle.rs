@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::collect::{Collector, ReadLimits};
 use super::rows::{Ended, Key, Open, key};
-use super::{PAGE_SIZE, ReadError, TargetResult};
+use super::{PAGE_SIZE, TargetResult};
+use crate::error::ReadError;
 use crate::numbers::count;
 use crate::operation::{OperationStatus, ResultStatus};
 
