@@ -103,6 +103,15 @@ fn masking_changes_no_code() {
     }
 }
 
+/// The shortest real text with the cause that says something, as a cell of a table.
+fn example(code: Code) -> String {
+    let lines = [CORPUS, SECOND, MORE, HELD_OUT].into_iter().flat_map(parse);
+    let texts = lines.filter(|line| line.category == code.as_str() && line.text.len() > 20).map(|line| line.text);
+    let shortest = texts.min_by_key(|text| (text.len(), text.clone())).unwrap_or_default();
+    let text = shortest.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+    if text.is_empty() { String::new() } else { format!("`{}`", text.replace('`', "'")) }
+}
+
 /// Fails when the page differs from the table in `src/classify/cause.rs`; with `README_UPDATE` set,
 /// it writes it.
 #[test]
@@ -118,8 +127,11 @@ cancelled; IN_PROGRESS is one that has not ended.
 
 \"Retry helps\" means a retry without any change. Where it says nothing, nobody can know, or nothing is to be fixed.
 
-| cause | who can fix it | retry helps | next step |
-|---|---|---|---|
+A cause that only a generic error code or weak words name is a guess: its basis is `ERROR_CODE`, and messages say
+\"probably\".
+
+| cause | who can fix it | retry helps | next step | an example |
+|---|---|---|---|---|
 ";
     let mut page = HEAD.to_owned();
     for code in Code::ALL {
@@ -128,7 +140,9 @@ cancelled; IN_PROGRESS is one that has not ended.
             (who, _) => who.unwrap_or_default().to_owned(),
         };
         let (helps, next) = (code.retry_helps().unwrap_or_default(), code.next_step::<&str>(&[]));
-        page.push_str(&format!("| `{}` | {who} | {helps} | {next} |\n", code.as_str()).replace("|  |", "| |"));
+        let example = example(*code);
+        let line = format!("| `{}` | {who} | {helps} | {next} | {example} |\n", code.as_str());
+        page.push_str(&line.replace("|  |", "| |"));
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/causes.md");
     if std::env::var_os("README_UPDATE").is_some() {
