@@ -161,7 +161,7 @@ impl Config {
             expect_gate: choice(
                 "EXPECT_ACCOUNT_GATE",
                 setting("EXPECT_ACCOUNT_GATE")?,
-                &[("auto", ExpectGate::Auto), ("always", ExpectGate::Always), ("never", ExpectGate::Never)],
+                &[("never", ExpectGate::Never), ("auto", ExpectGate::Auto), ("always", ExpectGate::Always)],
             )?,
             settle_timeout: Duration::from_secs(number(
                 "SETTLE_TIMEOUT_SECONDS",
@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(config.topic.region, "cn-north-1");
         assert_eq!(config.call_as, CallAsSetting::Auto);
         assert_eq!(config.notify_on, NotifyOn::Problems);
-        assert_eq!(config.expect_gate, ExpectGate::Auto);
+        assert_eq!(config.expect_gate, ExpectGate::Never);
         assert_eq!(config.settle_timeout, Duration::from_secs(60));
         assert_eq!(config.ledger_table, None);
         let hour = Duration::from_secs(3_600);
@@ -359,7 +359,7 @@ mod tests {
             let config = read(&[TOPIC, ("SETTLE_TIMEOUT_SECONDS", text)]).unwrap();
             assert_eq!(config.settle_timeout, Duration::from_secs(number));
         }
-        for (word, meaning) in [("always", ExpectGate::Always), ("never", ExpectGate::Never)] {
+        for (word, meaning) in [("always", ExpectGate::Always), ("auto", ExpectGate::Auto)] {
             assert_eq!(read(&[TOPIC, ("EXPECT_ACCOUNT_GATE", word)]).unwrap().expect_gate, meaning);
         }
         assert_eq!(read(&[TOPIC, ("CALL_AS", "SELF")]).unwrap().call_as, CallAsSetting::Fixed(CallAs::SelfAccount));
@@ -426,7 +426,7 @@ mod tests {
             ),
             (
                 vec![TOPIC, ("EXPECT_ACCOUNT_GATE", "yes")],
-                "could not read the setting EXPECT_ACCOUNT_GATE: it is \"yes\", allowed are auto, always, never",
+                "could not read the setting EXPECT_ACCOUNT_GATE: it is \"yes\", allowed are never, auto, always",
             ),
             (
                 vec![TOPIC, ("LEDGER_TABLE", "my table")],

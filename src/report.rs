@@ -29,11 +29,11 @@ pub use document::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ExpectGate {
     /// Gates are in use if at least one answered.
-    #[default]
     Auto,
     /// Gates are in use.
     Always,
     /// Gates are not in use.
+    #[default]
     Never,
 }
 

@@ -437,7 +437,9 @@ async fn metrics_are_json_also_where_lambda_has_no_json_logs() {
 
 #[tokio::test]
 async fn every_report_leaves_its_metrics_in_the_log() {
-    let log = lines(&log_of("INFO", "JSON", &event("operation-failed.json")).await);
+    let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("EXPECT_ACCOUNT_GATE", "auto")];
+    let log = log_with(demo::scenario(), &settings, "metrics.log", &event("operation-failed.json")).await;
+    let log = lines(&log);
     let metrics: Vec<&Value> = log.iter().filter(|line| line["_aws"].is_object()).collect();
     assert_eq!(metrics.len(), 1);
     let line = metrics[0];

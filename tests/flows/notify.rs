@@ -109,7 +109,8 @@ async fn every_kind_of_problem_is_published_with_its_reason() {
             "1 target went on without an account gate",
         ),
     ] {
-        let stage = Stage::of(operation).await;
+        let scenario = Scenario::new().stack_set(stack_set().operation(operation));
+        let stage = Stage::with(scenario, &[("EXPECT_ACCOUNT_GATE", "auto")]).await;
         let done = stage.ended(status).await.unwrap();
         assert_eq!((&done["action"], &done["reason"]), (&json!("published"), &json!(reason)));
     }
