@@ -660,6 +660,9 @@ pub(super) static WORDS: &[Rule] = &[
             "in the same", "cannot be deleted", "same template", "must have the same", "must be the same",
             "no longer exists in", "same number", "same type", "doesn't exist", "does not exist"]),
 
+    // "Before you can proceed, you must enable a service-linked role to give Amazon ES permissions to ..."
+    any(DependencyNotFound, &["enable a service-linked role", "create a service-linked role",
+        "service-linked role does not exist", "service linked role does not exist"]),
     // "This functionality has been disabled by a Declarative Policy.", "You don't have the permissions that are required"
     any(AccessDenied, &["declarative policy", "disabled by a", "disabled by the", "disabled by your",
         "permissions that are required", "permission that is required", "prohibited by", "blocked by"])
