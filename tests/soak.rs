@@ -29,7 +29,7 @@ fn stack_set() -> StackSet {
         let word: String = format!("{i:b}").replace('0', "green ").replace('1', "red ");
         let reason = format!(
             "ResourceLogicalId:Bucket, ResourceType:AWS::S3::Bucket, ResourceStatusReason:{word}{}",
-            "is no colour. ".repeat(15)
+            "is no colour. ".repeat(36)
         );
         Row::failed(&format!("{:012}", 200_000_000_000_u64 + i), "eu-west-1", &reason)
     });
