@@ -12,7 +12,7 @@ use stackset_notifier::classify::{classify, mask};
 use stackset_notifier::operation::{
     CallAs, Operation, OperationRef, OperationStatus, Preferences, StackSetRef, TargetResult,
 };
-use stackset_notifier::render;
+use stackset_notifier::render::{self, HttpsBody};
 use stackset_notifier::report::{ExpectGate, Report, ReportBuilder, ReportContext};
 
 const ROWS: usize = 100_000;
@@ -82,8 +82,8 @@ fn main() {
         ("mask", Box::new(|rows| rows.iter().map(|row| mask(row.reason.as_deref().unwrap_or_default()).len()).sum())),
         ("classify each row", Box::new(|rows| rows.iter().filter_map(classify).count())),
         ("fold into a report", Box::new(|rows| report(rows).causes.len())),
-        ("render a tenth", Box::new(|_| render::message(&tenth).unwrap().size())),
-        ("render the report", Box::new(|_| render::message(&whole).unwrap().size())),
+        ("render a tenth", Box::new(|_| render::message(&tenth, HttpsBody::Chat).unwrap().size())),
+        ("render the report", Box::new(|_| render::message(&whole, HttpsBody::Chat).unwrap().size())),
     ];
     // The works take turns, so that a slow spell of the machine hits all of them.
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); works.len()];

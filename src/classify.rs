@@ -13,7 +13,7 @@ mod named;
 mod rules;
 mod structure;
 
-pub use cause::{Basis, Cause, Code, Resource};
+pub use cause::{Basis, Cause, Code, NextStep, Owner, Resource, RetryHelps};
 pub use gate::{GateMeaning, gate_meaning, gate_meaning_by};
 pub use mask::mask;
 pub(crate) use mask::mask_into;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::operation::CallAs;
+use crate::render::HttpsBody;
 use crate::report::ExpectGate;
 
 pub use sdk_settings::SdkSettings;
@@ -68,6 +69,8 @@ pub struct Config {
     pub notify_on: NotifyOn,
     /// Whether account gates are in use (`EXPECT_ACCOUNT_GATE`).
     pub expect_gate: ExpectGate,
+    /// What subscribers by HTTPS get (`HTTPS_BODY`).
+    pub https_body: HttpsBody,
     /// Longest time spent on waiting for results to settle (`SETTLE_TIMEOUT_SECONDS`).
     pub settle_timeout: Duration,
     /// DynamoDB table of what was reported already (`LEDGER_TABLE`). Without one, an event that comes
@@ -162,6 +165,11 @@ impl Config {
                 "EXPECT_ACCOUNT_GATE",
                 setting("EXPECT_ACCOUNT_GATE")?,
                 &[("never", ExpectGate::Never), ("auto", ExpectGate::Auto), ("always", ExpectGate::Always)],
+            )?,
+            https_body: choice(
+                "HTTPS_BODY",
+                setting("HTTPS_BODY")?,
+                &[("chat", HttpsBody::Chat), ("document", HttpsBody::Document)],
             )?,
             settle_timeout: Duration::from_secs(number(
                 "SETTLE_TIMEOUT_SECONDS",
@@ -362,6 +370,8 @@ mod tests {
         for (word, meaning) in [("always", ExpectGate::Always), ("auto", ExpectGate::Auto)] {
             assert_eq!(read(&[TOPIC, ("EXPECT_ACCOUNT_GATE", word)]).unwrap().expect_gate, meaning);
         }
+        assert_eq!(read(&[TOPIC]).unwrap().https_body, HttpsBody::Chat);
+        assert_eq!(read(&[TOPIC, ("HTTPS_BODY", "document")]).unwrap().https_body, HttpsBody::Document);
         assert_eq!(read(&[TOPIC, ("CALL_AS", "SELF")]).unwrap().call_as, CallAsSetting::Fixed(CallAs::SelfAccount));
     }
 
@@ -427,6 +437,10 @@ mod tests {
             (
                 vec![TOPIC, ("EXPECT_ACCOUNT_GATE", "yes")],
                 "could not read the setting EXPECT_ACCOUNT_GATE: it is \"yes\", allowed are never, auto, always",
+            ),
+            (
+                vec![TOPIC, ("HTTPS_BODY", "json")],
+                "could not read the setting HTTPS_BODY: it is \"json\", allowed are chat, document",
             ),
             (
                 vec![TOPIC, ("LEDGER_TABLE", "my table")],

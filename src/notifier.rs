@@ -291,7 +291,7 @@ impl Notifier {
         let mut rendered_at = Instant::now();
         let mut message_id = None;
         if assessment.should_notify {
-            let message = render::message(&assessment.report)?;
+            let message = render::message(&assessment.report, self.config.https_body)?;
             // The message holds them, and takes several times its own size while it is sent.
             assessment.report.forget_targets();
             rendered_at = Instant::now();

@@ -48,17 +48,27 @@ impl Message {
     }
 }
 
+/// What the body for `https` is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HttpsBody {
+    /// The chat notification: Amazon Q Developer in chat applications subscribes by HTTPS.
+    #[default]
+    Chat,
+    /// The JSON document, for webhooks.
+    Document,
+}
+
 /// Makes the message of a report; what does not fit is left out and counted.
 ///
 /// # Errors
 /// [`Error::Render`] if even the shortest form of the report is larger than SNS takes.
-pub fn message(report: &Report) -> Result<Message, Error> {
-    let mut people = People::of(report)?;
+pub fn message(report: &Report, https: HttpsBody) -> Result<Message, Error> {
+    let mut people = People::of(report, https)?;
     let mut shorter = truncation::shorter_ones(report);
     while people.size()? > MESSAGE_LIMIT / 2
         && let Some(report) = shorter.next()
     {
-        people = People::of(&report)?;
+        people = People::of(&report, https)?;
     }
     let rest = people.size()?;
     let size_with = |document: &Report| Ok(rest + escaped_size(&to_json(report, document)?)?);
@@ -71,17 +81,19 @@ pub fn message(report: &Report) -> Result<Message, Error> {
 pub(super) struct People {
     pub(super) subject: String,
     pub(super) email: String,
-    pub(super) chat: String,
+    /// `None` where the document goes to `https` too.
+    pub(super) chat: Option<String>,
     pub(super) sms: String,
     pub(super) attributes: Vec<Attribute>,
 }
 
 impl People {
-    fn of(report: &Report) -> Result<Self, Error> {
+    fn of(report: &Report, https: HttpsBody) -> Result<Self, Error> {
+        let chat = (https == HttpsBody::Chat).then(|| to_json(report, &chat::notification(report))).transpose()?;
         Ok(Self {
             subject: subject::subject(report),
             email: email::email(report),
-            chat: to_json(report, &chat::notification(report))?,
+            chat,
             sms: subject::sms(report),
             attributes: attributes(report),
         })
@@ -94,7 +106,7 @@ impl People {
 
     /// The message with this document.
     pub(super) fn message(&self, document: &str) -> Result<Message, Error> {
-        let bodies = Bodies { default: document, email: &self.email, https: &self.chat, sms: &self.sms };
+        let bodies = Bodies { default: document, email: &self.email, https: self.chat.as_deref(), sms: &self.sms };
         let body = serde_json::to_string(&bodies).map_err(unwritten)?;
         Ok(Message { subject: self.subject.clone(), body, attributes: self.attributes.clone() })
     }
@@ -106,7 +118,8 @@ impl People {
 struct Bodies<'a> {
     default: &'a str,
     email: &'a str,
-    https: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    https: Option<&'a str>,
     sms: &'a str,
 }
 
@@ -135,6 +148,7 @@ fn attributes(report: &Report) -> Vec<Attribute> {
         }
     };
     text("schemaVersion", report.schema_version);
+    text("severity", report.severity.as_str());
     text("outcome", report.outcome.as_str());
     text("stackSetName", &report.stack_set.name);
     text("action", report.operation.action.as_deref().unwrap_or_default());

@@ -8,6 +8,7 @@ mod builder;
 mod digest;
 mod document;
 mod retry;
+mod summary;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -20,10 +21,12 @@ pub use builder::ReportBuilder;
 pub use digest::{Digest, DigestCounts, Failure, SweepProgress};
 pub(crate) use document::rfc3339;
 pub use document::{
-    AccountGate, Cause, Collateral, Completeness, Counts, Group, GroupsOmitted, InProgress, OperationSummary,
-    OrganizationalUnitSummary, OtherReason, Outcome, Reason, RegionInProgress, RegionSummary, Report, Resource,
-    ResultsCommand, Retry, SCHEMA_VERSION, SkippedGates, StackSetSummary, TalliesOmitted, Tally, Target,
+    AccountGate, Cause, Collateral, Completeness, Counts, Group, GroupsOmitted, InProgress, Names, OperationSummary,
+    OrganizationalUnitSummary, OtherReason, Outcome, PlanEntry, Reason, RegionInProgress, RegionSummary, Report,
+    Resource, ResultsCommand, Retry, SCHEMA_VERSION, Severity, SkippedGates, StackSetSummary, SucceededFrom,
+    TalliesOmitted, Tally, Target, When,
 };
+pub(crate) use summary::duration;
 
 /// What the operator says of account gates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,6 +45,7 @@ impl ReportBuilder {
     pub fn build(self, context: &ReportContext<'_>) -> Report {
         let ReportContext { operation: named, call_as, described, expect_gate, .. } = context;
         let outcome = outcome(described, &self.counts);
+        let is_full_grid = self.is_full_grid();
         let completeness = completeness(described, &self.counts, context.unread);
         let mut gates = self.gates;
         gates.reasons = other_reasons(self.gate_reasons);
@@ -73,6 +77,8 @@ impl ReportBuilder {
             unsettled: &only_unsettled(self.unsettled, &causes),
             suspended: &self.suspended,
             complete: completeness.complete,
+            is_full_grid,
+            total: self.counts.total,
         });
         let in_progress = (outcome == Outcome::InProgress).then(|| InProgress {
             // A time that no clock has shown says nothing, least of all in a subject.
@@ -86,8 +92,10 @@ impl ReportBuilder {
             stuck_after_hours: None,
             stop_command: retry::stop_command(named, *call_as, described),
         });
-        Report {
+        let mut report = Report {
             schema_version: SCHEMA_VERSION,
+            severity: Severity::Info,
+            summary: String::new(),
             stack_set: StackSetSummary {
                 name: named.stack_set.name.clone(),
                 id: named.stack_set.id.clone(),
@@ -103,12 +111,16 @@ impl ReportBuilder {
                 ended_at: described.ended_at.and_then(rfc3339),
                 duration_seconds: described.ended_at.zip(described.started_at).and_then(seconds_between),
                 console_url: document::console_url(named, service_managed),
+                totals: (),
                 results_commands: retry::results_commands(named, *call_as, described, &self.counts, &gates),
+                stopped_by_command: (outcome == Outcome::Stopped).then(|| retry::stopped_by_command(named, described)),
             },
             outcome,
             completeness,
             counts: self.counts,
+            compared_with: (),
             causes,
+            stack_events: (),
             other_reasons: other_reasons(self.other_reasons),
             other_reasons_omitted: GroupsOmitted::default(),
             collateral: Collateral {
@@ -130,8 +142,13 @@ impl ReportBuilder {
                 .collect(),
             by_organizational_unit_omitted: TalliesOmitted::default(),
             retry,
+            names: Names::default(),
             attempt: None,
-        }
+            read_at: context.now,
+        };
+        report.severity = Severity::of(&report);
+        report.summary = summary::summary(&report);
+        report
     }
 }
 
@@ -201,6 +218,7 @@ fn completeness(described: &Operation, counts: &Counts, unread: Option<&str>) ->
         reason: Some(why.join("; ")).filter(|why| !why.is_empty()),
         results_read: counts.total,
         failed_expected: described.failed_expected,
+        succeeded_from: SucceededFrom::Results,
     }
 }
 
@@ -345,19 +363,26 @@ fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause
                 count: group.targets.len() as u64,
                 resource: resource
                     .map(|resource| Resource { logical_id: resource.logical_id, r#type: resource.resource_type }),
+                evidence: (),
+                stacks: [],
                 targets: group.targets.into(),
                 targets_omitted: 0,
             }
         })
         .collect();
+    let step = code.next_step(&named);
+    let next_step = step.with_names(&named);
     Cause {
         code: code.as_str(),
         count,
         accounts,
         regions,
-        who_can_fix: code.who_can_fix(!service_managed),
-        retry_helps: code.retry_helps_with(&named),
-        next_step: Some(code.next_step(&named)),
+        newly_failed: (),
+        owners: code.owners(!service_managed, &named),
+        retry_helps: code.retry_helps(&named),
+        details: step.details(&named),
+        title: step.title,
+        next_step,
         groups,
         groups_omitted: GroupsOmitted::default(),
     }

@@ -40,25 +40,25 @@ async fn every_event_file_gets_its_response_and_its_message() {
     let _function = Function(command.spawn().expect("the binary starts"));
     let expected = [
         ("instance-status-change.json", "ignored", Value::Null, None),
-        ("manual.json", "published", json!("FAILED"), Some("FAILED: UPDATE of security-baseline, ")),
-        ("operation-failed.json", "published", json!("FAILED"), Some("FAILED: UPDATE of security-baseline, ")),
+        ("manual.json", "published", json!("FAILED"), Some("[FAILED] security-baseline, us-east-1: ")),
+        ("operation-failed.json", "published", json!("FAILED"), Some("[FAILED] security-baseline, us-east-1: ")),
         ("operation-running.json", "ignored", Value::Null, None),
-        ("operation-stopped.json", "published", json!("STOPPED"), Some("STOPPED: ")),
+        ("operation-stopped.json", "published", json!("STOPPED"), Some("[STOPPED] security-baseline, us-east-1: ")),
         (
             "operation-succeeded-with-failures.json",
             "published",
             json!("SUCCEEDED_WITH_FAILURES"),
-            Some("SUCCEEDED_WITH_FAILURES: "),
+            Some("[WARNING] security-baseline, us-east-1: "),
         ),
         ("operation-succeeded.json", "quiet", json!("SUCCEEDED"), None),
         // At its time the bad day has ended within the hour before.
-        ("scheduled-by-rule.json", "published", json!("FAILED"), Some("FAILED: UPDATE of security-baseline, ")),
+        ("scheduled-by-rule.json", "published", json!("FAILED"), Some("[FAILED] security-baseline, us-east-1: ")),
         // At its time the running operation has been so for six hours.
         (
             "scheduled-by-scheduler.json",
             "published",
             json!("IN_PROGRESS"),
-            Some("IN_PROGRESS: UPDATE of security-baseline, still running after "),
+            Some("[STUCK] security-baseline, us-east-1: UPDATE running for "),
         ),
     ];
     let mut files: Vec<String> = fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("events"))

@@ -135,11 +135,15 @@ A cause that only a generic error code or weak words name is a guess: its basis 
 ";
     let mut page = HEAD.to_owned();
     for code in Code::ALL {
-        let who = match (code.who_can_fix(false), code.who_can_fix(true)) {
-            (Some(who), Some(own)) if who != own => format!("{who}; with self-managed roles the {own}"),
-            (who, _) => who.unwrap_or_default().to_owned(),
+        const NAMELESS: &[&str] = &[];
+        let owners = |self_managed| -> String {
+            let owners = code.owners(self_managed, NAMELESS).iter();
+            owners.map(|owner| format!("`{}`", owner.as_str())).collect::<Vec<_>>().join(", ")
         };
-        let (helps, next) = (code.retry_helps().unwrap_or_default(), code.next_step::<&str>(&[]));
+        let (who, own) = (owners(false), owners(true));
+        let who = if who == own { who } else { format!("{who}; with self-managed roles {own}") };
+        let helps = code.retry_helps(NAMELESS).map(|helps| format!("`{}`", helps.as_str())).unwrap_or_default();
+        let next = code.next_step(NAMELESS).with_names(NAMELESS);
         let example = example(*code);
         let line = format!("| `{}` | {who} | {helps} | {next} | {example} |\n", code.as_str());
         page.push_str(&line.replace("|  |", "| |"));

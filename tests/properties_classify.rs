@@ -123,7 +123,7 @@ proptest! {
         let cause = classify(&result);
         gate_meaning(&result);
         if let Some(cause) = cause {
-            prop_assert!(!cause.code.next_step(&cause.named).is_empty());
+            prop_assert!(!cause.code.next_step(&cause.named).with_names(&cause.named).is_empty());
         }
     }
 

@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
         };
         let _ = gate_meaning(&row);
         if let Some(cause) = classify(&row) {
-            let _ = cause.code.next_step(&cause.named);
+            let _ = cause.code.next_step(&cause.named).with_names(&cause.named);
         }
     }
 });

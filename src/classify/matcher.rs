@@ -8,17 +8,17 @@ use super::rules::Rule;
 /// A text in which phrases are looked for, whatever their case.
 pub(super) struct Text<'a> {
     text: &'a str,
-    /// Where its words begin, by their first letter in lower case; `None` if phrases need not be words.
-    words: Option<BTreeMap<u8, Vec<usize>>>,
+    /// Where its words begin, by their first two bytes in lower case; `None` if phrases need not be words.
+    words: Option<BTreeMap<[u8; 2], Vec<usize>>>,
 }
 
 impl<'a> Text<'a> {
     /// Phrases stand where words of the text do.
     pub(super) fn of_words(text: &'a str) -> Self {
-        let mut words: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
-        for (at, byte) in text.bytes().enumerate() {
-            if byte.is_ascii_alphanumeric() && !is_word(text, at.checked_sub(1)) {
-                words.entry(byte.to_ascii_lowercase()).or_default().push(at);
+        let mut words: BTreeMap<[u8; 2], Vec<usize>> = BTreeMap::new();
+        for (at, pair) in text.as_bytes().array_windows::<2>().enumerate() {
+            if pair[0].is_ascii_alphanumeric() && !is_word(text, at.checked_sub(1)) {
+                words.entry(pair.map(|byte| byte.to_ascii_lowercase())).or_default().push(at);
             }
         }
         Self { text, words: Some(words) }
@@ -39,10 +39,11 @@ impl<'a> Text<'a> {
 
     /// Whether a phrase is there; with an asterisk before it, it may begin inside a word.
     fn has(&self, phrase: &str) -> bool {
-        let first = phrase.bytes().next().filter(u8::is_ascii_alphanumeric);
+        let first = phrase.as_bytes().first_chunk::<2>().filter(|pair| pair[0].is_ascii_alphanumeric());
         match self.words.as_ref().zip(first) {
             Some((words, first)) => {
-                words.get(&first.to_ascii_lowercase()).into_iter().flatten().any(|&start| self.has_at(start, phrase))
+                let starts = words.get(&first.map(|byte| byte.to_ascii_lowercase()));
+                starts.into_iter().flatten().any(|&start| self.has_at(start, phrase))
             }
             None => (0..self.text.len()).any(|start| self.has_at(start, phrase.trim_start_matches('*'))),
         }

@@ -4,12 +4,14 @@ use serde::Serialize;
 
 use super::email::Page;
 use super::{
-    Attribute, MESSAGE_LIMIT, Message, People, causes_attribute, chat, subject, truncation, unwritten, wording,
+    Attribute, HttpsBody, MESSAGE_LIMIT, Message, People, causes_attribute, chat, subject, truncation, unwritten,
+    wording,
 };
+use crate::classify::{Owner, RetryHelps};
 use crate::error::Error;
 use crate::report::{
     self, Cause, Completeness, Counts, Digest, DigestCounts, Failure, InProgress, Outcome, Report, SCHEMA_VERSION,
-    StackSetSummary,
+    Severity, StackSetSummary,
 };
 
 /// Characters of one text.
@@ -43,9 +45,9 @@ pub fn brief(report: &Report) -> Report {
 ///
 /// # Errors
 /// [`Error::Render`] if not even one operation fits.
-pub fn message(digest: &Digest) -> Result<DigestMessage, Error> {
+pub fn message(digest: &Digest, https: HttpsBody) -> Result<DigestMessage, Error> {
     let all = digest.operations.len();
-    let whole = of_first(digest, all)?;
+    let whole = of_first(digest, all, https)?;
     if whole.size() <= MESSAGE_LIMIT {
         return Ok(DigestMessage { message: whole, named: all });
     }
@@ -53,7 +55,7 @@ pub fn message(digest: &Digest) -> Result<DigestMessage, Error> {
     let mut least = 0;
     while too_many > least + 1 {
         let middle = least.midpoint(too_many);
-        let tried = of_first(digest, middle)?;
+        let tried = of_first(digest, middle, https)?;
         if tried.size() <= MESSAGE_LIMIT {
             (least, fits) = (middle, Some(tried));
         } else {
@@ -65,16 +67,12 @@ pub fn message(digest: &Digest) -> Result<DigestMessage, Error> {
     })
 }
 
-fn of_first(digest: &Digest, operations: usize) -> Result<Message, Error> {
+fn of_first(digest: &Digest, operations: usize, https: HttpsBody) -> Result<Message, Error> {
     let digest = &digest.of_first(operations);
     let subject = subject::cut(&headline(digest));
-    let people = People {
-        sms: subject.clone(),
-        subject,
-        email: email(digest),
-        chat: serde_json::to_string(&notification(digest)).map_err(unwritten)?,
-        attributes: attributes(digest),
-    };
+    let chat = (https == HttpsBody::Chat).then(|| serde_json::to_string(&notification(digest)).map_err(unwritten));
+    let chat = chat.transpose()?;
+    let people = People { sms: subject.clone(), subject, email: email(digest), chat, attributes: attributes(digest) };
     people.message(&serde_json::to_string(&document(digest)).map_err(unwritten)?)
 }
 
@@ -126,7 +124,7 @@ fn line(report: &Report) -> String {
         report.outcome.as_str(),
         wording::plain(&report.stack_set.name),
         wording::plain(&report.operation.id),
-        wording::how_bad(report)
+        report.how_bad()
     );
     let mut causes: Vec<String> = report
         .causes
@@ -154,11 +152,8 @@ fn line(report: &Report) -> String {
 fn next_steps(digest: &Digest, most: usize) -> Vec<(&'static str, &str)> {
     let mut steps: Vec<(&'static str, &str)> = Vec::new();
     for cause in digest.operations.iter().flat_map(|report| &report.causes) {
-        if let Some(step) = &cause.next_step
-            && steps.len() < most
-            && !steps.iter().any(|(code, _)| *code == cause.code)
-        {
-            steps.push((cause.code, step));
+        if steps.len() < most && !steps.iter().any(|(code, _)| *code == cause.code) {
+            steps.push((cause.code, &cause.next_step));
         }
     }
     steps
@@ -229,6 +224,7 @@ fn notification(digest: &Digest) -> chat::Notification {
     let outcome = digest.outcome().map(Outcome::as_str);
     chat::Notification::from(chat::Parts {
         id: format!("sweep-{at}"),
+        thread: format!("sweep-{at}"),
         title: chat::escaped(&headline(digest), chat::TITLE),
         description,
         next_steps: steps,
@@ -252,7 +248,11 @@ fn codes(digest: &Digest) -> Vec<&'static str> {
 
 fn attributes(digest: &Digest) -> Vec<Attribute> {
     let text = |name, value: &str| Attribute { name, data_type: "String", value: value.to_owned() };
-    let mut list = vec![text("schemaVersion", SCHEMA_VERSION), text("kind", "digest")];
+    let mut list = vec![
+        text("schemaVersion", SCHEMA_VERSION),
+        text("kind", "digest"),
+        text("severity", digest.severity().as_str()),
+    ];
     list.extend(digest.outcome().map(|outcome| text("outcome", outcome.as_str())));
     let codes = codes(digest);
     if !codes.is_empty() {
@@ -267,6 +267,7 @@ fn attributes(digest: &Digest) -> Vec<Attribute> {
 struct Document<'a> {
     schema_version: &'static str,
     kind: &'static str,
+    severity: Severity,
     outcome: Option<Outcome>,
     sweep: Sweep,
     counts: DigestCounts,
@@ -288,6 +289,8 @@ struct Sweep {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Operation<'a> {
+    severity: Severity,
+    summary: &'a str,
     stack_set: &'a StackSetSummary,
     id: &'a str,
     action: &'a Option<String>,
@@ -312,9 +315,9 @@ struct OneCause<'a> {
     count: u64,
     accounts: u64,
     regions: u64,
-    who_can_fix: Option<&'static str>,
-    retry_helps: Option<&'static str>,
-    next_step: &'a Option<String>,
+    owners: &'static [Owner],
+    retry_helps: Option<RetryHelps>,
+    next_step: &'a str,
     sample: Option<&'a String>,
 }
 
@@ -328,6 +331,7 @@ fn document(digest: &Digest) -> Document<'_> {
     Document {
         schema_version: SCHEMA_VERSION,
         kind: "digest",
+        severity: digest.severity(),
         outcome: digest.outcome(),
         sweep: Sweep {
             at: report::rfc3339(digest.sweep.at),
@@ -346,6 +350,8 @@ fn document(digest: &Digest) -> Document<'_> {
 fn operation(report: &Report) -> Operation<'_> {
     let operation = &report.operation;
     Operation {
+        severity: report.severity,
+        summary: &report.summary,
         stack_set: &report.stack_set,
         id: &operation.id,
         action: &operation.action,
@@ -370,7 +376,7 @@ fn one_cause(cause: &Cause) -> OneCause<'_> {
         count: cause.count,
         accounts: cause.accounts,
         regions: cause.regions,
-        who_can_fix: cause.who_can_fix,
+        owners: cause.owners,
         retry_helps: cause.retry_helps,
         next_step: &cause.next_step,
         sample: cause.groups.first().and_then(|group| group.sample.as_ref()),

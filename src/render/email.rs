@@ -1,4 +1,7 @@
 //! The email: plain text, made to be read on a phone in ten seconds.
+//!
+//! The first [`FIRST_SCREEN`] lines say what happened, how bad it is, where to click, who must act and what to do.
+//! Details follow, commands come last.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +10,22 @@ use textwrap::core::{Word, display_width};
 use unicode_linebreak::linebreaks;
 
 use super::wording;
-use crate::report::{Cause, Group, Report, Tally, Target};
+use crate::classify::Code;
+use crate::operation;
+use crate::report::{self, Cause, Group, Outcome, PlanEntry, Report, Severity, Tally, Target, When};
 
 /// Columns, where nothing unbreakable forbids it.
 const COLUMNS: usize = 78;
-/// Causes in full; of the rest, one text each.
-const CAUSES_IN_FULL: usize = 10;
+/// Lines within which a reader learns what to do.
+const FIRST_SCREEN: usize = 25;
+/// Lines of the whole email.
+const LINES: usize = 150;
+/// Lines after which no further cause is shown in detail, so that tables and commands have room.
+const DETAIL_LINES: usize = 60;
+/// Lines after which no table is shown, so that commands have room.
+const TABLE_LINES: usize = 100;
+/// Characters of one line: a longer one is broken by servers on its way (RFC 5321 says at most 998).
+const LINE: usize = 900;
 /// Distinct texts shown of one cause.
 const GROUPS_SHOWN: usize = 3;
 /// Accounts listed for one set of Regions.
@@ -20,41 +33,31 @@ const ACCOUNTS_SHOWN: usize = 12;
 /// Sets of Regions listed for one text.
 const REGION_SETS_SHOWN: usize = 4;
 /// Characters of one sample text.
-const SAMPLE: usize = 600;
+const SAMPLE: usize = 300;
 /// Rows of the tables by Region and by organizational unit.
-const TABLE_ROWS: usize = 15;
+const TABLE_ROWS: usize = 10;
 /// Columns of their names: four numbers of eleven columns stand beside them.
 const NAME_COLUMNS: usize = COLUMNS - 4 * 11;
-/// Bytes of retry commands; nobody pastes more.
-const COMMANDS: usize = 16_384;
 
-/// The body for `email` and `default`.
+/// The body for `email`.
 pub(super) fn email(report: &Report) -> String {
     let mut page = Page::default();
     headline(&mut page, report);
-    if let Some(regions) = wording::where_now(report) {
-        page.paragraph("", &regions);
-    }
-    if let Some(stuck) = wording::stuck(report) {
-        page.paragraph("", &stuck);
-    }
-    if let Some(missing) = &report.completeness.missing {
-        page.paragraph("", &format!("INCOMPLETE: {}.", wording::plain(missing)));
-    }
-    if let Some(reason) = &report.operation.status_reason {
-        page.paragraph("", &format!("CloudFormation says: {}", wording::shorten(&wording::plain(reason), SAMPLE)));
-    }
-    who_must_act(&mut page, report);
-    causes(&mut page, report);
+    warnings(&mut page, report);
+    let are_named = what_to_do(&mut page, report);
+    details(&mut page, report, are_named);
     collateral(&mut page, report);
     others(&mut page, report);
-    drift(&mut page, report);
     gates(&mut page, report);
     tables(&mut page, report);
-    retry(&mut page, report);
-    stop(&mut page, report);
-    footer(&mut page, report);
-    page.0
+    let mut end = Page::default();
+    lists(&mut end, report);
+    stop(&mut end, report);
+    footer(&mut end, report);
+    let room = LINES.saturating_sub(page.lines() + end.lines() + 1);
+    retry(&mut page, report, room);
+    page.gap();
+    page.0 + &end.0
 }
 
 /// Text under construction; every block is followed by an empty line.
@@ -75,8 +78,13 @@ impl Page {
 
     /// Text folded at the columns, with `indent` before every line.
     pub(super) fn folded(&mut self, indent: &str, text: &str) {
+        self.hanging(indent, indent, text);
+    }
+
+    /// Text folded at the columns, with `first` before the first line and `indent` before the others.
+    fn hanging(&mut self, first: &str, indent: &str, text: &str) {
         let options = textwrap::Options::new(COLUMNS)
-            .initial_indent(indent)
+            .initial_indent(first)
             .subsequent_indent(indent)
             .word_separator(WordSeparator::Custom(words_of))
             .word_splitter(textwrap::WordSplitter::NoHyphenation)
@@ -94,6 +102,10 @@ impl Page {
     pub(super) fn paragraph(&mut self, indent: &str, text: &str) {
         self.gap();
         self.folded(indent, text);
+    }
+
+    fn lines(&self) -> usize {
+        self.0.lines().count()
     }
 
     pub(super) fn into_text(self) -> String {
@@ -131,96 +143,321 @@ fn between_wide(word: &str, at: usize) -> bool {
     parts.is_some_and(|(before, after)| is_wide(before.chars().next_back()) || is_wide(after.chars().next()))
 }
 
+/// What happened, how bad it is, since when, and where to click.
 fn headline(page: &mut Page, report: &Report) {
+    page.folded("", &format!("{}.", what_happened(report)));
+    page.folded("", &format!("{}.", wording::sentence(&numbers(report))));
+    if let Some(drift) = report.drift.as_ref().map(wording::drift).filter(|drift| !drift.is_empty()) {
+        page.folded("", &format!("Drift, in stack instances: {drift}."));
+    }
+    let operation = &report.operation;
+    let seconds = operation.duration_seconds.or(report.in_progress.as_ref().and_then(|progress| progress.seconds));
+    let took = |word: &str| seconds.map(|seconds| format!(" {word} {}", report::duration(seconds))).unwrap_or_default();
+    match (&operation.ended_at, &operation.started_at) {
+        (Some(end), _) => page.line(&format!("Ended {}{}.", wording::time(end), took("after"))),
+        (None, Some(start)) => page.line(&format!("Started {}{}.", wording::time(start), took("and has run for"))),
+        (None, None) => {}
+    }
+    operation.console_url.iter().for_each(|url| page.line(url));
+}
+
+/// `UPDATE of security-baseline failed in eu-central-1`.
+fn what_happened(report: &Report) -> String {
+    let action = report.operation.action.as_deref().filter(|action| operation::is_word(action)).unwrap_or("Operation");
+    let place = report.stack_set.region.as_deref().map(|region| format!(" in {}", wording::plain(region)));
+    let status = report.operation.status.as_deref().filter(|status| operation::is_word(status));
+    let how = match report.outcome {
+        Outcome::Failed => "failed".to_owned(),
+        Outcome::Stopped => "was stopped".to_owned(),
+        Outcome::Succeeded | Outcome::SucceededWithFailures => "succeeded".to_owned(),
+        Outcome::InProgress => {
+            status.map_or_else(|| "has not ended".to_owned(), |status| format!("is {}", status.to_lowercase()))
+        }
+    };
+    let but = if report.outcome == Outcome::SucceededWithFailures { ", but not for every target" } else { "" };
+    format!("{action} of {} {how}{}{but}", wording::plain(&report.stack_set.name), place.unwrap_or_default())
+}
+
+/// `107 of 2,000 targets failed, 91 were cancelled, 1,802 succeeded`.
+fn numbers(report: &Report) -> String {
     let counts = &report.counts;
-    page.folded("", &format!("{}: {}", report.outcome.as_str(), wording::what(report)));
-    page.folded("", &format!("{}.", wording::sentence(&wording::how_bad(report))));
-    let named = [
-        (counts.succeeded, "succeeded"),
-        (counts.failed, "failed"),
-        (counts.cancelled, "cancelled"),
-        (counts.running, "running"),
-        (counts.pending, "pending"),
+    let mut parts = Vec::new();
+    let expected = report.completeness.failed_expected.filter(|&expected| expected > counts.failed);
+    if let Some(expected) = expected {
+        parts.push(format!("{} failed, {} listed", wording::targets(expected), wording::number(counts.failed)));
+    }
+    let shown = [
+        (if expected.is_none() { counts.failed } else { 0 }, "failed", "failed"),
+        (counts.cancelled, "was cancelled", "were cancelled"),
+        (counts.succeeded, "succeeded", "succeeded"),
+        (counts.running, "is running", "are running"),
+        (counts.pending, "is pending", "are pending"),
     ];
-    let mut shown: Vec<String> =
-        named.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", wording::number(*n))).collect();
-    shown.extend(
-        counts.other_statuses.iter().map(|(status, n)| format!("{} {}", wording::number(*n), wording::status(status))),
-    );
-    if shown.len() > 1 {
-        page.paragraph("  ", &shown.join(" | "));
+    let shown = shown.into_iter().map(|(n, one, many)| (n, if n == 1 { one } else { many }.to_owned()));
+    let others = counts.other_statuses.iter().map(|(status, n)| (*n, wording::status(status)));
+    for (n, word) in shown.chain(others).filter(|(n, _)| *n > 0) {
+        parts.push(match (parts.is_empty(), n == counts.total) {
+            (true, true) if n > 1 => format!("all {} {word}", wording::targets(n)),
+            (true, _) => format!("{} of {} {word}", wording::number(n), wording::targets(counts.total)),
+            (false, _) => format!("{} {word}", wording::number(n)),
+        });
+    }
+    if parts.is_empty() { "no targets".to_owned() } else { parts.join(", ") }
+}
+
+/// What a reader must know before believing the numbers.
+fn warnings(page: &mut Page, report: &Report) {
+    if let Some(again) = wording::again(report) {
+        page.paragraph("", &again);
+    }
+    if let Some(missing) = &report.completeness.missing {
+        page.paragraph("", &format!("INCOMPLETE: {}.", wording::shorten(&wording::plain(missing), SAMPLE)));
+    }
+    if let Some(reason) = &report.operation.status_reason {
+        page.paragraph("", &format!("CloudFormation says: {}", wording::shorten(&wording::plain(reason), SAMPLE)));
+    }
+    if let Some(regions) = wording::where_now(report) {
+        page.paragraph("", &regions);
+    }
+    if let Some(reason) = wording::stuck(report) {
+        page.paragraph("", &reason);
     }
 }
 
-fn causes(page: &mut Page, report: &Report) {
-    for (i, cause) in report.causes.iter().enumerate() {
-        let head = format!("{}. {}{}: {}", i + 1, wording::probably(cause), cause.code, reach(cause));
-        page.paragraph("", &head);
-        page.folded("   ", &format!("Who can fix it: {}", wording::who_can_fix(cause)));
-        if let Some(helps) = cause.retry_helps {
-            page.folded("   ", &format!("Retry unchanged helps: {helps}"));
+/// Who must act, and what to do. Whether it names the code of each cause.
+fn what_to_do(page: &mut Page, report: &Report) -> bool {
+    page.gap();
+    if report.severity == Severity::Info && report.causes.is_empty() {
+        page.line("Nothing to do.");
+        return false;
+    }
+    let retry = how_to_retry(report);
+    let mut also: Vec<String> = Vec::new();
+    also.extend(wording::next_in_progress(report).map(str::to_owned));
+    if report.outcome == Outcome::Stopped {
+        also.push("Find out who stopped it: a command at the end of this email shows it.".to_owned());
+    }
+    if report.drift.as_ref().and_then(|drift| drift.drifted).is_some_and(|drifted| drifted > 0) {
+        also.push("List what drifted: a command at the end of this email does it.".to_owned());
+    }
+    if report.account_gate.skipped.count > 0 {
+        let skipped = wording::targets(report.account_gate.skipped.count);
+        also.push(format!("Look at the account gates: {skipped} went on without one."));
+    }
+    if report.counts.other > 0 {
+        also.push("Look at the targets whose status is not known, below.".to_owned());
+    }
+    if report.causes.is_empty() && retry.is_none() && also.is_empty() && report.completeness.missing.is_some() {
+        also.push("List the targets: a command at the end of this email does it.".to_owned());
+    }
+    if report.causes.is_empty() && retry.is_none() && also.is_empty() {
+        return false;
+    }
+    page.line("WHAT TO DO");
+    let room = FIRST_SCREEN.saturating_sub(page.lines() + usize::from(retry.is_some()) * 3);
+    let whole = report.causes.len() * 3 + numbered(report).len() * 2;
+    let are_named = whole <= room.max(5);
+    for by_owner in items(report, are_named, if are_named { whole } else { room.max(6) }) {
+        page.gap();
+        by_owner.iter().for_each(|line| page.line(line));
+    }
+    if let Some(retry) = retry {
+        page.paragraph("", &retry);
+    }
+    if !also.is_empty() {
+        page.gap();
+        also.iter().for_each(|line| page.folded("", line));
+    }
+    are_named
+}
+
+/// The causes by owner, each with its number: in three lines with its code, or in one, as many as `room` lines hold.
+fn items(report: &Report, are_named: bool, mut room: usize) -> Vec<Vec<String>> {
+    let mut hidden = 0_u64;
+    let mut blocks = Vec::new();
+    for (owner, causes) in numbered(report) {
+        let mut block = vec![owner.to_owned()];
+        // An empty line stands before the heading, and two lines are for what is hidden.
+        room = room.saturating_sub(2);
+        for (number, cause) in causes {
+            if !are_named && room <= 2 {
+                hidden += 1;
+                continue;
+            }
+            room = room.saturating_sub(1);
+            block.push(title(cause, number));
+            if are_named {
+                block.push(format!("   {}", reach(report, cause).0));
+                block.push(format!("   {}{}", wording::probably(cause), cause.code));
+            }
         }
-        if let Some(step) = &cause.next_step {
-            page.folded("   ", &format!("Next: {}", wording::shorten(&wording::plain(step), SAMPLE)));
-        }
-        let most = if i < CAUSES_IN_FULL { GROUPS_SHOWN } else { 1 };
-        for group in cause.groups.iter().take(most) {
-            one_group(page, group, cause.groups.len() > 1);
-        }
-        let hidden = cause.groups.len().saturating_sub(most) as u64 + cause.groups_omitted.groups;
-        if hidden > 0 {
-            let shown: u64 = cause.groups.iter().take(most).map(|group| group.count).sum();
-            let rest = wording::targets(cause.count - shown);
-            page.folded("   ", &format!("and {} with {rest}", wording::count(hidden, "more text", "more texts")));
+        if block.len() > 1 {
+            blocks.push(block);
         }
     }
+    if hidden > 0 {
+        blocks.push(vec![format!("and {}, below.", wording::count(hidden, "more cause", "more causes"))]);
+    }
+    blocks
 }
 
-fn reach(cause: &Cause) -> String {
-    format!(
-        "{}, {}, {}",
-        wording::count(cause.accounts, "account", "accounts"),
-        wording::targets(cause.count),
-        wording::count(cause.regions, "Region", "Regions")
-    )
+/// Causes of one owner, each with its number.
+type OfOwner<'a> = (&'static str, Vec<(usize, &'a Cause)>);
+
+/// The causes as they are numbered: by the likelier owner, in the order of the first cause of each.
+fn numbered(report: &Report) -> Vec<OfOwner<'_>> {
+    let mut by_owner: Vec<(&str, Vec<&Cause>)> = Vec::new();
+    for cause in &report.causes {
+        let owner = wording::owner(cause);
+        match by_owner.iter_mut().find(|(known, _)| *known == owner) {
+            Some((_, causes)) => causes.push(cause),
+            None => by_owner.push((owner, vec![cause])),
+        }
+    }
+    let mut number = 0;
+    let mut count = |cause| {
+        number += 1;
+        (number, cause)
+    };
+    by_owner.into_iter().map(|(owner, causes)| (owner, causes.into_iter().map(&mut count).collect())).collect()
 }
 
-/// Who must act on what, before the details.
-fn who_must_act(page: &mut Page, report: &Report) {
-    if report.causes.len() < 2 {
+/// `1. Create or repair the execution role and its trust        42 targets`.
+fn title(cause: &Cause, number: usize) -> String {
+    let (title, targets) = (format!("{number}. {}", cause.title), wording::targets(cause.count));
+    let width = COLUMNS - targets.len();
+    format!("{title:<width$}{targets}")
+}
+
+/// How far a cause reaches: `39 accounts, 16 Regions: prod-payments (111122223333), ...`, and whether this names
+/// every target.
+fn reach(report: &Report, cause: &Cause) -> (String, bool) {
+    let targets = || cause.groups.iter().flat_map(|group| group.targets.iter());
+    let first_region = targets().next().and_then(Target::region).filter(|_| cause.regions == 1);
+    let regions = match first_region {
+        Some(region) => wording::plain(region),
+        None => wording::count(cause.regions, "Region", "Regions"),
+    };
+    let mut line = format!("{}, {regions}", wording::count(cause.accounts, "account", "accounts"));
+    let mut accounts: Vec<&str> = Vec::new();
+    for account in targets().filter_map(Target::account) {
+        if accounts.last() != Some(&account) && !accounts.contains(&account) {
+            accounts.push(account);
+        }
+        if accounts.len() > 3 {
+            break;
+        }
+    }
+    let mut named = 0;
+    for id in accounts.iter().take(3) {
+        let part = format!("{} {}", if named == 0 { ":" } else { "," }, wording::account(report, id));
+        if display_width(&line) + display_width(&part) > COLUMNS - 3 - 5 {
+            break;
+        }
+        line.push_str(&part);
+        named += 1;
+    }
+    let is_all = named as u64 == cause.accounts;
+    if named > 0 && !is_all {
+        line.push_str(", ...");
+    }
+    (line, is_all && first_region.is_some())
+}
+
+/// What the commands at the end are for.
+fn how_to_retry(report: &Report) -> Option<String> {
+    let plan = &report.retry.plan;
+    let commands = report.retry.commands();
+    if commands == 0 {
+        return report.retry.note.as_ref().map(|note| format!("No command retries this. {}", wording::plain(note)));
+    }
+    let of = |when: When, cancelled: bool| -> u64 {
+        let entries = plan.iter().filter(|entry| entry.when == when && entry.causes.is_empty() == cancelled);
+        entries.map(|entry| entry.targets).sum()
+    };
+    let (targets, cancelled) = (("target", "targets"), ("cancelled target", "cancelled targets"));
+    let parts: Vec<String> = [
+        (of(When::Now, false), targets, "now"),
+        (of(When::Now, true), cancelled, "now"),
+        (of(When::AfterFix, false), targets, "after the fix"),
+        (of(When::AfterFix, true), cancelled, "last"),
+        (of(When::WhenEnded, false), targets, "once the operation has ended"),
+        (of(When::WhenEnded, true), cancelled, "once it has ended"),
+    ]
+    .into_iter()
+    .filter(|(n, ..)| *n > 0)
+    .map(|(n, (one, many), when)| format!("{} {when}", wording::count(n, one, many)))
+    .collect();
+    let at_the_end = wording::count(commands, "command", "commands");
+    let what = if report.operation.action.as_deref() == Some("DETECT_DRIFT") { "Check again" } else { "Retry" };
+    Some(format!("{what} with {at_the_end} at the end of this email: {}.", parts.join("; ")))
+}
+
+/// What the first screen had no room for: the texts, the things that they name, the accounts.
+fn details(page: &mut Page, report: &Report, are_named: bool) {
+    let by_owner = numbered(report);
+    let causes: Vec<(usize, &Cause)> = by_owner.into_iter().flat_map(|(_, causes)| causes).collect();
+    if causes.is_empty() {
         return;
     }
-    let mut by_owner: Vec<(&str, Vec<String>)> = Vec::new();
-    for cause in &report.causes {
-        let owner = wording::who_can_fix(cause);
-        let what = format!("{} ({})", cause.code, wording::number(cause.count));
-        match by_owner.iter_mut().find(|(known, _)| *known == owner) {
-            Some((_, list)) => list.push(what),
-            None => by_owner.push((owner, vec![what])),
-        }
-    }
     page.gap();
-    page.line("Who can fix it (targets):");
-    for (owner, list) in by_owner {
-        page.folded("  ", &format!("{owner}: {}", list.join(", ")));
+    page.line("DETAILS");
+    for (shown, (number, cause)) in causes.iter().enumerate() {
+        if shown > 0 && page.lines() > DETAIL_LINES {
+            let more = (causes.len() - shown) as u64;
+            let are = wording::count(more, "more cause is", "more causes are");
+            page.paragraph("", &format!("{are} in the JSON document of this message, with their texts."));
+            break;
+        }
+        one_cause(page, report, *number, cause, are_named);
     }
 }
 
-fn one_group(page: &mut Page, group: &Group, one_of_many: bool) {
+fn one_cause(page: &mut Page, report: &Report, number: usize, cause: &Cause, is_named: bool) {
+    page.gap();
+    let mut indent = format!("{number}. ");
+    if !is_named {
+        page.folded("", &format!("{indent}{}{}", wording::probably(cause), cause.code));
+        indent = "   ".to_owned();
+    }
+    let details = wording::plain(&cause.details);
+    let details = [wording::or_owner(cause).unwrap_or_default(), &wording::shorten(&details, SAMPLE)].join(" ");
+    if !details.trim().is_empty() {
+        page.hanging(&indent, "   ", details.trim());
+        indent = "   ".to_owned();
+    }
+    let is_all = is_named && cause.groups.len() == 1 && reach(report, cause).1;
+    for group in cause.groups.iter().take(GROUPS_SHOWN) {
+        one_group(page, &indent, group, cause.groups.len() > 1);
+        indent = "   ".to_owned();
+        if !is_all {
+            fold_targets(page, report, &group.targets, group.count);
+        }
+    }
+    let hidden = cause.groups.len().saturating_sub(GROUPS_SHOWN) as u64 + cause.groups_omitted.groups;
+    if hidden > 0 {
+        let shown: u64 = cause.groups.iter().take(GROUPS_SHOWN).map(|group| group.count).sum();
+        let rest = wording::targets(cause.count - shown);
+        page.folded("   ", &format!("and {} with {rest}", wording::count(hidden, "more text", "more texts")));
+    }
+}
+
+fn one_group(page: &mut Page, indent: &str, group: &Group, one_of_many: bool) {
     let count = one_of_many.then(|| wording::targets(group.count));
     let head: Vec<String> = [count, wording::resource(group)].into_iter().flatten().collect();
+    let mut indent = indent;
     if !head.is_empty() {
-        page.folded("   ", &format!("{}:", head.join(", ")));
+        page.hanging(indent, "   ", &format!("{}:", head.join(", ")));
+        indent = "   ";
     }
-    page.folded("   > ", &wording::shorten(&wording::sample(group), SAMPLE));
+    page.hanging(&format!("{indent}> "), "   > ", &wording::shorten(&wording::sample(group), SAMPLE));
     if let Some(reason) = &group.gate_reason {
         page.folded("   ", &format!("The gate said: {}", wording::shorten(&wording::plain(reason), SAMPLE)));
     }
-    fold_targets(page, &group.targets, group.count);
 }
 
 /// Accounts by the set of Regions they failed in, largest set of accounts first.
-fn fold_targets(page: &mut Page, targets: &[Target], count: u64) {
+fn fold_targets(page: &mut Page, report: &Report, targets: &[Target], count: u64) {
     const UNNAMED: &str = "(not named)";
     let targets = whole_accounts(targets, count);
     let mut accounts_of: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
@@ -241,17 +478,18 @@ fn fold_targets(page: &mut Page, targets: &[Target], count: u64) {
     let mut listed = 0;
     for (regions, accounts) in sets.iter().take(REGION_SETS_SHOWN) {
         let shown = &accounts[..accounts.len().min(ACCOUNTS_SHOWN)];
-        let mut line = format!("{}: {}", regions.join(", "), shown.join(" "));
+        let shown: Vec<String> = shown.iter().map(|id| wording::account(report, id)).collect();
+        let mut line = format!("{}: {}", regions.join(", "), shown.join(", "));
         let more = accounts.len() - shown.len();
         if more > 0 {
             line.push_str(&format!(" and {}", wording::count(more as u64, "more account", "more accounts")));
         }
         listed += accounts.len() * regions.len();
-        page.folded("     ", &wording::plain(&line));
+        page.hanging("   in ", "      ", &wording::plain(&line));
     }
     let unlisted = count.saturating_sub(listed as u64);
     if unlisted > 0 {
-        page.line(&format!("     and {}", wording::count(unlisted, "more target", "more targets")));
+        page.line(&format!("   and {}", wording::count(unlisted, "more target", "more targets")));
     }
 }
 
@@ -303,20 +541,13 @@ fn and_more_texts(page: &mut Page, hidden: u64) {
     }
 }
 
-fn drift(page: &mut Page, report: &Report) {
-    let drift = report.drift.as_ref().map(wording::drift).filter(|drift| !drift.is_empty());
-    if let Some(drift) = drift {
-        page.paragraph("", &format!("Drift: {drift}."));
-    }
-}
-
 fn gates(page: &mut Page, report: &Report) {
     let gate = &report.account_gate;
     let says = [
         (gate.refused, "refused"),
         (gate.no_action, "answered that no action was necessary or possible"),
         (gate.unrecognized, "gave an answer that is not known"),
-        (gate.skipped.count, "went on without a gate's consent"),
+        (gate.skipped.count, "went on without a gate"),
     ];
     if says.iter().all(|(n, _)| *n == 0) {
         return;
@@ -336,15 +567,17 @@ fn gates(page: &mut Page, report: &Report) {
     );
     // Beside failures the list would be noise; the document has it.
     if gate.skipped.count > 0 && report.counts.failed + report.counts.cancelled == 0 {
-        fold_targets(page, &gate.skipped.targets, gate.skipped.count);
+        fold_targets(page, report, &gate.skipped.targets, gate.skipped.count);
     }
 }
 
 fn tables(page: &mut Page, report: &Report) {
-    let regions = report.by_region.iter().map(|row| Row::new(row.region.as_deref(), row.tally)).collect();
-    table(page, "By Region", regions, report.by_region_omitted.names);
-    let units =
-        report.by_organizational_unit.iter().map(|row| Row::new(row.organizational_unit_id.as_deref(), row.tally));
+    let regions = report.by_region.iter().map(|row| Row::new(row.region.as_deref().map(wording::plain), row.tally));
+    table(page, "By Region", regions.collect(), report.by_region_omitted.names);
+    let units = report
+        .by_organizational_unit
+        .iter()
+        .map(|row| Row::new(row.organizational_unit_id.as_deref().map(|id| wording::unit(report, id)), row.tally));
     table(page, "By organizational unit", units.collect(), report.by_organizational_unit_omitted.names);
 }
 
@@ -354,8 +587,8 @@ struct Row {
 }
 
 impl Row {
-    fn new(name: Option<&str>, tally: Tally) -> Self {
-        let mut name = wording::plain(name.unwrap_or("(none)"));
+    fn new(name: Option<String>, tally: Tally) -> Self {
+        let mut name = name.unwrap_or_else(|| "(none)".to_owned());
         if begins_like_a_header(&name) {
             name.insert(0, ' ');
         }
@@ -368,8 +601,12 @@ impl Row {
 /// A column's head and its number in a row.
 type Column = (&'static str, fn(&Tally) -> u64);
 
-/// A table only where it says something: more than one row, with trouble that is uneven.
+/// A table only where it says something: more than one row, with trouble that is uneven; and only the rows with
+/// trouble.
 fn table(page: &mut Page, title: &str, mut rows: Vec<Row>, omitted: u64) {
+    if page.lines() > TABLE_LINES {
+        return;
+    }
     let share = |a: &Row, b: &Row| u128::from(a.tally.trouble()) * u128::from(b.tally.total());
     let uneven = rows.windows(2).any(|pair| matches!(pair, [a, b] if share(a, b) != share(b, a)));
     if !uneven {
@@ -388,6 +625,7 @@ fn table(page: &mut Page, title: &str, mut rows: Vec<Row>, omitted: u64) {
     page.gap();
     let heads: String = used.iter().map(|(head, _)| format!("{head:>11}")).collect();
     page.line(&format!("{}{heads}", padded(title)));
+    rows.retain(|row| row.tally.trouble() + row.tally.other > 0);
     for row in rows.iter().take(TABLE_ROWS) {
         let cells: String = used.iter().map(|(_, of)| format!("{:>11}", wording::number(of(&row.tally)))).collect();
         page.line(&format!("{}{cells}", padded(&row.name)));
@@ -398,113 +636,139 @@ fn table(page: &mut Page, title: &str, mut rows: Vec<Row>, omitted: u64) {
     }
 }
 
-fn retry(page: &mut Page, report: &Report) {
+/// The commands, as many as `room` lines hold.
+fn retry(page: &mut Page, report: &Report, room: usize) {
     let retry = &report.retry;
-    if retry.commands.is_empty() && retry.note.is_none() {
+    if retry.commands() == 0 {
         return;
     }
-    let all = retry.commands.len() as u64 + retry.commands_omitted;
-    let ready = usize::try_from(retry.commands_ready).unwrap_or(usize::MAX);
-    let head = match report.operation.action.as_deref() {
-        _ if all == 0 => "There is no command to retry with.".to_owned(),
-        Some("DETECT_DRIFT") => "To check the stack set again".to_owned(),
-        _ if report.counts.cancelled == 0 => "To retry what failed".to_owned(),
-        _ if report.counts.failed == 0 => "To retry what was cancelled".to_owned(),
-        _ => "To retry what failed or was cancelled".to_owned(),
-    };
-    let label = |i: usize| if i < ready { wording::NOW } else { wording::later(report) };
-    let mixed = ready > 0 && ready < retry.commands.len();
-    page.paragraph(
-        "",
-        &match (all, mixed) {
-            (0, _) => head,
-            (_, true) => format!("{head}:"),
-            (_, false) => format!("{head}, {}:", label(0)),
-        },
-    );
-    if let Some(note) = &retry.note {
-        page.folded("", &format!("Note: {note}."));
-    }
-    let mut room = COMMANDS;
-    let fits = |command: &&String| {
-        let left = room.checked_sub(command.len());
-        room = left.unwrap_or_default();
-        left.is_some()
-    };
-    // The first ones, without a gap: they are for most targets.
-    let shown: Vec<&String> = retry.commands.iter().take_while(fits).collect();
-    for (i, command) in shown.iter().enumerate() {
-        if mixed && (i == 0 || i == ready) {
-            page.paragraph("", &format!("{}:", wording::sentence(label(i))));
+    let before = page.lines();
+    page.gap();
+    page.line("COMMANDS TO RETRY");
+    page.gap();
+    retry.notes.iter().for_each(|note| page.hanging("- ", "  ", note));
+    let mut hidden = retry.omitted;
+    for entry in &retry.plan {
+        let mut has_head = false;
+        for command in &entry.commands {
+            let lines = folded_command(command);
+            // With what stands before it, and the lines that count what is hidden.
+            let needed = lines.len() + 1 + if has_head { 0 } else { 2 } + 4;
+            if hidden > 0 || page.lines() - before + needed > room || lines.iter().any(|line| line.len() > LINE) {
+                hidden += 1;
+                continue;
+            }
+            if !has_head {
+                entry_head(page, report, entry);
+                has_head = true;
+            }
+            page.gap();
+            lines.iter().for_each(|line| page.line(line));
         }
-        page.gap();
-        // Never folded: a line break would break the command.
-        page.line(command);
     }
-    let hidden = all - shown.len() as u64;
     if hidden > 0 {
-        let are = if hidden == 1 { "is" } else { "are" };
-        page.paragraph(
-            "",
-            &format!(
-                "{} of {} {are} not in this email, for want of room; the JSON report may have more of them.",
-                wording::number(hidden),
-                wording::count(all, "command", "commands")
-            ),
-        );
+        let are = wording::count(hidden, "more command is", "more commands are");
+        page.paragraph("", &format!("{are} in the JSON document of this message, as far as it has room."));
+    }
+}
+
+fn entry_head(page: &mut Page, report: &Report, entry: &PlanEntry) {
+    let when = match entry.causes.as_slice() {
+        [code] if *code == Code::AccountSuspended.as_str() => "To drop suspended accounts",
+        _ => wording::when(report, entry),
+    };
+    page.paragraph("", &format!("{when}: {}.", wording::what_for(entry)));
+}
+
+/// A command on lines of at most [`LINE`] characters that a shell reads as one: broken between words with a backslash,
+/// and within a quoted list after a comma.
+fn folded_command(command: &str) -> Vec<String> {
+    // So early that the next word or item still fits.
+    const FULL: usize = LINE - 150;
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut is_quoted = false;
+    for char in command.chars() {
+        is_quoted ^= char == '\'';
+        if line.len() < FULL || !matches!(char, ' ' | ',') || is_quoted != (char == ',') {
+            line.push(char);
+        } else if char == ' ' {
+            line.push_str(" \\");
+            lines.push(std::mem::take(&mut line));
+        } else {
+            line.push_str(",'\\");
+            lines.push(std::mem::replace(&mut line, "'".to_owned()));
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+/// Commands that list what the numbers stand for.
+fn lists(page: &mut Page, report: &Report) {
+    if report.problems().is_empty() {
+        return;
+    }
+    page.gap();
+    page.line("COMMANDS TO LOOK CLOSER");
+    let operation = &report.operation;
+    for listed in &operation.results_commands {
+        let status = listed.status.map_or_else(String::new, |status| format!("{status} "));
+        page.paragraph("", &format!("To list every {status}target:"));
+        page.gap();
+        // On lines of its own, so that a phone copies the command and nothing else.
+        folded_command(&listed.command).iter().for_each(|line| page.line(line));
+    }
+    if let Some(command) = &operation.stopped_by_command {
+        page.paragraph("", "To see who stopped it:");
+        page.gap();
+        page.line(command);
     }
 }
 
 fn stop(page: &mut Page, report: &Report) {
     if let Some(command) = report.in_progress.as_ref().and_then(|progress| progress.stop_command.as_ref()) {
-        page.paragraph("", "To stop it:");
+        page.paragraph("", "To stop the operation:");
         page.gap();
         page.line(command);
     }
 }
 
+/// What a search or a support case asks for.
 fn footer(page: &mut Page, report: &Report) {
-    let operation = &report.operation;
     page.gap();
-    if let Some(url) = &operation.console_url {
-        page.line(&format!("Stack set: {url}"));
-    }
-    page.folded("", &format!("Operation: {}", wording::plain(&operation.id)));
     let set = &report.stack_set;
-    let place: Vec<String> = [("account", &set.account), ("Region", &set.region)]
-        .iter()
-        .filter_map(|(word, value)| value.as_ref().map(|value| format!("{word} {}", wording::plain(value))))
-        .collect();
-    if !place.is_empty() {
-        page.folded("", &format!("Administered in: {}", place.join(", ")));
-    }
-    match (&operation.started_at, &operation.ended_at) {
-        (Some(start), Some(end)) => {
-            let took =
-                operation.duration_seconds.map_or_else(String::new, |s| format!(", took {}", wording::duration(s)));
-            page.folded("", &format!("Ended: {}{took} (started {})", wording::time(end), wording::time(start)));
-        }
-        (Some(start), None) => page.folded("", &format!("Started: {}", wording::time(start))),
-        (None, Some(end)) => page.folded("", &format!("Ended: {}", wording::time(end))),
-        (None, None) => {}
-    }
+    let account = set.account.as_ref().map(|account| format!(" in account {}", wording::plain(account)));
+    page.folded("", &format!("Operation {}{}.", wording::plain(&report.operation.id), account.unwrap_or_default()));
     let completeness = &report.completeness;
     let whole = match (&completeness.missing, completeness.complete, completeness.failed_expected) {
-        (Some(_), ..) => ", INCOMPLETE",
+        (Some(_), ..) => ", not all",
         (None, false, _) => "; the operation has not ended",
-        (None, true, Some(_)) => ", complete; the number of failures agrees with CloudFormation's own",
-        (None, true, None) => ", complete",
+        (None, true, Some(_)) => ", all of them; CloudFormation counts as many failures",
+        (None, true, None) => ", all of them",
     };
-    page.folded("", &format!("Read: {}{whole}.", wording::count(completeness.results_read, "result", "results")));
-    if let Some(again) = wording::again(report) {
-        page.folded("", &again);
-    }
-    if !report.problems().is_empty() {
-        for listed in &operation.results_commands {
-            let status = listed.status.map_or_else(String::new, |status| format!("{status} "));
-            page.paragraph("", &format!("Every {status}target is listed by:"));
-            // On a line of its own, so that a phone copies the command and nothing else.
-            page.line(&listed.command);
+    page.folded("", &format!("Read {}{whole}.", wording::count(completeness.results_read, "result", "results")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folded_command_is_the_same_to_a_shell() {
+        let accounts: Vec<String> = (0..2_000).map(|i| format!("{:012}", 300_000_000_000_u64 + i)).collect();
+        for command in [
+            format!(
+                "aws x --deployment-targets 'Accounts={},OrganizationalUnitIds=ou-1' --regions a b",
+                accounts.join(",")
+            ),
+            format!("aws x --accounts {} --regions a b --preferences 'A=1,B=2'", accounts.join(" ")),
+            "aws x --accounts 1".to_owned(),
+        ] {
+            let lines = folded_command(&command);
+            assert!(lines.iter().all(|line| line.len() <= LINE));
+            assert_eq!(lines.len() > 1, command.len() > LINE);
+            assert_eq!(shlex::split(&lines.join("\n")), shlex::split(&command));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The email's subject, and the short message for phones.
 
 use super::wording;
-use crate::report::Report;
+use crate::report::{self, Outcome, Report, Severity};
 
 /// SNS wants fewer than 100 characters
 /// ([Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)).
@@ -13,29 +13,49 @@ const NAME_LEAST: usize = 16;
 /// Characters of one short message.
 const SMS_LIMIT: usize = 140;
 
-/// What happened, to which stack set, how bad: `FAILED: UPDATE of baseline, 3 of 40 targets failed`.
+/// How urgent, which stack set, where, how bad: `[FAILED] baseline, eu-central-1: 3 of 40 targets failed`.
 ///
 /// The name is shortened in its middle before the numbers are lost. SNS takes only printable ASCII
 /// here, and a subject is not encrypted, so there is no account id in it.
 pub(super) fn subject(report: &Report) -> String {
-    // What has not ended is not called incomplete as well.
-    let incomplete = if report.completeness.complete || report.in_progress.is_some() { "" } else { " (incomplete)" };
-    let action = report.operation.action.as_deref().map_or_else(|| "operation".to_owned(), wording::plain);
-    let action = wording::shorten_middle(&action, 24);
+    let incomplete = if report.completeness.missing.is_none() { "" } else { " (incomplete)" };
     let name = without_account_ids(&wording::plain(&report.stack_set.name));
-    let outcome = report.outcome.as_str();
-    let (bad, short) = (wording::how_bad(report), wording::how_bad_in_short(report));
+    let head = format!("[{}] ", tag(report));
+    let place = report.stack_set.region.as_deref().map(|region| format!(", {}", wording::plain(region)));
+    let place = place.unwrap_or_default();
+    let stuck = report.in_progress.as_ref().filter(|progress| progress.stuck_after_hours.is_some());
+    let bad = stuck.and_then(|progress| progress.seconds).map_or_else(
+        || report.how_bad(),
+        |seconds| {
+            let action = report.operation.action.as_deref().map_or_else(|| "operation".to_owned(), wording::plain);
+            let status = report.operation.status.as_deref().map_or_else(|| "in progress".to_owned(), wording::plain);
+            let action = wording::shorten_middle(&action, 24).into_owned();
+            format!("{action} {} for {}", status.to_lowercase(), report::duration(seconds))
+        },
+    );
+    let short = report.how_bad_in_short();
     // From the fullest to the barest; the first that leaves enough of the name is taken.
-    let forms = [
-        (format!("{outcome}: {action} of "), format!(", {bad}{incomplete}")),
-        (format!("{outcome}: "), format!(", {bad}{incomplete}")),
-        (format!("{outcome}: "), format!(", {short}{incomplete}")),
-    ];
-    let length = |(head, tail): &(String, String)| head.chars().count() + tail.chars().count();
+    let forms =
+        [format!("{place}: {bad}{incomplete}"), format!(": {bad}{incomplete}"), format!(": {short}{incomplete}")];
+    let length = |tail: &String| head.len() + tail.chars().count();
     let enough = name.chars().count().min(NAME_LEAST);
-    let form = forms.iter().find(|form| length(form) + enough <= LIMIT).unwrap_or(&forms[2]);
-    let room = LIMIT.saturating_sub(length(form));
-    cut(&format!("{}{}{}", form.0, wording::shorten_middle(&name, room), form.1))
+    let tail = forms.iter().find(|tail| length(tail) + enough <= LIMIT).unwrap_or(&forms[2]);
+    let room = LIMIT.saturating_sub(length(tail));
+    cut(&format!("{head}{}{tail}", wording::shorten_middle(&name, room)))
+}
+
+/// The word that an inbox is searched for.
+fn tag(report: &Report) -> &'static str {
+    let is_stuck = report.in_progress.as_ref().is_some_and(|progress| progress.stuck_after_hours.is_some());
+    match (report.outcome, report.severity) {
+        (Outcome::Failed, _) => "FAILED",
+        (Outcome::Stopped, _) => "STOPPED",
+        (Outcome::InProgress, _) if is_stuck => "STUCK",
+        (Outcome::InProgress, _) => "IN PROGRESS",
+        (_, Severity::Error) => "INCOMPLETE",
+        (_, Severity::Warning) => "WARNING",
+        (_, Severity::Info) => "SUCCEEDED",
+    }
 }
 
 /// A line as SNS takes it.

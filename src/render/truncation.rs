@@ -33,7 +33,7 @@ impl Shape {
     /// From the roomiest to the tightest: first texts get shorter, then groups fewer, a little at a
     /// time, so that no more is left out than must be.
     fn all() -> Vec<Self> {
-        let roomiest = Self { groups: GROUPS, text: 8_192, names: 300, commands: 24_576 };
+        let roomiest = Self { groups: GROUPS, text: 8_192, names: 300, commands: 65_536 };
         let mut shapes = vec![roomiest];
         shapes.extend(shorter(1_500, 200).map(|text| Self { text, ..roomiest }));
         shapes.extend(shorter(GROUPS, 10).map(|groups| Self {
@@ -58,7 +58,7 @@ fn shorter(from: usize, to: usize) -> impl Iterator<Item = usize> {
 }
 
 /// A target takes at least this much in the document, so that more than the limit holds need not be tried.
-const TARGET_BYTES: usize = 60;
+const TARGET_BYTES: usize = 15;
 
 /// As much of the report as fits `limit` bytes, by the size that a message with it has.
 pub(super) fn largest_that_fits(
@@ -177,9 +177,8 @@ fn framed(report: &Report, shape: Shape) -> Report {
             Cause {
                 groups,
                 groups_omitted: omitted,
-                next_step: cut(&cause.next_step, shape.text),
-                who_can_fix: cause.who_can_fix,
-                retry_helps: cause.retry_helps,
+                next_step: wording::shorten(&cause.next_step, shape.text).into_owned(),
+                details: wording::shorten(&cause.details, shape.text).into_owned(),
                 ..*cause
             }
         })
@@ -234,9 +233,15 @@ fn framed(report: &Report, shape: Shape) -> Report {
             InProgress { regions, regions_omitted, stop_command, ..*progress }
         }),
         retry: report.retry.clone(),
+        names: report.names.clone(),
+        summary: wording::shorten(&report.summary, shape.text.max(250)).into_owned(),
+        severity: report.severity,
+        compared_with: report.compared_with,
+        stack_events: report.stack_events,
         schema_version: report.schema_version,
         outcome: report.outcome,
         attempt: report.attempt,
+        read_at: report.read_at,
     };
     shorten_commands(&mut frame, shape.commands);
     frame
@@ -309,35 +314,25 @@ fn shorten_statuses(counts: &mut Counts, shape: &Shape) {
 /// Keeps whole commands only: half a command would retry the wrong targets.
 fn shorten_commands(frame: &mut Report, bytes: usize) {
     let mut room = bytes;
-    let before = frame.retry.commands.len();
-    let ready = usize::try_from(frame.retry.commands_ready).unwrap_or(usize::MAX);
-    let mut kept = Vec::new();
-    for (i, command) in frame.retry.commands.drain(..).enumerate() {
-        if let Some(left) = room.checked_sub(command.len()) {
-            room = left;
-            kept.push(command);
-        } else if i < ready {
-            frame.retry.commands_ready -= 1;
-        }
-    }
-    frame.retry.commands = kept;
-    let gone = before - frame.retry.commands.len();
-    if gone > 0 {
-        let left_out = format!("{} left out for size", wording::count(gone as u64, "command is", "commands are"));
-        let note = frame.retry.note.take();
-        frame.retry.note = Some(note.map_or(left_out.clone(), |note| format!("{note}; {left_out}")));
-        frame.retry.commands_omitted = gone as u64;
+    for entry in &mut frame.retry.plan {
+        let before = entry.commands.len();
+        entry.commands.retain(|command| {
+            let left = room.checked_sub(command.len());
+            room = left.unwrap_or(room);
+            left.is_some()
+        });
+        frame.retry.omitted += (before - entry.commands.len()) as u64;
     }
 }
 
 /// The report with at most `total` targets: the same share for every list until it is exhausted.
-/// SkippedGates targets, which nobody waits for, get what failed and cancelled ones leave.
+/// Targets with a skipped gate, which nobody waits for, get what failed and cancelled ones leave.
 fn with_targets(frame: &Report, total: usize) -> Report {
     let skipped = frame.account_gate.skipped.targets.len();
     let mut sizes: Vec<usize> = trouble(frame).map(|list| list.len()).collect();
-    let for_ungated = total.saturating_sub(sizes.iter().sum()).min(skipped);
+    let for_skipped = total.saturating_sub(sizes.iter().sum()).min(skipped);
     sizes.sort_unstable();
-    let mut left = total - for_ungated;
+    let mut left = total - for_skipped;
     let mut lists_left = sizes.len();
     let mut share = usize::MAX;
     for size in sizes {
@@ -363,7 +358,7 @@ fn with_targets(frame: &Report, total: usize) -> Report {
     }
     shorten(&mut short.collateral.targets, &mut short.collateral.targets_omitted);
     let gate = &mut short.account_gate.skipped;
-    cut_list(&mut gate.targets, &mut gate.targets_omitted, for_ungated);
+    cut_list(&mut gate.targets, &mut gate.targets_omitted, for_skipped);
     short
 }
 

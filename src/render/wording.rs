@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 
-use crate::classify::Basis;
+use crate::classify::{Basis, Owner};
 pub(super) use crate::numbers::{count, number};
 use crate::operation::Drift;
-use crate::report::{Cause, Collateral, Group, InProgress, Outcome, RegionInProgress, Report};
+use crate::report::{Cause, Collateral, Group, Outcome, PlanEntry, RegionInProgress, Report, When};
 use crate::text::clean;
 
 /// Regions named of an operation that has not ended.
 const REGIONS_SHOWN: usize = 20;
+/// Characters of an account's name.
+const NAME: usize = 40;
 
 pub(super) fn targets(n: u64) -> String {
     count(n, "target", "targets")
@@ -21,18 +23,10 @@ pub(super) fn again(report: &Report) -> Option<String> {
     Some(format!("This is attempt {attempt}: an earlier one was cut off, and may have sent the same message."))
 }
 
-/// `2026-11-23T10:00:42Z` -> `2026-11-23 10:00:42 UTC`.
+/// `2026-11-23T10:00:42Z` -> `2026-11-23 10:00 UTC`.
 pub(super) fn time(rfc3339: &str) -> String {
-    rfc3339.replace('T', " ").replace('Z', " UTC")
-}
-
-/// `822` seconds -> `13 min 42 s`; the two largest units.
-pub(super) fn duration(seconds: u64) -> String {
-    let units = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
-    let first = units.iter().position(|(n, _)| *n > 0).unwrap_or(units.len() - 1);
-    let shown = units.iter().skip(first).take(2).filter(|(n, _)| *n > 0);
-    let text = shown.map(|(n, unit)| format!("{n} {unit}")).collect::<Vec<_>>().join(" ");
-    if text.is_empty() { "0 s".to_owned() } else { text }
+    let minutes = rfc3339.get(..16).unwrap_or(rfc3339);
+    format!("{} UTC", minutes.replace('T', " "))
 }
 
 /// A text of AWS's or a user's on one line, without what nobody can see.
@@ -63,7 +57,8 @@ pub(super) fn shorten_middle(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{head}…{tail}"))
 }
 
-/// A group's sample on one line, without the resource's name that CloudFormation puts before it.
+/// A group's sample on one line, without what helps nobody who reads it: the resource's name that CloudFormation
+/// puts before it (it is shown apart), ids of requests, attempts of an SDK.
 pub(super) fn sample(group: &Group) -> String {
     if let Some(excerpt) = &group.excerpt {
         return format!("… {} …", plain(excerpt));
@@ -73,72 +68,52 @@ pub(super) fn sample(group: &Group) -> String {
         Some(_) => text.split_once("ResourceStatusReason:").map_or(text, |(_, said)| said),
         None => text,
     };
-    plain(said)
+    without_noise(&plain(said))
+}
+
+/// Parts of an error's text that only AWS Support asks for. They stand between `(Service: ...)`'s separators, so one
+/// goes with the separator before it.
+const NOISE: [&str; 7] = [
+    "Request ID:",
+    "RequestId:",
+    "RequestToken:",
+    "S3 Extended Request ID:",
+    "Extended Request ID:",
+    "SDK Attempt Count:",
+    "Proxy: null",
+];
+
+fn without_noise(text: &str) -> String {
+    let text = text.replace("Resource handler returned message: ", "");
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(end) = rest.find([',', ';', '(', ')']).map(|at| at + 1) {
+        let (part, after) = rest.split_at(end);
+        let (words, separator) = part.split_at(part.len() - 1);
+        let is_noise = NOISE.iter().any(|noise| words.trim_start().starts_with(noise));
+        if is_noise {
+            let open = out.trim_end();
+            if separator == ")" {
+                // The parenthesis closes here, and goes if nothing else was in it.
+                let kept = open.strip_suffix([',', ';']).unwrap_or(open).len();
+                out.truncate(kept);
+                match out.strip_suffix('(').map(|before| before.trim_end().len()) {
+                    Some(before) => out.truncate(before),
+                    None => out.push(')'),
+                }
+            }
+        } else {
+            out.push_str(part);
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out.trim().to_owned()
 }
 
 /// The resource that failed: `ConfigBucket (AWS::S3::Bucket)`.
 pub(super) fn resource(group: &Group) -> Option<String> {
     group.resource.as_ref().map(|resource| plain(&format!("{} ({})", resource.logical_id, resource.r#type)))
-}
-
-/// `UPDATE of security-baseline`.
-pub(super) fn what(report: &Report) -> String {
-    let action = report.operation.action.as_deref().map_or_else(|| "operation".to_owned(), plain);
-    format!("{action} of {}", plain(&report.stack_set.name))
-}
-
-/// The numbers that say how bad it is: `280 of 2,000 targets failed, 120 cancelled`.
-pub(super) fn how_bad(report: &Report) -> String {
-    let counts = &report.counts;
-    if let Some(progress) = &report.in_progress {
-        return how_far(report, progress);
-    }
-    let mut parts = Vec::new();
-    let of_total = |n: u64, word: &str| format!("{} of {} {word}", number(n), targets(counts.total));
-    if let Some(expected) = unlisted_failures(report) {
-        parts.push(format!("{} failed, {} listed", targets(expected), number(counts.failed)));
-    } else if counts.failed > 0 {
-        parts.push(of_total(counts.failed, "failed"));
-    }
-    if counts.cancelled > 0 {
-        parts.push(if parts.is_empty() {
-            of_total(counts.cancelled, "cancelled")
-        } else {
-            format!("{} cancelled", number(counts.cancelled))
-        });
-    }
-    if parts.is_empty() {
-        let all = counts.succeeded == counts.total && report.outcome == Outcome::Succeeded;
-        parts.push(match counts.total {
-            0 => "no targets".to_owned(),
-            1 if all => "the one target succeeded".to_owned(),
-            n if all && drifted(report).is_some() => format!("all {} checked", targets(n)),
-            n if all => format!("all {} succeeded", targets(n)),
-            _ => of_total(counts.succeeded, "succeeded"),
-        });
-    }
-    parts.extend(drifted(report));
-    parts.join(", ")
-}
-
-/// The same with fewer words: `280 failed, 120 cancelled of 2,000`.
-pub(super) fn how_bad_in_short(report: &Report) -> String {
-    let counts = &report.counts;
-    let mut parts = vec![format!("{} failed", number(unlisted_failures(report).unwrap_or(counts.failed)))];
-    if counts.cancelled > 0 {
-        parts.push(format!("{} cancelled", number(counts.cancelled)));
-    }
-    parts.extend(drifted(report));
-    format!("{} of {}", parts.join(", "), number(counts.total))
-}
-
-/// CloudFormation's own count of failures, where it is larger than what is listed.
-fn unlisted_failures(report: &Report) -> Option<u64> {
-    report.completeness.failed_expected.filter(|&expected| expected > report.counts.failed)
-}
-
-fn drifted(report: &Report) -> Option<String> {
-    report.drift.as_ref()?.drifted.filter(|n| *n > 0).map(|n| format!("{} drifted", number(n)))
 }
 
 /// What a drift detection found: `40 stack instances: 7 drifted, 33 in sync`.
@@ -168,40 +143,87 @@ pub(super) fn cancelled(collateral: &Collateral) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// Above commands that help as soon as they run.
-pub(super) const NOW: &str = "now";
-
 /// `probably ` before a cause that only a generic code or weak words name.
 pub(super) fn probably(cause: &Cause) -> &'static str {
     let is_guess = !cause.groups.is_empty() && cause.groups.iter().all(|group| group.basis == Basis::ErrorCode);
     if is_guess { "probably " } else { "" }
 }
 
-/// Who can fix a cause.
-pub(super) fn who_can_fix(cause: &Cause) -> &'static str {
-    cause.who_can_fix.unwrap_or("not known")
-}
-
-/// Above commands that make sense only once somebody or something has changed.
-pub(super) fn later(report: &Report) -> &'static str {
-    match report.outcome {
-        Outcome::Stopped => "once it is known why it was stopped",
-        Outcome::InProgress => "once the operation has ended",
-        _ => "once the causes are dealt with",
+/// Who most likely can fix a cause.
+pub(super) fn owner(cause: &Cause) -> &'static str {
+    match cause.owners.first() {
+        Some(Owner::Platform) => "Platform team",
+        Some(Owner::AccountOwner) => "Account owners",
+        Some(Owner::ResourceOwner) => "Owners of the resource",
+        Some(Owner::Aws) => "AWS",
+        Some(Owner::Nobody) => "No fix needed",
+        None => "Nobody can say who",
     }
 }
 
-/// Why an operation that has not ended is reported, and what to do.
-pub(super) fn stuck(report: &Report) -> Option<String> {
-    let progress = report.in_progress.as_ref()?;
-    let reason = progress.stuck_after_hours.map(|hours| {
-        format!("Reported because it takes longer than STUCK_AFTER_HOURS ({}). ", count(hours, "hour", "hours"))
-    });
-    let look = match report.operation.status.as_deref() {
-        Some("QUEUED") => "Next: look whether another operation on the stack set is under way.",
-        _ => "Next: look at the stacks in the Region it is in; one that hangs holds up the rest.",
+/// Who else may have to fix it.
+pub(super) fn or_owner(cause: &Cause) -> Option<&'static str> {
+    Some(match cause.owners.get(1)? {
+        Owner::Platform => "Or the platform team can.",
+        Owner::AccountOwner => "Or the account owner can.",
+        Owner::ResourceOwner => "Or the owner of the resource can.",
+        Owner::Aws => "Or AWS can.",
+        Owner::Nobody => return None,
+    })
+}
+
+/// An account with its name, if that is known: `prod-payments (111122223333)`.
+pub(super) fn account(report: &Report, id: &str) -> String {
+    named(report.names.accounts.get(id), id)
+}
+
+/// An organizational unit with its name, if that is known.
+pub(super) fn unit(report: &Report, id: &str) -> String {
+    named(report.names.organizational_units.get(id), id)
+}
+
+fn named(name: Option<&String>, id: &str) -> String {
+    let id = plain(id);
+    name.map_or_else(|| id.clone(), |name| format!("{} ({id})", shorten(&plain(name), NAME)))
+}
+
+/// When the commands of a plan's entry help: `Now`, `Once it is fixed`, `Once the operation has ended`.
+pub(super) fn when(report: &Report, entry: &PlanEntry) -> &'static str {
+    match entry.when {
+        When::Now if report.outcome == Outcome::Stopped => "Now, if the operation is still wanted",
+        When::Now => "Now",
+        When::AfterFix if entry.causes.is_empty() => "Last, once the causes are fixed",
+        When::AfterFix => "Once it is fixed",
+        When::WhenEnded => "Once the operation has ended",
+    }
+}
+
+/// What a plan's entry is for: `42 targets (ACCESS_DENIED)`, `91 cancelled targets`.
+pub(super) fn what_for(entry: &PlanEntry) -> String {
+    let mut what = match entry.causes.as_slice() {
+        [] => count(entry.targets, "cancelled target", "cancelled targets"),
+        causes => format!("{} ({})", targets(entry.targets), causes.join(", ")),
     };
-    Some(reason.unwrap_or_default() + look)
+    if entry.also_runs > 0 {
+        let others = count(entry.also_runs, "other target runs", "other targets run");
+        what.push_str(&format!("; {others} again too"));
+    }
+    what
+}
+
+/// Why an operation that has not ended is reported.
+pub(super) fn stuck(report: &Report) -> Option<String> {
+    let hours = report.in_progress.as_ref()?.stuck_after_hours?;
+    Some(format!("Reported because it takes longer than STUCK_AFTER_HOURS ({}).", count(hours, "hour", "hours")))
+}
+
+/// What to do about an operation that has not ended.
+pub(super) fn next_in_progress(report: &Report) -> Option<&'static str> {
+    report.in_progress.as_ref()?;
+    Some(match report.operation.status.as_deref() {
+        Some("QUEUED") => "Look whether another operation on the stack set is under way.",
+        _ => "Look at the stacks in the Region where it is now: one that hangs holds up the rest.",
+    })
 }
 
 /// The first letter as at a sentence's start.
@@ -214,23 +236,6 @@ pub(super) fn sentence(text: &str) -> String {
 pub(super) fn status(name: &str) -> String {
     let name = plain(name);
     if name.is_empty() { "without a status".to_owned() } else { name }
-}
-
-/// How far an operation is that has not ended: `still running after 7 h, 28 of 40 targets to go, 3 failed`.
-fn how_far(report: &Report, progress: &InProgress) -> String {
-    let counts = &report.counts;
-    let status = report.operation.status.as_deref().unwrap_or("in progress").to_lowercase();
-    let since = progress.seconds.map_or_else(String::new, |seconds| format!(" after {}", duration(seconds)));
-    let to_go = format!("{} of {} to go", number(counts.running + counts.pending), targets(counts.total));
-    let failed = unlisted_failures(report).unwrap_or(counts.failed);
-    let parts = [
-        Some(format!("still {}{since}", shorten(&plain(&status), 20))),
-        Some(if counts.total == 0 { "no targets yet".to_owned() } else { to_go }),
-        (failed > 0).then(|| format!("{} failed", number(failed))),
-        (counts.cancelled > 0).then(|| format!("{} cancelled", number(counts.cancelled))),
-        drifted(report),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Where an operation is that has not ended: `Now in eu-west-1 (4 running, 6 pending). Pending: us-east-1 (10).`
@@ -261,11 +266,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations() {
-        assert_eq!(
-            [0, 59, 60, 822, 3_600, 3_661, 90_000, 172_800].map(duration),
-            ["0 s", "59 s", "1 min", "13 min 42 s", "1 h", "1 h 1 min", "1 d 1 h", "2 d"]
-        );
+    fn what_only_support_asks_for_is_left_out() {
+        for (text, wanted) in [
+            (
+                "Too many (Service: Amazon S3; Status Code: 400; Error Code: TooManyBuckets; Request ID: 1A8D; S3 Extended \
+                 Request ID: 44=; Proxy: null).",
+                "Too many (Service: Amazon S3; Status Code: 400; Error Code: TooManyBuckets).",
+            ),
+            (
+                "Resource handler returned message: \"No (Service: Iam, Status Code: 404, Request ID: 1-2) (SDK Attempt \
+                 Count: 1)\" (RequestToken: 3-4, HandlerErrorCode: NotFound)",
+                "\"No (Service: Iam, Status Code: 404)\" ( HandlerErrorCode: NotFound)",
+            ),
+            ("a (b), c", "a (b), c"),
+        ] {
+            assert_eq!(without_noise(text), wanted);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::document::{AccountGate, Counts, Tally, Target};
 use crate::classify::{self, Basis, Code, GateMeaning};
-use crate::operation::{GateStatus, ResultStatus, TargetResult};
+use crate::operation::{self, GateStatus, ResultStatus, TargetResult};
 
 /// Targets with a skipped gate that are kept by name; more are only counted. No message can list more, and
 /// an organization without gates would otherwise make memory grow with every success.
@@ -104,6 +104,9 @@ pub struct ReportBuilder {
     texts: KnownTexts,
     pub(super) counts: Counts,
     pub(super) by_region: HashMap<Option<String>, Tally>,
+    /// All accounts, as numbers; a row whose account is none counts under `nameless`.
+    accounts: HashSet<u64>,
+    nameless: u64,
     pub(super) by_unit: HashMap<Option<String>, Tally>,
     /// RUNNING and PENDING targets by Region.
     pub(super) in_progress: BTreeMap<Option<String>, (u64, u64)>,
@@ -148,6 +151,11 @@ impl ReportBuilder {
     pub fn add(&mut self, row: TargetResult) {
         self.counts.count(row.status.as_ref());
         self.by_region.entry(row.region.clone()).or_default().count(row.status.as_ref());
+        match row.target().filter(|(account, region)| operation::is_account_id(account) && operation::is_region(region))
+        {
+            Some((account, _)) => self.accounts.extend(account.parse::<u64>().ok()),
+            None => self.nameless += 1,
+        }
         self.by_unit.entry(unit_of(&row).map(str::to_owned)).or_default().count(row.status.as_ref());
         if let Some(ResultStatus::Running | ResultStatus::Pending) = row.status {
             let (running, pending) = self.in_progress.entry(row.region.clone()).or_default();
@@ -210,6 +218,8 @@ impl ReportBuilder {
         for (region, tally) in other.by_region {
             *self.by_region.entry(region).or_default() += tally;
         }
+        self.accounts.extend(other.accounts);
+        self.nameless += other.nameless;
         for (unit, tally) in other.by_unit {
             *self.by_unit.entry(unit).or_default() += tally;
         }
@@ -250,6 +260,12 @@ impl ReportBuilder {
         &self.counts
     }
 
+    /// Whether there is one row for each account in each Region.
+    pub(super) fn is_full_grid(&self) -> bool {
+        let accounts = self.accounts.len() as u64;
+        self.nameless == 0 && self.by_region.values().all(|tally| tally.total() == accounts)
+    }
+
     /// Whether the row is one of the targets with a skipped gate that are kept.
     fn keeps_skipped(&self, row: &TargetResult) -> bool {
         let Some(last) = self.skipped.last().filter(|_| self.skipped.len() >= SKIPPED_KEPT) else {
@@ -260,6 +276,7 @@ impl ReportBuilder {
     }
 
     fn count_gate(&mut self, meaning: GateMeaning) {
+        self.gates.results_counted += 1;
         self.gates.skipped.count += u64::from(meaning.is_skipped());
         let gates = &mut self.gates;
         let field = match meaning {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Outcome, Report};
+use super::{Outcome, Report, Severity};
 
 /// Everything that one message of a sweep names.
 #[derive(Debug, Clone)]
@@ -80,6 +80,12 @@ impl Digest {
     /// The outcome that needs a person most.
     pub fn outcome(&self) -> Option<Outcome> {
         self.operations.iter().map(|report| report.outcome).min_by_key(|outcome| rank(*outcome))
+    }
+
+    /// That of the most urgent operation; an error where the sweep could not read or report something.
+    pub fn severity(&self) -> Severity {
+        let worst = self.operations.iter().map(|report| report.severity).min().unwrap_or(Severity::Info);
+        if self.failures.is_empty() && self.failures_omitted == 0 { worst } else { Severity::Error }
     }
 
     /// Sums over the operations.

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::classify::Basis;
+use crate::classify::{Basis, Owner, RetryHelps};
 use crate::numbers::count;
 use crate::operation::{self, Drift, OperationRef, ResultStatus};
 
@@ -20,48 +20,64 @@ use crate::operation::{self, Drift, OperationRef, ResultStatus};
 pub const SCHEMA_VERSION: &str = "1.0";
 
 /// Everything that is known of one operation.
+///
+/// What a person or a filter looks at first comes first.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// [`SCHEMA_VERSION`].
     pub schema_version: &'static str,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// What happened, in one sentence without a full stop.
+    pub summary: String,
     /// The stack set.
     pub stack_set: StackSetSummary,
     /// The operation.
     pub operation: OperationSummary,
     /// How it ended, in one word.
     pub outcome: Outcome,
-    /// Whether the rows read are all there is.
-    pub completeness: Completeness,
     /// Targets by status.
     pub counts: Counts,
+    /// Whether the rows read are all there is.
+    pub completeness: Completeness,
+    /// The operation before; `null` in this version.
+    pub compared_with: (),
     /// Why targets failed, most accounts first; never collateral.
     pub causes: Vec<Cause>,
-    /// Texts of targets with a status that is not known.
-    pub other_reasons: Vec<OtherReason>,
-    /// Texts left out for size.
-    pub other_reasons_omitted: GroupsOmitted,
+    /// What the events of stacks say; `null` in this version.
+    pub stack_events: (),
     /// Targets that were cancelled.
     pub collateral: Collateral,
+    /// How to try the failed and cancelled targets again.
+    pub retry: Retry,
     /// What account gates said.
     pub account_gate: AccountGate,
     /// What a drift detection found; `null` for other operations.
     pub drift: Option<Drift>,
-    /// How far an operation is that has not ended; `null` for others.
-    pub in_progress: Option<InProgress>,
     /// Targets by Region.
     pub by_region: Vec<RegionSummary>,
-    /// Regions left out for size.
-    pub by_region_omitted: TalliesOmitted,
     /// Targets by organizational unit, `null` for those of none.
     pub by_organizational_unit: Vec<OrganizationalUnitSummary>,
+    /// Names of accounts and organizational units, as far as they were looked up.
+    pub names: Names,
+    /// Regions left out for size.
+    pub by_region_omitted: TalliesOmitted,
     /// Organizational units left out for size.
     pub by_organizational_unit_omitted: TalliesOmitted,
-    /// How to try the failed and cancelled targets again.
-    pub retry: Retry,
+    /// Texts of targets with a status that is not known.
+    pub other_reasons: Vec<OtherReason>,
+    /// Texts left out for size.
+    pub other_reasons_omitted: GroupsOmitted,
+    /// How far an operation is that has not ended; `null` for others.
+    pub in_progress: Option<InProgress>,
     /// Number of this attempt to publish, where a ledger counts them; above 1 an earlier one was cut
     /// off and may have published the same.
     pub attempt: Option<u64>,
+    /// When the results were read, in milliseconds since the Unix epoch: no two messages of one operation
+    /// have the same.
+    #[serde(skip)]
+    pub read_at: Option<i64>,
 }
 
 impl Report {
@@ -70,7 +86,7 @@ impl Report {
         self.causes = Vec::new();
         self.collateral.targets = Arc::default();
         self.account_gate.skipped.targets = Arc::default();
-        self.retry.commands = Vec::new();
+        self.retry.plan = Vec::new();
     }
 
     /// What needs a person's eye, one phrase each; empty when all is well.
@@ -100,6 +116,50 @@ impl Report {
         }
         problems
     }
+}
+
+/// How urgent a report is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Severity {
+    /// The operation failed, was stopped or does not end, or the report is incomplete.
+    Error,
+    /// The operation succeeded, but not for every target, or it found drift.
+    Warning,
+    /// All is well.
+    Info,
+}
+
+impl Severity {
+    /// The document's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "ERROR",
+            Self::Warning => "WARNING",
+            Self::Info => "INFO",
+        }
+    }
+
+    pub(super) fn of(report: &Report) -> Self {
+        let is_over = matches!(report.outcome, Outcome::Succeeded | Outcome::SucceededWithFailures);
+        if !is_over || !report.completeness.complete {
+            Self::Error
+        } else if report.problems().is_empty() {
+            Self::Info
+        } else {
+            Self::Warning
+        }
+    }
+}
+
+/// Names of accounts and organizational units by their ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Names {
+    /// Names of accounts.
+    pub accounts: BTreeMap<String, String>,
+    /// Names of organizational units.
+    pub organizational_units: BTreeMap<String, String>,
 }
 
 /// The stack set that the operation worked on.
@@ -135,9 +195,13 @@ pub struct OperationSummary {
     pub duration_seconds: Option<u64>,
     /// The stack set in the console of its partition.
     pub console_url: Option<String>,
+    /// CloudFormation's own numbers of targets; `null` in this version.
+    pub totals: (),
     /// AWS CLI commands that list every target this document speaks of, however much of it had to
     /// be left out for size.
     pub results_commands: Vec<ResultsCommand>,
+    /// AWS CLI command that shows who stopped the operation; `null` for others.
+    pub stopped_by_command: Option<String>,
 }
 
 /// An AWS CLI command that lists results.
@@ -221,6 +285,17 @@ pub struct Completeness {
     pub results_read: u64,
     /// Failed targets by CloudFormation's own count.
     pub failed_expected: Option<u64>,
+    /// Where the number of succeeded targets comes from.
+    pub succeeded_from: SucceededFrom,
+}
+
+/// Where the number of succeeded targets comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SucceededFrom {
+    /// From the results, which were all read.
+    #[default]
+    Results,
 }
 
 /// Targets by status.
@@ -278,8 +353,7 @@ impl Counts {
 }
 
 /// A target: an account in a Region.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {
     pub(super) account: Option<String>,
     pub(super) region: Option<String>,
@@ -308,6 +382,26 @@ impl Target {
     }
 }
 
+/// Accounts of one Region and one organizational unit: how the document lists targets.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TargetsOfRegion<'a> {
+    region: Option<&'a str>,
+    organizational_unit_id: Option<&'a str>,
+    accounts: Vec<Option<&'a str>>,
+}
+
+/// Writes targets by Region and organizational unit, so that each takes little more than its account.
+fn by_place<S: Serializer>(targets: &Arc<[Target]>, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut accounts_of: BTreeMap<_, Vec<Option<&str>>> = BTreeMap::new();
+    for target in targets.iter() {
+        accounts_of.entry((target.region(), target.organizational_unit_id())).or_default().push(target.account());
+    }
+    serializer.collect_seq(accounts_of.into_iter().map(|((region, organizational_unit_id), accounts)| {
+        TargetsOfRegion { region, organizational_unit_id, accounts }
+    }))
+}
+
 /// Why targets failed: one code of the taxonomy.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -320,12 +414,20 @@ pub struct Cause {
     pub accounts: u64,
     /// Distinct Regions among them.
     pub regions: u64,
-    /// Who can fix it.
-    pub who_can_fix: Option<&'static str>,
-    /// Whether trying again unchanged helps: `yes`, `no`, `sometimes`; `null` where nobody can say.
-    pub retry_helps: Option<&'static str>,
+    /// Of these, the targets that did not fail the same way before; `null` in this version.
+    pub newly_failed: (),
+    /// Who can fix it, the likeliest first; empty where nobody can say.
+    pub owners: &'static [Owner],
+    /// Whether trying again unchanged helps; `null` where nobody can say.
+    pub retry_helps: Option<RetryHelps>,
     /// What to do.
-    pub next_step: Option<String>,
+    pub next_step: String,
+    /// The same in a few words.
+    #[serde(skip)]
+    pub title: &'static str,
+    /// What `next_step` says beyond the title, in sentences: what the texts name, and what else to know.
+    #[serde(skip)]
+    pub details: String,
     /// The distinct texts behind it, most targets first.
     pub groups: Vec<Group>,
     /// Groups left out for size; their targets are in `count`.
@@ -345,25 +447,30 @@ pub struct GroupsOmitted {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
-    /// What named the cause.
-    pub basis: Basis,
-    /// The sentence of the sample that decided, where people would not see it otherwise.
-    #[serde(skip)]
-    pub excerpt: Option<String>,
     /// The text with what differs masked; `null` for rows without a text.
     pub pattern: Option<String>,
     /// The text of the first target.
     pub sample: Option<String>,
-    /// What the first target's account gate said, where the gate is the cause.
-    pub gate_reason: Option<String>,
     /// Targets.
     pub count: u64,
+    /// What named the cause.
+    pub basis: Basis,
     /// The resource that the text names.
     pub resource: Option<Resource>,
-    /// The targets, by account and Region.
+    /// What the events of a stack say; `null` in this version.
+    pub evidence: (),
+    /// The stacks behind some of the targets; empty in this version.
+    pub stacks: [(); 0],
+    /// The targets, by Region and organizational unit.
+    #[serde(serialize_with = "by_place")]
     pub targets: Arc<[Target]>,
     /// Targets left out for size.
     pub targets_omitted: u64,
+    /// What the first target's account gate said, where the gate is the cause.
+    pub gate_reason: Option<String>,
+    /// The sentence of the sample that decided, where people would not see it otherwise.
+    #[serde(skip)]
+    pub excerpt: Option<String>,
 }
 
 /// A resource of the stack set's template.
@@ -384,16 +491,17 @@ pub struct Collateral {
     pub failure_tolerance_exceeded: u64,
     /// Cancelled because somebody stopped the operation.
     pub operation_stopped: u64,
+    /// All cancelled targets.
+    #[serde(serialize_with = "by_place")]
+    pub targets: Arc<[Target]>,
+    /// Targets left out for size.
+    pub targets_omitted: u64,
     /// Cancelled with another text, or none.
     pub other: u64,
     /// The texts of `other`.
     pub reasons: Vec<Reason>,
     /// Texts left out for size.
     pub reasons_omitted: GroupsOmitted,
-    /// All cancelled targets.
-    pub targets: Arc<[Target]>,
-    /// Targets left out for size.
-    pub targets_omitted: u64,
 }
 
 impl Collateral {
@@ -431,6 +539,8 @@ pub struct OtherReason {
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountGate {
+    /// Results that these numbers are of.
+    pub results_counted: u64,
     /// The gate let the target pass.
     pub passed: u64,
     /// The gate refused it.
@@ -447,17 +557,18 @@ pub struct AccountGate {
     pub absent: u64,
     /// A gate answer that this version does not know.
     pub unrecognized: u64,
+    /// Targets that went on unchecked though gates are in use.
+    pub skipped: SkippedGates,
     /// The texts of `unrecognized`, by the gate's status.
     pub reasons: Vec<OtherReason>,
     /// Texts left out for size.
     pub reasons_omitted: GroupsOmitted,
-    /// Targets that went on unchecked though gates are in use.
-    pub skipped: SkippedGates,
 }
 
 impl AccountGate {
     /// Adds the numbers; which targets are skipped is known only in the end.
     pub(super) fn merge(&mut self, other: &Self) {
+        self.results_counted += other.results_counted;
         self.passed += other.passed;
         self.refused += other.refused;
         self.not_configured += other.not_configured;
@@ -477,6 +588,7 @@ pub struct SkippedGates {
     /// How many.
     pub count: u64,
     /// Which.
+    #[serde(serialize_with = "by_place")]
     pub targets: Arc<[Target]>,
     /// Targets left out for size.
     pub targets_omitted: u64,
@@ -559,17 +671,54 @@ pub struct TalliesOmitted {
 
 /// How to try the failed and cancelled targets again.
 #[derive(Debug, Clone, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Retry {
-    /// AWS CLI commands, ready for a shell.
-    pub commands: Vec<String>,
-    /// So many of them, from the first, are for causes that an unchanged retry helps at once; the
-    /// others are for the time after the fix. None where somebody stopped the operation or it has not ended.
-    pub commands_ready: u64,
+    /// One entry for each cause, those for now first, and one for the cancelled targets, which comes last. No target
+    /// is in two of them.
+    pub plan: Vec<PlanEntry>,
     /// Commands left out for size.
-    pub commands_omitted: u64,
-    /// What to fix first, and which targets the commands leave out and why.
+    pub omitted: u64,
+    /// What else to know before running them, and which targets they leave out and why.
     pub note: Option<String>,
+    /// The sentences of `note`.
+    #[serde(skip)]
+    pub notes: Vec<String>,
+}
+
+impl Retry {
+    /// Commands, also those left out.
+    pub fn commands(&self) -> u64 {
+        self.plan.iter().map(|entry| entry.commands.len() as u64).sum::<u64>() + self.omitted
+    }
+}
+
+/// Targets that are retried together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanEntry {
+    /// When its commands help.
+    pub when: When,
+    /// Codes of the causes that these targets failed for; empty for cancelled ones.
+    pub causes: Vec<&'static str>,
+    /// Cancelled targets among them.
+    pub cancelled: u64,
+    /// Targets.
+    pub targets: u64,
+    /// Other targets that the commands run again, whatever their status.
+    pub also_runs: u64,
+    /// AWS CLI commands, ready for a shell; together they run exactly these targets and those of `also_runs`.
+    pub commands: Vec<String>,
+}
+
+/// When a retry helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum When {
+    /// At once.
+    Now,
+    /// Once its cause is fixed.
+    AfterFix,
+    /// Once the operation has ended.
+    WhenEnded,
 }
 
 /// RFC 3339 UTC, to the second; `None` for a time that no calendar holds.

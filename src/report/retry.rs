@@ -1,25 +1,26 @@
 //! The AWS CLI commands that try again exactly what failed or was cancelled.
 //!
-//! The CLI takes accounts times Regions, so targets are partitioned by their set of Regions.
+//! Each cause has an entry of its own, since what a retry helps at once must not wait for what needs a fix. The CLI
+//! takes accounts times Regions, so the targets of an entry are partitioned by their set of Regions.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::document::{AccountGate, Cause, Counts, Outcome, ResultsCommand, Retry, Target};
-use crate::classify::Code;
-use crate::numbers::{count, number};
+use super::document::{AccountGate, Cause, Counts, Outcome, PlanEntry, ResultsCommand, Retry, Target, When, rfc3339};
+use crate::classify::{Code, RetryHelps};
+use crate::numbers::count;
 use crate::operation::{self, CallAs, Operation, OperationRef};
 
-/// Accounts in one command: more is hard to handle, and a message holds whole commands only.
-const ACCOUNTS_PER_COMMAND: usize = 200;
+/// Accounts in one command: they make one word of 26 kB, and Linux takes words of at most 128 kB.
+const ACCOUNTS_PER_COMMAND: usize = 2_000;
 
 /// Organizational units in one request
 /// ([UpdateStackInstances](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStackInstances.html)).
 const UNITS_PER_COMMAND: usize = 50;
 
-/// Who stops an operation means to: nothing is retried before that is known.
-const STOPPED: &str = "somebody stopped the operation; find out why first (CloudTrail: StopStackSetOperation)";
+/// Commands of one entry, above which one for all its accounts and Regions is easier to run.
+const EXACT_COMMANDS: usize = 3;
 
 /// What the plan is made from.
 pub(super) struct Scope<'a> {
@@ -35,99 +36,321 @@ pub(super) struct Scope<'a> {
     pub(super) unsettled: &'a HashSet<Target>,
     /// Whether nothing is known to be missing.
     pub(super) complete: bool,
+    /// Whether the operation ran in every one of its accounts in every one of its Regions.
+    pub(super) is_full_grid: bool,
+    /// All targets of the operation.
+    pub(super) total: u64,
     /// Accounts that some row shows to be suspended.
     pub(super) suspended: &'a HashSet<String>,
 }
 
-/// Targets to try again.
-#[derive(Default)]
-struct Again<'a> {
-    /// Those for which an unchanged retry helps at once.
-    now: Vec<&'a Target>,
-    /// Those for the time after a fix, after a look at why somebody stopped the operation, or after
-    /// its end.
-    later: Vec<&'a Target>,
+/// What the commands of an entry do.
+#[derive(Clone, Copy)]
+struct Verb {
+    name: &'static str,
+    flag: Option<&'static str>,
+    /// Whether it may run for targets that succeeded: CloudFormation finds nothing to change there.
+    may_repeat: bool,
+    /// Whether half as many targets run at a time.
+    halves: bool,
 }
 
-/// Makes the commands and says what must come before them.
+/// Targets that are retried together, before their commands are made.
+struct Together<'a> {
+    when: When,
+    code: Option<Code>,
+    targets: Vec<&'a Target>,
+}
+
+/// Makes the plan and says what else to know before running it.
 pub(super) fn plan(scope: &Scope<'_>) -> Retry {
     let mut notes = Notes::default();
-    let again = targets_to_retry(scope, &mut notes);
-    let (now, later) = match scope.described.action.as_deref() {
-        _ if again.now.is_empty() && again.later.is_empty() => Default::default(),
-        Some("CREATE" | "UPDATE") => both(scope, "update-stack-instances", None, again, &mut notes),
-        Some("DELETE") => match scope.described.retain_stacks {
-            Some(retain) => {
-                let flag = if retain { "--retain-stacks" } else { "--no-retain-stacks" };
-                both(scope, "delete-stack-instances", Some(flag), again, &mut notes)
-            }
-            None => {
-                notes.push(
-                    "CloudFormation does not say whether the stacks were to be retained, so there is no command to \
-                     delete them again",
-                );
-                Default::default()
-            }
-        },
-        Some("DETECT_DRIFT") => {
-            // What was said of single targets does not matter then.
-            notes = Notes::default();
-            notes.push("drift detection takes no targets: the command checks the whole stack set again");
-            let whole_set = vec![command(scope, "detect-stack-set-drift", &preferences(scope, None, u64::MAX / 100))];
-            if again.later.is_empty() { (whole_set, Vec::new()) } else { (Vec::new(), whole_set) }
-        }
-        action => {
-            notes.push(format!("no command is known for the action {}", action.unwrap_or("(unknown)")));
-            Default::default()
-        }
+    let entries = who_together(scope, &mut notes);
+    let plan = if scope.described.action.as_deref() == Some("DETECT_DRIFT") {
+        notes = Notes::default();
+        detect_drift_again(scope, &entries, &mut notes)
+    } else {
+        entries.into_iter().filter_map(|entry| with_commands(scope, entry, &mut notes)).collect()
     };
-    let mut later = later;
-    later.extend(without_their_stacks(scope, &mut notes));
-    if scope.outcome == Outcome::Stopped && now.len() + later.len() > 0 {
-        notes.0.insert(0, STOPPED.to_owned());
-    }
-    if now.len() + later.len() > 1 {
+    let commands = plan.iter().map(|entry| entry.commands.len()).sum::<usize>();
+    if commands > 1 {
         notes.push("run one command after the other: a stack set takes one operation at a time");
     }
-    if scope.outcome == Outcome::InProgress && now.len() + later.len() > 0 {
-        notes.push("wait until the operation has ended");
-    } else if !scope.complete && now.len() + later.len() > 0 {
-        notes.push("the report is incomplete, so there may be more to retry than is listed");
-    }
-    if now.len() + later.len() > 0 {
+    if commands > 0 {
+        if !scope.complete && scope.outcome != Outcome::InProgress {
+            notes.push("the report is incomplete, so there may be more to retry than is listed");
+        }
         notes.extend(where_to_run(scope));
         notes.extend(what_runs(scope));
     }
-    Retry {
-        commands_ready: now.len() as u64,
-        commands: now.into_iter().chain(later).collect(),
-        commands_omitted: 0,
-        note: notes.finish(),
+    let notes = notes.0;
+    Retry { plan, omitted: 0, note: Some(notes.join(" ")).filter(|note| !note.is_empty()), notes }
+}
+
+/// Sentences for `note`, each once; they are given without their capital letter and full stop.
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl Notes {
+    fn extend(&mut self, sentences: impl IntoIterator<Item = String>) {
+        sentences.into_iter().for_each(|sentence| self.push(sentence));
+    }
+
+    fn push(&mut self, sentence: impl Into<String>) {
+        let text: String = sentence.into();
+        let mut rest = text.chars();
+        let sentence: String = rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).chain(['.']).collect();
+        if !self.0.contains(&sentence) {
+            self.0.push(sentence);
+        }
     }
 }
 
-/// The commands that drop the stack instances of closed accounts and keep their stacks: nothing else helps there.
-fn without_their_stacks(scope: &Scope<'_>, notes: &mut Notes) -> Vec<String> {
-    let is_delete = scope.described.action.as_deref() == Some("DELETE");
-    let of = |code: Code| {
-        let causes = scope.causes.iter().filter(move |cause| cause.code == code.as_str());
-        causes.flat_map(|cause| cause.groups.iter().flat_map(|group| group.targets.iter()))
+/// The targets of each cause and the cancelled ones, each target once, in the order of the plan.
+fn who_together<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Vec<Together<'a>> {
+    let (mut nameless, mut in_suspended, mut unchanged) = (0, 0, 0);
+    let mut taken: HashSet<(Option<&str>, Option<&str>)> = HashSet::new();
+    // One target may be listed twice in one entry, as it moves from one organizational unit to another.
+    let mut take = |targets: &mut dyn Iterator<Item = &'a Target>, is_fix: bool| {
+        let mut kept: Vec<&Target> = Vec::new();
+        for target in targets {
+            if scope.unsettled.contains(target) || taken.contains(&(target.account(), target.region())) {
+                continue;
+            }
+            // Nothing helps in a suspended account but to drop its stack instances.
+            if !is_fix && target.account.as_ref().is_some_and(|account| scope.suspended.contains(account)) {
+                in_suspended += 1;
+            } else if target.is_addressable() {
+                kept.push(target);
+            } else {
+                nameless += 1;
+            }
+        }
+        kept.sort_unstable();
+        kept.dedup();
+        taken.extend(kept.iter().map(|target| (target.account(), target.region())));
+        kept
     };
-    let mut targets: Vec<&Target> = of(Code::AccountSuspended).collect();
-    let mut reason = "the last commands delete the stack instances of suspended accounts and retain their stacks";
-    if is_delete {
-        let unreachable: Vec<&Target> = of(Code::ExecutionRoleNotAssumable).collect();
-        if !unreachable.is_empty() {
-            reason = "if the account is closed, run the last commands instead: they retain the stacks";
-            targets.extend(unreachable);
+    let mut entries = Vec::new();
+    for cause in scope.causes {
+        let code = Code::ALL.iter().copied().find(|code| code.as_str() == cause.code);
+        if code == Some(Code::NoChanges) {
+            unchanged += cause.count;
+            continue;
+        }
+        let is_fix = code == Some(Code::AccountSuspended);
+        let helps_now = is_fix || cause.retry_helps == Some(RetryHelps::Yes);
+        let targets = take(&mut cause.groups.iter().flat_map(|group| group.targets.iter()), is_fix);
+        entries.push(Together { when: if helps_now { When::Now } else { When::AfterFix }, code, targets });
+    }
+    entries.retain(|entry| !entry.targets.is_empty());
+    entries.sort_by_key(|entry| entry.when);
+    // What stopped the others must be out of the way first.
+    let waits = scope.outcome != Outcome::Stopped && entries.iter().any(|entry| entry.when == When::AfterFix);
+    let cancelled = take(&mut scope.cancelled.iter(), false);
+    let when = if waits { When::AfterFix } else { When::Now };
+    entries.push(Together { when, code: None, targets: cancelled });
+    entries.retain(|entry| !entry.targets.is_empty());
+    if scope.outcome == Outcome::InProgress {
+        entries.iter_mut().for_each(|entry| entry.when = When::WhenEnded);
+    }
+    for (n, which) in [
+        (unchanged, "without changes"),
+        (in_suspended, "of suspended accounts"),
+        (nameless, "without a valid account or Region"),
+    ] {
+        notes.extend(left_out(n, which));
+    }
+    entries
+}
+
+/// `1 target ... is left out`, `2,000 targets ... are left out`.
+fn left_out(n: u64, which: &str) -> Option<String> {
+    let are = if n == 1 { "is" } else { "are" };
+    (n > 0).then(|| format!("{} {which} {are} left out", count(n, "target", "targets")))
+}
+
+/// What the commands of an entry do; `None` where nothing can retry it.
+fn verb(scope: &Scope<'_>, entry: &Together<'_>, notes: &mut Notes) -> Option<Verb> {
+    let delete = |flag| Verb { name: "delete-stack-instances", flag: Some(flag), may_repeat: false, halves: false };
+    if entry.code == Some(Code::AccountSuspended) {
+        notes.push(
+            "nobody can reach the stacks of suspended accounts: they are retained, and their stack instances deleted",
+        );
+        return Some(Verb { halves: false, ..delete("--retain-stacks") });
+    }
+    let is_role = entry.code == Some(Code::ExecutionRoleNotAssumable);
+    let halves = entry.code == Some(Code::Throttling);
+    match (scope.described.action.as_deref(), scope.described.retain_stacks) {
+        (Some("CREATE" | "UPDATE"), _) => {
+            Some(Verb { name: "update-stack-instances", flag: None, may_repeat: true, halves })
+        }
+        (Some("DELETE"), Some(true)) => Some(Verb { halves, ..delete("--retain-stacks") }),
+        (Some("DELETE"), Some(false)) => {
+            if is_role {
+                notes.push(format!(
+                    "if the account of an {} is closed, run its command with --retain-stacks in place of \
+                     --no-retain-stacks",
+                    Code::ExecutionRoleNotAssumable.as_str()
+                ));
+            }
+            Some(Verb { halves, ..delete("--no-retain-stacks") })
+        }
+        (Some("DELETE"), None) => {
+            notes.push(
+                "CloudFormation does not say whether the stacks were to be retained, so there is no command to delete \
+                 them again",
+            );
+            if is_role {
+                notes.push(format!(
+                    "run the command of {} only if the account is closed: it retains the stacks",
+                    Code::ExecutionRoleNotAssumable.as_str()
+                ));
+            }
+            is_role.then(|| delete("--retain-stacks"))
+        }
+        (action, _) => {
+            notes.push(format!("no command is known for the action {}", action.unwrap_or("(unknown)")));
+            None
         }
     }
-    targets.retain(|target| target.is_addressable() && !scope.unsettled.contains(*target));
-    if targets.is_empty() {
-        return Vec::new();
+}
+
+/// An entry with its commands; `None` where there are none.
+fn with_commands(scope: &Scope<'_>, entry: Together<'_>, notes: &mut Notes) -> Option<PlanEntry> {
+    let verb = verb(scope, &entry, notes)?;
+    let Together { when, code, mut targets } = entry;
+    if scope.service_managed {
+        let all = targets.len();
+        targets.retain(|target| target.organizational_unit_id().is_some_and(operation::is_organizational_unit_id));
+        let unitless = (all - targets.len()) as u64;
+        notes.extend(
+            left_out(unitless, "without an organizational unit").map(|text| format!("{text}, the API wants one")),
+        );
     }
-    notes.push(reason);
-    per_region_set(scope, "delete-stack-instances", Some("--retain-stacks"), targets, &mut 0)
+    let mut parts = exact(&targets);
+    let distinct: u64 = parts.iter().map(Part::runs).sum();
+    if parts.len() > EXACT_COMMANDS && verb.may_repeat && scope.is_full_grid {
+        parts = whole(&targets);
+    }
+    let runs: u64 = parts.iter().map(Part::runs).sum();
+    (!parts.is_empty()).then(|| PlanEntry {
+        when,
+        causes: code.map(Code::as_str).into_iter().collect(),
+        cancelled: if code.is_none() { distinct } else { 0 },
+        targets: distinct,
+        also_runs: runs - distinct,
+        commands: parts.iter().map(|part| part.command(scope, verb)).collect(),
+    })
+}
+
+/// Drift detection takes no targets.
+fn detect_drift_again(scope: &Scope<'_>, entries: &[Together<'_>], notes: &mut Notes) -> Vec<PlanEntry> {
+    let Some(when) = entries.iter().map(|entry| entry.when).max() else { return Vec::new() };
+    notes.push("drift detection takes no targets: the command checks the whole stack set again");
+    let sum = |of: &dyn Fn(&Together<'_>) -> bool| -> u64 {
+        entries.iter().filter(|entry| of(entry)).map(|entry| entry.targets.len() as u64).sum()
+    };
+    let targets = sum(&|_| true);
+    vec![PlanEntry {
+        when,
+        causes: entries.iter().filter_map(|entry| entry.code).map(Code::as_str).collect(),
+        cancelled: sum(&|entry| entry.code.is_none()),
+        targets,
+        also_runs: scope.total.saturating_sub(targets),
+        commands: vec![command(scope, "detect-stack-set-drift", &preferences(scope, None, u64::MAX / 100, false))],
+    }]
+}
+
+/// The targets of one account, in the order of their Regions.
+type Account<'a, 'b> = &'b [&'a Target];
+
+/// Accounts and Regions of one command; it runs each of the one in each of the other.
+struct Part<'a, 'b> {
+    regions: Vec<&'a str>,
+    accounts: Vec<Account<'a, 'b>>,
+}
+
+impl Part<'_, '_> {
+    /// Targets that it runs.
+    fn runs(&self) -> u64 {
+        (self.regions.len() * self.accounts.len()) as u64
+    }
+
+    fn command(&self, scope: &Scope<'_>, verb: Verb) -> String {
+        let mut accounts: Vec<&str> = self.accounts.iter().filter_map(|account| account.first()?.account()).collect();
+        accounts.sort_unstable();
+        let mut words: Vec<Cow<'_, str>> = Vec::new();
+        if scope.service_managed {
+            let units: BTreeSet<&str> = self.accounts.iter().flat_map(|account| units_of(account)).collect();
+            let units: Vec<&str> = units.into_iter().collect();
+            let targets = format!(
+                "Accounts={},OrganizationalUnitIds={},AccountFilterType=INTERSECTION",
+                accounts.join(","),
+                units.join(",")
+            );
+            words.extend(["--deployment-targets".into(), targets.into()]);
+        } else {
+            words.push("--accounts".into());
+            words.extend(accounts.into_iter().map(Cow::from));
+        }
+        words.push("--regions".into());
+        words.extend(self.regions.iter().map(|&region| Cow::from(region)));
+        words.extend(verb.flag.map(Cow::from));
+        words.extend(preferences(scope, Some(&self.regions), self.accounts.len() as u64, verb.halves));
+        command(scope, verb.name, &words)
+    }
+}
+
+/// Organizational units of one account; more than one where it has moved.
+fn units_of<'a>(account: &[&'a Target]) -> impl Iterator<Item = &'a str> {
+    account.iter().filter_map(|target| target.organizational_unit_id())
+}
+
+/// The targets by account; they are sorted.
+fn by_account<'a, 'b>(targets: &'b [&'a Target]) -> impl Iterator<Item = Account<'a, 'b>> {
+    targets.chunk_by(|a, b| a.account() == b.account())
+}
+
+/// Exactly these targets: accounts with the same set of Regions share a command. The largest comes first.
+fn exact<'a, 'b>(targets: &'b [&'a Target]) -> Vec<Part<'a, 'b>> {
+    let mut accounts_of: BTreeMap<Vec<&str>, Vec<Account<'_, '_>>> = BTreeMap::new();
+    for account in by_account(targets) {
+        let mut regions: Vec<&str> = account.iter().filter_map(|target| target.region()).collect();
+        regions.dedup();
+        accounts_of.entry(regions).or_default().push(account);
+    }
+    let mut parts: Vec<Part<'_, '_>> =
+        accounts_of.into_iter().flat_map(|(regions, accounts)| requests(&regions, accounts)).collect();
+    parts.sort_by_key(|part| Reverse(part.runs()));
+    parts
+}
+
+/// All accounts of these targets in all their Regions.
+fn whole<'a, 'b>(targets: &'b [&'a Target]) -> Vec<Part<'a, 'b>> {
+    let regions: BTreeSet<&str> = targets.iter().filter_map(|target| target.region()).collect();
+    requests(&regions.into_iter().collect::<Vec<_>>(), by_account(targets).collect())
+}
+
+/// Accounts cut into requests, each with at most so many of them and of their organizational units.
+fn requests<'a, 'b>(regions: &[&'a str], mut accounts: Vec<Account<'a, 'b>>) -> Vec<Part<'a, 'b>> {
+    // Accounts of one unit side by side: each request names as few units as it can.
+    accounts.sort_by_key(|account| units_of(account).next());
+    let mut parts: Vec<Part<'_, '_>> = Vec::new();
+    let mut units: BTreeSet<&str> = BTreeSet::new();
+    for account in accounts {
+        units.extend(units_of(account));
+        match parts.last_mut() {
+            Some(part) if part.accounts.len() < ACCOUNTS_PER_COMMAND && units.len() <= UNITS_PER_COMMAND => {
+                part.accounts.push(account);
+            }
+            _ => {
+                units = units_of(account).collect();
+                parts.push(Part { regions: regions.to_vec(), accounts: vec![account] });
+            }
+        }
+    }
+    parts
 }
 
 /// A delegated administrator's commands are refused in the management account, and the other way round.
@@ -155,33 +378,14 @@ fn what_runs(scope: &Scope<'_>) -> Vec<String> {
     notes
 }
 
-/// The commands for now and for later.
-fn both(
-    scope: &Scope<'_>,
-    verb: &str,
-    flag: Option<&str>,
-    again: Again<'_>,
-    notes: &mut Notes,
-) -> (Vec<String>, Vec<String>) {
-    let mut unitless: u64 = 0;
-    let mut of = |targets| per_region_set(scope, verb, flag, targets, &mut unitless);
-    let commands = (of(again.now), of(again.later));
-    if unitless > 0 {
-        let left_out = left_out(unitless, "without an organizational unit");
-        notes.push(format!("{left_out}, the API wants one"));
-    }
-    commands
-}
-
 /// The operation's own preferences, with its Region order cut to these Regions: without them the
 /// CLI would go back to a failure tolerance of zero.
 ///
-/// A percentage that rounds down to no target at a time becomes a count of 1. A retry of what was
-/// throttled runs half as many at a time.
-fn preferences<'a>(scope: &Scope<'_>, regions: Option<&[&str]>, accounts: u64) -> Vec<Cow<'a, str>> {
+/// A percentage that rounds down to no target at a time becomes a count of 1. `halves` asks for half as many
+/// at a time.
+fn preferences<'a>(scope: &Scope<'_>, regions: Option<&[&str]>, accounts: u64, halves: bool) -> Vec<Cow<'a, str>> {
     let preferences = &scope.described.preferences;
-    let throttled = scope.causes.iter().any(|cause| cause.code == Code::Throttling.as_str());
-    let halved = |n: u64| if throttled { (n / 2).max(1) } else { n };
+    let halved = |n: u64| if halves { (n / 2).max(1) } else { n };
     let mut concurrent = preferences.max_concurrent_count.map(halved);
     let mut percentage = preferences.max_concurrent_percentage.map(halved);
     if percentage.is_some_and(|percentage| accounts * percentage < 100) {
@@ -208,186 +412,6 @@ fn preferences<'a>(scope: &Scope<'_>, regions: Option<&[&str]>, accounts: u64) -
     .filter_map(|(name, value)| value.map(|value| format!("{name}={value}")))
     .collect();
     if words.is_empty() { Vec::new() } else { vec!["--operation-preferences".into(), words.join(",").into()] }
-}
-
-/// Sentences for `note`.
-#[derive(Default)]
-struct Notes(Vec<String>);
-
-impl Notes {
-    fn extend(&mut self, sentences: impl IntoIterator<Item = String>) {
-        self.0.extend(sentences);
-    }
-
-    fn push(&mut self, sentence: impl Into<String>) {
-        self.0.push(sentence.into());
-    }
-
-    fn finish(self) -> Option<String> {
-        Some(self.0.join("; ")).filter(|note| !note.is_empty())
-    }
-}
-
-fn targets_to_retry<'a>(scope: &Scope<'a>, notes: &mut Notes) -> Again<'a> {
-    let mut again = Again::default();
-    let mut nameless: u64 = 0;
-    let mut in_suspended: u64 = 0;
-    let mut unchanged: u64 = 0;
-    let mut add = |list: &mut Vec<&'a Target>, target: &'a Target| {
-        // The fix for a suspended account is to drop its stack instances: the same operation on
-        // them makes no sense, now or later.
-        if target.account.as_ref().is_some_and(|account| scope.suspended.contains(account)) {
-            in_suspended += 1;
-        } else if target.is_addressable() {
-            list.push(target);
-        } else {
-            nameless += 1;
-        }
-    };
-    let waits = matches!(scope.outcome, Outcome::Stopped | Outcome::InProgress);
-    let (mut fix_first, mut look_first, mut not_known) = (Vec::new(), Vec::new(), Vec::new());
-    for cause in scope.causes {
-        // A target without changes did not fail.
-        if cause.code == Code::NoChanges.as_str() {
-            unchanged += cause.count;
-            continue;
-        }
-        let named = format!("{} ({})", cause.code, number(cause.count));
-        match cause.retry_helps {
-            Some("yes") => {}
-            Some("no") if cause.code == Code::AccountSuspended.as_str() => {}
-            Some("no") => fix_first.push(named),
-            Some(_) => look_first.push(named),
-            None => not_known.push(named),
-        }
-        let list = if cause.retry_helps == Some("yes") && !waits { &mut again.now } else { &mut again.later };
-        let targets = cause.groups.iter().flat_map(|group| group.targets.iter());
-        targets.filter(|target| !scope.unsettled.contains(*target)).for_each(|target| add(list, target));
-    }
-    // What stopped the others must be out of the way first.
-    let after_others = !again.later.is_empty();
-    let list = if after_others || waits { &mut again.later } else { &mut again.now };
-    let before = list.len();
-    scope.cancelled.iter().for_each(|target| add(list, target));
-    let with_them = (list.len() - before) as u64;
-    for list in [&mut again.now, &mut again.later] {
-        list.sort_unstable();
-        list.dedup();
-    }
-    for (what, causes) in [
-        ("fix first, a retry alone does not help", fix_first),
-        ("look first, a retry may help", look_first),
-        ("whether a retry helps is not known", not_known),
-    ] {
-        if !causes.is_empty() {
-            notes.push(format!("{what}: {}", causes.join(", ")));
-        }
-    }
-    if !notes.0.is_empty() && after_others && with_them > 0 {
-        let come = if with_them == 1 { "comes" } else { "come" };
-        notes.push(format!("{} {come} with them", count(with_them, "cancelled target", "cancelled targets")));
-    }
-    if unchanged > 0 {
-        notes.push(left_out(unchanged, "without changes"));
-    }
-    if in_suspended > 0 {
-        notes.push(left_out(in_suspended, "of suspended accounts"));
-    }
-    if nameless > 0 {
-        notes.push(left_out(nameless, "without a valid account or Region"));
-    }
-    again
-}
-
-/// `1 target ... is left out`, `2,000 targets ... are left out`.
-fn left_out(n: u64, which: &str) -> String {
-    format!("{} {which} {} left out", count(n, "target", "targets"), if n == 1 { "is" } else { "are" })
-}
-
-/// An account and its organizational unit.
-fn account_of(target: &Target) -> (Option<&str>, Option<&str>) {
-    (target.account(), target.organizational_unit_id())
-}
-
-fn per_region_set(
-    scope: &Scope<'_>,
-    verb: &str,
-    flag: Option<&str>,
-    mut again: Vec<&Target>,
-    unitless: &mut u64,
-) -> Vec<String> {
-    // All have an account and a Region: `targets_to_retry` leaves the others out. They are sorted and cut, not
-    // collected into sets: those would take more memory than the report itself.
-    again.sort_unstable_by(|a, b| account_of(a).cmp(&account_of(b)).then_with(|| a.region().cmp(&b.region())));
-    let mut accounts_of: BTreeMap<Vec<&str>, Vec<&Target>> = BTreeMap::new();
-    let mut regions: Vec<&str> = Vec::new();
-    for targets in again.chunk_by(|a, b| account_of(a) == account_of(b)) {
-        let Some(first) = targets.first() else { continue };
-        regions.clear();
-        regions.extend(targets.iter().filter_map(|target| target.region()));
-        regions.dedup();
-        if scope.service_managed && !first.organizational_unit_id().is_some_and(operation::is_organizational_unit_id) {
-            *unitless += regions.len() as u64;
-            continue;
-        }
-        match accounts_of.get_mut(regions.as_slice()) {
-            Some(accounts) => accounts.push(first),
-            None => drop(accounts_of.insert(regions.clone(), vec![first])),
-        }
-    }
-    let mut parts: Vec<(&[&str], &[&Target])> = accounts_of
-        .iter()
-        .flat_map(|(regions, accounts)| requests(accounts).into_iter().map(move |part| (regions.as_slice(), part)))
-        .collect();
-    parts.sort_by_key(|(regions, accounts)| Reverse(regions.len() * accounts.len()));
-    parts.into_iter().map(|(regions, accounts)| part(scope, verb, flag, regions, accounts)).collect()
-}
-
-/// Accounts cut into requests, each with at most so many of them and of their organizational units.
-fn requests<'a, 'b>(accounts: &'b [&'a Target]) -> Vec<&'b [&'a Target]> {
-    let mut parts = Vec::new();
-    let mut rest = accounts;
-    while !rest.is_empty() {
-        let mut units: BTreeSet<&str> = BTreeSet::new();
-        let mut fits = 0;
-        for target in rest.iter().take(ACCOUNTS_PER_COMMAND) {
-            units.extend(target.organizational_unit_id());
-            if units.len() > UNITS_PER_COMMAND {
-                break;
-            }
-            fits += 1;
-        }
-        let (part, after) = rest.split_at(fits.max(1));
-        parts.push(part);
-        rest = after;
-    }
-    parts
-}
-
-fn part(scope: &Scope<'_>, verb: &str, flag: Option<&str>, regions: &[&str], accounts: &[&Target]) -> String {
-    // An account may be there twice, once in each of two organizational units.
-    let names: BTreeSet<&str> = accounts.iter().filter_map(|target| target.account()).collect();
-    let names: Vec<&str> = names.into_iter().collect();
-    let count_of_names = names.len() as u64;
-    let mut words: Vec<Cow<'_, str>> = Vec::new();
-    if scope.service_managed {
-        let units: BTreeSet<&str> = accounts.iter().filter_map(|target| target.organizational_unit_id()).collect();
-        let units: Vec<&str> = units.into_iter().collect();
-        let targets = format!(
-            "Accounts={},OrganizationalUnitIds={},AccountFilterType=INTERSECTION",
-            names.join(","),
-            units.join(",")
-        );
-        words.extend(["--deployment-targets".into(), targets.into()]);
-    } else {
-        words.push("--accounts".into());
-        words.extend(names.into_iter().map(Cow::from));
-    }
-    words.push("--regions".into());
-    words.extend(regions.iter().map(|&region| Cow::from(region)));
-    words.extend(flag.map(Cow::from));
-    words.extend(preferences(scope, Some(regions), count_of_names));
-    command(scope, verb, &words)
 }
 
 /// The command that stops an operation; `None` once it is stopping.
@@ -417,15 +441,45 @@ pub(super) fn results_commands(
         let filter = status.map(|status| format!("Name=OPERATION_RESULT_STATUS,Values={status}"));
         let mut arguments = vec!["--operation-id", &operation.operation_id];
         arguments.extend(filter.iter().flat_map(|filter| ["--filters", filter]));
+        arguments.extend(["--query", "Summaries[].[Account,Region,Status,StatusReason]", "--output", "text"]);
         ResultsCommand { status, command: cli(operation, call_as, "list-stack-set-operation-results", arguments) }
     };
     let drifted = described.drift.as_ref().and_then(|drift| drift.drifted).is_some_and(|drifted| drifted > 0);
-    let filters = ["--filters", "Name=DRIFT_STATUS,Values=DRIFTED"];
+    let filters = [
+        "--filters",
+        "Name=DRIFT_STATUS,Values=DRIFTED",
+        "--query",
+        "Summaries[].[Account,Region,DriftStatus,StackId]",
+        "--output",
+        "text",
+    ];
     let drifted = drifted.then(|| ResultsCommand {
         status: Some("DRIFTED"),
         command: cli(operation, call_as, "list-stack-instances", filters),
     });
     statuses.into_iter().map(list).chain(drifted).collect()
+}
+
+/// The command that shows who stopped an operation, between its start and its end.
+///
+/// CloudTrail keeps events of 90 days without a trail
+/// ([LookupEvents](https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html)).
+pub(super) fn stopped_by_command(operation: &OperationRef, described: &Operation) -> String {
+    let mut line = "aws cloudtrail lookup-events --lookup-attributes \
+                    AttributeKey=EventName,AttributeValue=StopStackSetOperation"
+        .to_owned();
+    let mut add = |word: &str, value: &str| {
+        line.push_str(&format!(" {word} {}", quote(value)));
+    };
+    for (word, time) in [("--start-time", described.started_at), ("--end-time", described.ended_at)] {
+        time.and_then(rfc3339).iter().for_each(|time| add(word, time));
+    }
+    add("--query", "Events[].[EventTime,Username,EventId]");
+    add("--output", "text");
+    if !operation.stack_set.region.is_empty() {
+        add("--region", &operation.stack_set.region);
+    }
+    line
 }
 
 fn command(scope: &Scope<'_>, verb: &str, arguments: &[Cow<'_, str>]) -> String {

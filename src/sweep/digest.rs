@@ -110,7 +110,7 @@ impl Sweep<'_> {
         digest.failures_omitted = summary.failures_omitted;
         let rendered_at = Instant::now();
         let publish = async {
-            let DigestMessage { message, named } = render::digest::message(&digest)?;
+            let DigestMessage { message, named } = render::digest::message(&digest, self.notifier.config.https_body)?;
             let id = self.notifier.publisher.publish(message, budget.publishing_ends()).await?;
             let named: HashSet<_> = digest.operations.iter().take(named).map(names).collect();
             let is_named = |assessment: &&Assessment| named.contains(&names(&assessment.report));

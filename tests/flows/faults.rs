@@ -561,8 +561,16 @@ async fn matrix(place: Place) {
                 let slots = Arc::clone(&slots);
                 running.spawn(async move {
                     let _slot = slots.acquire_owned().await.unwrap();
-                    let outcome = run(&cell).await;
-                    verdict(&cell, &outcome).map_err(|wrong| format!("{cell}: {wrong}"))
+                    // Where time is short, a busy machine may take what is meant for the calls, but not each time.
+                    let attempts = if cell.time == Time::Ample { 1 } else { 3 };
+                    let mut result = Ok(());
+                    for _ in 0..attempts {
+                        result = verdict(&cell, &run(&cell).await).map_err(|wrong| format!("{cell}: {wrong}"));
+                        if result.is_ok() {
+                            break;
+                        }
+                    }
+                    result
                 });
             }
         }

@@ -31,12 +31,17 @@ async fn one_publish_with_a_body_for_each_kind_of_subscriber() {
     assert_eq!(done["messageId"], message.message_id);
     assert_eq!(message.topic_arn, TOPIC);
     assert_eq!(message.message_structure.as_deref(), Some("json"));
-    assert_eq!(message.subject.as_deref(), Some("FAILED: UPDATE of baseline, 1 of 2 targets failed, 1 cancelled"));
+    assert_eq!(message.subject.as_deref(), Some("[FAILED] baseline, eu-central-1: 1 of 2 targets failed, 1 cancelled"));
     let bodies: Value = serde_json::from_str(&message.message).unwrap();
     let mut protocols: Vec<&String> = bodies.as_object().unwrap().keys().collect();
     protocols.sort();
     assert_eq!(protocols, ["default", "email", "https", "sms"]);
-    assert!(bodies["email"].as_str().unwrap().starts_with("FAILED: UPDATE of baseline\n1 of 2 targets failed"));
+    assert!(
+        bodies["email"]
+            .as_str()
+            .unwrap()
+            .starts_with("UPDATE of baseline failed in eu-central-1.\n1 of 2 targets failed")
+    );
     let document: Value = serde_json::from_str(bodies["default"].as_str().unwrap()).unwrap();
     assert_eq!(document["schemaVersion"], "1.0");
     let chat: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
@@ -74,7 +79,10 @@ async fn always_means_always() {
     let stage = Stage::with(scenario, &[("NOTIFY_ON", "always")]).await;
     let done = stage.ended("SUCCEEDED").await.unwrap();
     assert_eq!((&done["action"], &done["reason"]), (&json!("published"), &json!("NOTIFY_ON is always")));
-    assert_eq!(stage.published().subject.as_deref(), Some("SUCCEEDED: UPDATE of baseline, all 3 targets succeeded"));
+    assert_eq!(
+        stage.published().subject.as_deref(),
+        Some("[SUCCEEDED] baseline, eu-central-1: all 3 targets succeeded")
+    );
 }
 
 #[tokio::test]

@@ -179,7 +179,7 @@ async fn a_status_that_is_not_known_is_a_problem_and_its_text_is_kept_but_it_is_
         document["otherReasons"],
         json!([{"status": "FAILED_HARD", "pattern": "Access Denied", "sample": "Access Denied", "count": 1}])
     );
-    assert_eq!(document["retry"]["commands"], json!([]));
+    assert_eq!(document["retry"]["plan"], json!([]));
 }
 
 #[tokio::test]

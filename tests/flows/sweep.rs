@@ -115,14 +115,22 @@ async fn what_no_event_reported_is_reported_as_if_its_event_had_come() {
         json!({"finished": true, "stackSets": 2, "stackSetsDone": 2, "operations": 5, "due": 3, "published": 2, "quiet": 1})
     );
 
-    // The same message as by the event, to the byte.
+    // The same message as by the event, to the byte, but for the chat message's own id.
     let by_sweep = stage.aws.published();
     stage.aws.with(|scenario| scenario.tables[0].items.clear());
     let event = crate::support::event(&set("network").arn(), "other", "FAILED");
     stage.response(&event).await.unwrap();
     let by_event = stage.aws.published().pop().unwrap();
     let same = by_sweep.iter().find(|message| message.subject == by_event.subject).unwrap();
-    assert_eq!((&same.message, &same.attributes), (&by_event.message, &by_event.attributes));
+    let without_id = |message: &str| {
+        let mut bodies: Value = serde_json::from_str(message).unwrap();
+        let mut chat: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
+        assert!(chat["id"].take().as_str().unwrap().starts_with("other-"));
+        bodies["https"] = chat;
+        bodies
+    };
+    assert_eq!(without_id(&same.message), without_id(&by_event.message));
+    assert_eq!(same.attributes, by_event.attributes);
     assert_eq!(by_sweep.len(), 2);
 }
 
@@ -147,14 +155,17 @@ async fn a_stuck_operation_is_reported_with_where_it_stands_once_a_day() {
     let messages = stage.aws.published();
     assert_eq!(messages.len(), 2);
     let subject = messages[0].subject.as_deref().unwrap();
-    assert!(subject.starts_with("IN_PROGRESS: UPDATE of baseline, still running after "), "{subject}");
+    assert!(subject.starts_with("[STUCK] baseline, eu-central-1: UPDATE running for "), "{subject}");
     let email = messages[0].body("email").unwrap();
-    assert!(email.contains("4 of 6 targets to go, 1 failed"), "{email}");
+    assert!(email.contains("\n1 of 6 targets failed, 1 succeeded, 1 is running, 3 are pending.\n"), "{email}");
     assert!(email.contains("Now in eu-west-1 (1 running, 1 pending). Pending: us-east-1 (2)."), "{email}");
     assert!(email.contains("STUCK_AFTER_HOURS (6 hours)."), "{email}");
-    assert!(email.contains("To stop it:\n\naws cloudformation stop-stack-set-operation --stack-set-name "), "{email}");
+    assert!(
+        email.contains("To stop the operation:\n\naws cloudformation stop-stack-set-operation --stack-set-name "),
+        "{email}"
+    );
     assert!(!email.contains("INCOMPLETE"), "that it runs is in the headline: {email}");
-    assert!(email.contains("1. AWS_INTERNAL_FAILURE: 1 account, 1 target, 1 Region"), "{email}");
+    assert!(email.contains("\n   AWS_INTERNAL_FAILURE\n"), "{email}");
     let document: Value = serde_json::from_str(&messages[0].body("sqs").unwrap()).unwrap();
     crate::schema::check(&document);
     assert_eq!(

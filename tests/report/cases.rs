@@ -1,10 +1,11 @@
 //! Public situations, each a file of `tests/cases`, and what the report must say of it.
 
 use serde_json::Value;
+use stackset_notifier::classify::RetryHelps;
 use stackset_notifier::operation::{
     CallAs, Gate, GateStatus, Operation, OperationRef, ResultStatus, StackSetRef, TargetResult,
 };
-use stackset_notifier::render;
+use stackset_notifier::render::{self, HttpsBody};
 use stackset_notifier::report::{ExpectGate, Report, ReportBuilder, ReportContext};
 
 /// The report of a situation, and its email on one line.
@@ -48,7 +49,7 @@ fn case(text: &str) -> (Report, String) {
         unread: None,
         now: None,
     });
-    let bodies: Value = serde_json::from_str(&render::message(&report).unwrap().body).unwrap();
+    let bodies: Value = serde_json::from_str(&render::message(&report, HttpsBody::Chat).unwrap().body).unwrap();
     let email = bodies["email"].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
     (report, email)
 }
@@ -56,7 +57,7 @@ fn case(text: &str) -> (Report, String) {
 #[test]
 fn sixty_units_are_two_commands() {
     let (report, _) = case(include_str!("../cases/04-sixty-units.json"));
-    let commands: Vec<&String> = report.retry.commands.iter().collect();
+    let commands = crate::make::commands(&report);
     assert_eq!(commands.len(), 2, "{commands:?}");
     let units = |command: &str| command.matches("ou-").count();
     assert!(commands.iter().all(|command| units(command) <= 50), "{commands:?}");
@@ -66,23 +67,23 @@ fn sixty_units_are_two_commands() {
 #[test]
 fn a_resource_of_another_stack_set_is_left_to_it() {
     let (report, email) = case(include_str!("../cases/09-moved-between-units.json"));
-    let step = report.causes[0].next_step.as_ref().unwrap();
+    let step = report.causes[0].next_step.as_str();
     assert!(
         step.starts_with(
-            "The stack of another stack set owns it (arn:aws:cloudformation:us-east-1:300000000001:stack/StackSet-\
-             sandbox-roles-11111111-2222-4333-8444-555555555555/66666666-7777-4888-8999-000000000000): if that one is \
-             about to delete it, wait and retry"
+            "Leave the resource to the other stack set, or wait (arn:aws:cloudformation:us-east-1:300000000001:stack/\
+             StackSet-sandbox-roles-11111111-2222-4333-8444-555555555555/66666666-7777-4888-8999-000000000000). The \
+             stack of another stack set owns it: if that one is about to delete it, wait and retry"
         ),
         "{step}"
     );
-    assert_eq!(report.causes[0].retry_helps, Some("sometimes"));
+    assert_eq!(report.causes[0].retry_helps, Some(RetryHelps::Sometimes));
     assert!(!email.contains("Import, rename or delete") && !email.contains("<region>"), "{email}");
 }
 
 #[test]
 fn names_keep_their_partition() {
     let (report, email) = case(include_str!("../cases/11-govcloud-execution-role.json"));
-    let step = report.causes[0].next_step.as_ref().unwrap();
+    let step = report.causes[0].next_step.as_str();
     assert!(step.contains("arn:aws-us-gov:iam::300000000001:role/AWSControlTowerExecution"), "{step}");
     assert!(!email.contains("arn:aws:"), "{email}");
 }
@@ -90,7 +91,7 @@ fn names_keep_their_partition() {
 #[test]
 fn a_delegated_administrators_commands_say_where_they_run() {
     let (report, email) = case(include_str!("../cases/16-delegated-administrator.json"));
-    assert!(report.retry.note.as_ref().unwrap().contains("run the commands in account 111122223333"));
+    assert!(report.retry.note.as_ref().unwrap().contains("Run the commands in account 111122223333"));
     assert!(email.contains("111122223333") && email.contains("--call-as SELF"), "{email}");
 }
 
@@ -117,7 +118,7 @@ fn people_see_the_sentence_that_decided() {
         ExpectGate::Never,
     );
     assert_eq!(report.causes[0].code, "SERVICE_QUOTA_EXCEEDED");
-    let bodies: Value = serde_json::from_str(&render::message(&report).unwrap().body).unwrap();
+    let bodies: Value = serde_json::from_str(&render::message(&report, HttpsBody::Chat).unwrap().body).unwrap();
     for body in ["email", "https"] {
         assert!(bodies[body].as_str().unwrap().contains("maximum number of buckets has been"), "{body}");
     }

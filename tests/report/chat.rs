@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use stackset_notifier::render;
+use stackset_notifier::render::{self, HttpsBody};
 use stackset_notifier::report::ExpectGate;
 
 use crate::make::{cancelled, described, failed, named, report, row};
@@ -14,6 +14,12 @@ use crate::make::{cancelled, described, failed, named, report, row};
 fn shown(markdown: &str, strong: &str) -> String {
     let mut html = String::new();
     for line in markdown.split('\n') {
+        let link =
+            line.strip_prefix('[').and_then(|rest| rest.strip_suffix(')')).and_then(|rest| rest.split_once("]("));
+        if let Some((text, link)) = link {
+            let _ = writeln!(html, "<a href=\"{link}\">{text}</a><br>");
+            continue;
+        }
         for (i, word) in line.split(' ').enumerate() {
             if i > 0 {
                 html.push(' ');
@@ -60,13 +66,13 @@ fn the_card_reads_well() {
     rows.push(failed(31, "us-east-1", "Rate exceeded"));
     rows.push(cancelled(32, "us-east-1"));
     let report = report(&rows, &named(), &described("UPDATE", "FAILED", Some(2)), ExpectGate::Auto);
-    let bodies: Value = serde_json::from_str(&render::message(&report).unwrap().body).unwrap();
+    let bodies: Value = serde_json::from_str(&render::message(&report, HttpsBody::Chat).unwrap().body).unwrap();
     let chat: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
     let [card, teams] = ["b", "i"].map(|strong| card(&chat, strong));
-    assert!(card.contains("<b>ACCESS_DENIED</b>: 1 account, 1 target, 1 Region<br>"), "{card}");
+    assert!(card.contains("• Grant the denied action: 1 target, 1 account (ACCESS_DENIED)<br>"), "{card}");
     assert!(card.contains("no &lt;policy&gt; allows it &amp; "), "what AWS says is text, never a tag: {card}");
-    assert!(card.contains("<li>Now: aws cloudformation update-stack-instances"), "{card}");
-    assert!(card.contains("<li>Once the causes are dealt with: aws cloudformation update-stack-instances"), "{card}");
+    assert!(card.contains("Open in CloudFormation</a>"), "{card}");
+    assert!(card.contains("<li>Retry: 3 commands are in the email"), "{card}");
     assert!(!card.contains("<b>never</b>"), "what AWS says makes nothing bold: {card}");
     let page = format!(
         "<meta charset=utf-8><style>body{{font:15px sans-serif;margin:24px}} div{{border-left:4px solid #c33;padding:8px 16px;\

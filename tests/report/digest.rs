@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use stackset_notifier::operation::{CallAs, Operation, OperationRef, StackSetRef, TargetResult};
 use stackset_notifier::render::digest::DigestMessage;
-use stackset_notifier::render::{self, MESSAGE_LIMIT, Message};
+use stackset_notifier::render::{self, HttpsBody, MESSAGE_LIMIT, Message};
 use stackset_notifier::report::{Digest, ExpectGate, Failure, Report, SweepProgress};
 
 use crate::make::{cancelled, described, failed, report_as, row};
@@ -74,7 +74,7 @@ fn document(message: &Message) -> Value {
 
 /// Within every limit that a report is within.
 fn checked(digest: &Digest) -> Message {
-    let DigestMessage { message, named } = render::digest::message(digest).unwrap();
+    let DigestMessage { message, named } = render::digest::message(digest, HttpsBody::Chat).unwrap();
     assert_eq!(named, digest.operations.len());
     check(&message);
     message
@@ -196,7 +196,7 @@ fn every_operation_is_named_exactly_once_over_the_sweeps() {
         let mut sweeps = 0;
         while !due.is_empty() {
             let digest = Digest::new(sweep(true), due.clone());
-            let DigestMessage { message, named: count } = render::digest::message(&digest).unwrap();
+            let DigestMessage { message, named: count } = render::digest::message(&digest, HttpsBody::Chat).unwrap();
             check(&message);
             let names = named(&message);
             assert_eq!(names.len(), count);

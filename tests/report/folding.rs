@@ -38,7 +38,7 @@ fn every_gate_answer_has_its_count() {
             .map(|meaning| gate[meaning].as_u64().unwrap());
     assert_eq!(counts, [1, 1, 2, 1, 1, 1, 1, 1]);
     let accounts: Vec<&str> =
-        gate["skipped"]["targets"].as_array().unwrap().iter().map(|t| t["account"].as_str().unwrap()).collect();
+        gate["skipped"]["targets"][0]["accounts"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
     assert_eq!(accounts, ["000000000003", "000000000004", "000000000005"]);
 }
 
@@ -69,9 +69,9 @@ fn many_skipped_gates_are_counted_exactly_and_listed_in_order() {
     rows.push(with_gate(row(10_000, "eu-west-1", "SUCCEEDED"), "SUCCEEDED", ""));
     let skipped = &of(&rows, "SUCCEEDED", ExpectGate::Auto)["accountGate"]["skipped"];
     assert_eq!(skipped["count"], 10_000);
-    let listed = skipped["targets"].as_array().unwrap();
+    let listed = skipped["targets"][0]["accounts"].as_array().unwrap();
     assert_eq!(listed.len() as u64 + skipped["targetsOmitted"].as_u64().unwrap(), 10_000);
-    assert!(listed.iter().enumerate().all(|(i, target)| target["account"] == format!("{i:012}")));
+    assert!(listed.iter().enumerate().all(|(i, target)| *target == format!("{i:012}")));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn texts_that_differ_in_ids_only_are_one_group_with_one_real_sample() {
     assert!(!groups[0]["pattern"].as_str().unwrap().contains("bb4b2fc5"));
     assert_eq!(
         groups[0]["targets"][0],
-        json!({"account": "200000000001", "region": "eu-west-1", "organizationalUnitId": null})
+        json!({"region": "eu-west-1", "organizationalUnitId": null, "accounts": ["200000000001"]})
     );
     let step = cause["nextStep"].as_str().unwrap();
     assert!(step.contains("s3:CreateAccessPoint") && step.contains("s3:DeleteAccessPoint"), "{step}");
@@ -171,7 +171,7 @@ fn cancelled_targets_are_never_causes_and_odd_texts_stay_visible() {
             {"pattern": "the moon is full", "sample": "the moon is full", "count": 1},
         ])
     );
-    assert_eq!(collateral["targets"].as_array().unwrap().len(), 5);
+    assert_eq!(collateral["targets"][0]["accounts"].as_array().unwrap().len(), 5);
 }
 
 #[test]

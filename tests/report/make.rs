@@ -88,3 +88,8 @@ pub(crate) fn document(report: &Report) -> Value {
     crate::schema::check(&document);
     document
 }
+
+/// All commands of the retry plan, in their order.
+pub(crate) fn commands(report: &Report) -> Vec<String> {
+    report.retry.plan.iter().flat_map(|entry| entry.commands.clone()).collect()
+}

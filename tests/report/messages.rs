@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 use stackset_notifier::operation::{Operation, TargetResult};
-use stackset_notifier::render;
+use stackset_notifier::render::{self, HttpsBody};
 use stackset_notifier::report::{ExpectGate, Report};
 
 use crate::make::{cancelled, described, failed, in_unit, named, report, row, with_gate};
 
 fn bodies(report: &Report) -> (String, Value) {
-    let message = render::message(report).unwrap();
+    let message = render::message(report, HttpsBody::Chat).unwrap();
     let bodies: Value = serde_json::from_str(&message.body).unwrap();
     let chat = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
     (bodies["email"].as_str().unwrap().to_owned(), chat)
@@ -32,24 +32,6 @@ fn a_failed_operation_without_targets_says_what_cloudformation_says() {
 }
 
 #[test]
-fn chat_shows_all_commands_or_says_where_they_are() {
-    let steps = |regions: u64| {
-        let rows: Vec<TargetResult> = (1..=regions)
-            .flat_map(|i| (0..i).map(move |r| failed(i, &format!("region-{r}"), "Rate exceeded")))
-            .collect();
-        let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
-        assert_eq!(report.retry.commands.len() as u64, regions);
-        let (_, chat) = bodies(&report);
-        let steps = chat["content"]["nextSteps"].as_array().unwrap();
-        steps.iter().map(|step| step.as_str().unwrap().to_owned()).collect::<Vec<String>>()
-    };
-    assert_eq!(steps(3).iter().filter(|step| step.starts_with("Now: aws ")).count(), 3);
-    let many = steps(20);
-    assert!(many.iter().all(|step| !step.contains("update-stack-instances")), "{many:?}");
-    assert!(many.iter().any(|step| step.starts_with("20 retry commands are in the email")), "{many:?}");
-}
-
-#[test]
 fn units_that_do_not_fit_are_counted_in_the_email() {
     let rows: Vec<TargetResult> = (0..900)
         .flat_map(|i| {
@@ -61,7 +43,7 @@ fn units_that_do_not_fit_are_counted_in_the_email() {
         .collect();
     let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
     let (email, _) = bodies(&report);
-    assert!(email.contains("\nand 885 more\n"), "{email}");
+    assert!(email.contains("\nand 890 more\n"), "{email}");
 }
 
 #[test]
@@ -80,20 +62,9 @@ fn names_and_statuses_without_bound_still_make_a_message() {
     let mut rows: Vec<TargetResult> = (0..5).map(resource).collect();
     rows.extend((0..20_000).map(|i| row(i, &format!("region-{i}"), &format!("STATUS_{i}_{}", "X".repeat(20)))));
     let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
-    let message = render::message(&report).unwrap();
+    let message = render::message(&report, HttpsBody::Chat).unwrap();
     let bodies: Value = serde_json::from_str(&message.body).unwrap();
     crate::schema::check(&serde_json::from_str(bodies["default"].as_str().unwrap()).unwrap());
-}
-
-#[test]
-fn an_account_whose_regions_were_cut_is_not_shown_with_some_of_them() {
-    let regions = ["ap-south-1", "eu-west-1", "us-east-1"];
-    let rows: Vec<TargetResult> =
-        (0..30_000).map(|i| failed(i / 3, regions[(i % 3) as usize], "nobody knows this")).collect();
-    let (email, _) = bodies(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
-    for line in email.lines().filter(|line| line.starts_with("     ") && line.contains(": 0000")) {
-        assert!(line.trim_start().starts_with("ap-south-1, eu-west-1, us-east-1: "), "{line}");
-    }
 }
 
 #[test]
@@ -102,10 +73,11 @@ fn the_subject_keeps_the_numbers_however_long_the_name_is() {
     long.stack_set.name = "a-very-long-name-".repeat(8);
     let rows: Vec<TargetResult> = (0..1_234).map(|i| failed(i, "eu-west-1", "x")).collect();
     let operation = described("DETECT_DRIFT", "SUCCEEDED", Some(2_000));
-    let subject = render::message(&report(&rows, &long, &operation, ExpectGate::Auto)).unwrap().subject;
+    let subject =
+        render::message(&report(&rows, &long, &operation, ExpectGate::Auto), HttpsBody::Chat).unwrap().subject;
     assert_eq!(
         subject,
-        "SUCCEEDED_WITH_FAILURES: a-very-long-~y-long-name-, 2,000 targets failed, 1,234 listed (incomplete)"
+        "[INCOMPLETE] a-very-long~-long-name-, eu-central-1: 2,000 targets failed, 1,234 listed (incomplete)"
     );
 }
 
@@ -116,44 +88,21 @@ fn the_subject_keeps_the_cancelled_and_drops_an_account_id() {
     let mut rows: Vec<TargetResult> = (0..1_234).map(|i| failed(i, "eu-west-1", "x")).collect();
     rows.extend((2_000..6_321).map(|i| cancelled(i, "eu-west-1")));
     let operation = described("UPDATE", "SUCCEEDED", Some(2_000));
-    let subject = render::message(&report(&rows, &long, &operation, ExpectGate::Auto)).unwrap().subject;
+    let subject =
+        render::message(&report(&rows, &long, &operation, ExpectGate::Auto), HttpsBody::Chat).unwrap().subject;
     assert_eq!(
         subject,
-        "SUCCEEDED_WITH_FAILURES: a-very-lon~long-name-, 2,000 failed, 4,321 cancelled of 5,555 (incomplete)"
+        "[INCOMPLETE] a-very-lon~ong-name-: 2,000 targets failed, 1,234 listed, 4,321 cancelled (incomplete)"
     );
 
     let mut owned = named();
     owned.stack_set.name = "12-baseline-111111111111-eu-1234567890123-222222222222".to_owned();
     let message =
-        render::message(&report(&[], &owned, &described("UPDATE", "FAILED", None), ExpectGate::Auto)).unwrap();
-    assert_eq!(message.subject, "FAILED: UPDATE of 12-baseline-[account]-eu-1234567890123-[account], no targets");
+        render::message(&report(&[], &owned, &described("UPDATE", "FAILED", None), ExpectGate::Auto), HttpsBody::Chat)
+            .unwrap();
+    assert_eq!(message.subject, "[FAILED] 12-baseline-[account]-eu-1234567890123-[account], eu-central-1: no targets");
     let bodies: Value = serde_json::from_str(&message.body).unwrap();
     assert_eq!(bodies["sms"], message.subject);
-}
-
-/// Commands for now are few enough to show; those for later are not.
-#[test]
-fn chat_shows_the_ready_commands_when_it_cannot_show_all() {
-    let mut rows: Vec<TargetResult> = (1..4).map(|i| failed(i, "eu-west-1", "Rate exceeded")).collect();
-    let regions = ["ap-south-1", "eu-west-1", "us-east-1", "us-west-2"];
-    rows.extend(regions.iter().zip(10..).map(|(region, i)| failed(i, region, "Access Denied")));
-    let whole = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
-    assert_eq!((whole.retry.commands.len(), whole.retry.commands_ready), (5, 1));
-    let (_, chat) = bodies(&whole);
-    let steps: Vec<&str> =
-        chat["content"]["nextSteps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
-    assert!(steps.contains(&format!("Now: {}", whole.retry.commands[0]).as_str()), "{steps:?}");
-    assert!(
-        steps.contains(&"4 other retry commands are in the email and in the JSON report, as far as there is room"),
-        "{steps:?}"
-    );
-    assert!(!chat.to_string().contains("Once the causes"), "{chat}");
-
-    // Too long for chat: none is shown, and all are counted.
-    rows.extend((1_000..1_300).map(|i| failed(i, "eu-west-1", "Rate exceeded")));
-    let long = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
-    let chat = bodies(&long).1.to_string();
-    assert!(chat.contains("6 retry commands are in the email") && !chat.contains("update-stack-instances"), "{chat}");
 }
 
 #[test]
@@ -165,7 +114,8 @@ fn start_and_duration_add_up_to_the_end() {
     };
     let report = report(&[failed(1, "eu-west-1", "x")], &named(), &operation, ExpectGate::Auto);
     let (email, _) = bodies(&report);
-    assert!(email.contains("Ended: 2026-03-20 09:47:40 UTC, took 1 min (started 2026-03-20 09:46:40"), "{email}");
+    assert_eq!(report.operation.duration_seconds, Some(60));
+    assert!(email.contains("\nEnded 2026-03-20 09:47 UTC after 60 seconds.\n"), "{email}");
 }
 
 #[test]
@@ -177,7 +127,7 @@ fn the_account_gates_numbers_add_up() {
     rows.extend((20..25).map(|i| cancelled(i, "eu-west-1")));
     let operation = described("UPDATE", "FAILED", None);
     for (expected, line) in
-        [(ExpectGate::Auto, "3 passed, 2 went on without a gate's consent, 5 never asked."), (ExpectGate::Never, "")]
+        [(ExpectGate::Auto, "3 passed, 2 went on without a gate, 5 never asked."), (ExpectGate::Never, "")]
     {
         let email = bodies(&report(&rows, &named(), &operation, expected)).0.replace('\n', " ");
         assert_eq!(email.contains("Account gate"), !line.is_empty(), "{email}");
@@ -192,41 +142,11 @@ fn the_account_gates_numbers_add_up() {
 }
 
 #[test]
-fn chat_counts_what_it_leaves_out() {
-    let corpus = include_str!("../corpus/reasons.jsonl").lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
-    let mut rows: Vec<TargetResult> =
-        corpus.enumerate().map(|(i, known)| failed(i as u64, "eu-west-1", known["text"].as_str().unwrap())).collect();
-    rows.extend((0..9).map(|i| row(500 + i, "eu-west-1", &format!("ODD_{i}"))));
-    rows.push(row(600, "eu-west-1", ""));
-    let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
-    let causes = report.causes.len();
-    let (_, chat) = bodies(&report);
-    let description = chat["content"]["description"].as_str().unwrap();
-    assert!(description.contains(&format!("\n\nand {} more causes, see the email", causes - 8)), "{description}");
-    assert!(
-        description.contains(
-            "10 targets with a status that is not known: 1 without a status, 1 ODD_0, 1 ODD_1, 1 ODD_2, 1 ODD_3 and 5 more \
-             statuses"
-        ),
-        "{description}"
-    );
-    assert!(description.ends_with(report.operation.console_url.as_deref().unwrap()), "{description}");
-    let steps: Vec<&str> =
-        chat["content"]["nextSteps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
-    assert!(
-        steps.contains(&format!("{} more next steps are in the email and in the JSON report", causes - 8).as_str())
-    );
-    for listed in &report.operation.results_commands {
-        assert!(steps.contains(&listed.command.as_str()), "{steps:?}");
-    }
-}
-
-#[test]
 fn quotes_and_backslashes_take_more_room_than_they_have_characters() {
     for length in (10_000..100_000).step_by(2_500) {
         let rows = [row(1, "eu-west-1", &"\"\\".repeat(length / 2)), failed(2, "eu-west-1", &"\"".repeat(length))];
         let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
-        let message = render::message(&report).unwrap();
+        let message = render::message(&report, HttpsBody::Chat).unwrap();
         assert!(message.size() <= render::MESSAGE_LIMIT);
         let bodies: Value = serde_json::from_str(&message.body).unwrap();
         assert!(bodies["email"].as_str().unwrap().contains("000000000002"), "short texts leave room for the targets");
@@ -243,9 +163,10 @@ fn large_groups_share_the_room_and_small_ones_keep_all() {
     let long = format!("once only: {}", "a long text ".repeat(300));
     rows.push(failed(40_000, "eu-west-1", &long));
     let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
-    let bodies: Value = serde_json::from_str(&render::message(&report).unwrap().body).unwrap();
+    let bodies: Value = serde_json::from_str(&render::message(&report, HttpsBody::Chat).unwrap().body).unwrap();
     let document: Value = serde_json::from_str(bodies["default"].as_str().unwrap()).unwrap();
-    let listed = |holder: &Value| holder["targets"].as_array().unwrap().len();
+    let accounts = |place: &Value| place["accounts"].as_array().unwrap().len();
+    let listed = |holder: &Value| holder["targets"].as_array().unwrap().iter().map(accounts).sum::<usize>();
     let groups = document["causes"][0]["groups"].as_array().unwrap();
     let shown: Vec<usize> = groups.iter().chain([&document["collateral"]]).map(listed).collect();
     let [first, second, few, once, cancelled] = shown[..] else { panic!("{shown:?}") };
@@ -253,29 +174,9 @@ fn large_groups_share_the_room_and_small_ones_keep_all() {
     assert!(first.abs_diff(second) <= 1 && second.abs_diff(cancelled) <= 1 && first > 50, "{shown:?}");
     assert_eq!(groups[3]["sample"], long, "targets go before texts");
     let first_ones = report.causes[0].groups[0].targets.iter().take(first).map(|t| t.account().unwrap());
-    let operation = groups[0]["targets"].as_array().unwrap().iter().map(|t| t["account"].as_str().unwrap());
+    let operation =
+        groups[0]["targets"][0]["accounts"].as_array().unwrap().iter().map(|account| account.as_str().unwrap());
     assert!(first_ones.eq(operation), "in their order, from the first");
-}
-
-#[test]
-fn people_see_only_what_happened() {
-    let heading = |rows: &[TargetResult]| {
-        let (email, _) = bodies(&report(rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
-        email.lines().find(|line| line.starts_with("To retry")).unwrap().split(',').next().unwrap().to_owned()
-    };
-    let (one, other) = (failed(1, "eu-west-1", "Rate exceeded"), cancelled(2, "eu-west-1"));
-    assert_eq!(heading(std::slice::from_ref(&one)), "To retry what failed");
-    assert_eq!(heading(std::slice::from_ref(&other)), "To retry what was cancelled");
-    assert_eq!(heading(&[one, other]), "To retry what failed or was cancelled");
-}
-
-#[test]
-fn every_cause_says_who_can_fix_it_or_that_it_is_not_known() {
-    let rows = [failed(1, "eu-west-1", "nobody knows this")];
-    let (email, chat) = bodies(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
-    assert!(email.contains("\n   Who can fix it: not known\n"), "{email}");
-    let chat = chat["content"]["description"].as_str().unwrap();
-    assert!(chat.contains("\nWho can fix it: not known\n"), "{chat}");
 }
 
 #[test]
@@ -293,26 +194,10 @@ fn tables_hold_long_names() {
 }
 
 #[test]
-fn the_email_shows_the_first_commands_and_counts_the_rest() {
-    let mut rows: Vec<TargetResult> = (0..2_000).map(|i| failed(i, "eu-west-1", "Rate exceeded")).collect();
-    rows.extend((5_000..5_900).map(|i| failed(i, "eu-west-1", "Access Denied")));
-    let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
-    let (email, _) = bodies(&report);
-    let shown: Vec<&str> = email.lines().filter(|line| line.contains(" update-stack-instances ")).collect();
-    assert!(shown.len() > 2 && shown.len() < report.retry.commands.len());
-    assert!(report.retry.commands.iter().zip(&shown).all(|(made, shown)| made == shown), "the first, without a gap");
-    let left_out = report.retry.commands.len() - shown.len();
-    assert!(
-        email.contains(&format!("\n{left_out} of 15 commands are not in this email, for want of room; ")),
-        "{email}"
-    );
-}
-
-#[test]
 fn every_headline_has_failures_that_are_counted_but_not_listed() {
     let operation = |rows: &[TargetResult], status: &str, expected: u64| {
         let report = report(rows, &named(), &described("UPDATE", status, Some(expected)), ExpectGate::Auto);
-        let subject = render::message(&report).unwrap().subject;
+        let subject = render::message(&report, HttpsBody::Chat).unwrap().subject;
         let (email, chat) = bodies(&report);
         let title = chat["content"]["title"].as_str().unwrap().to_owned();
         let steps = chat["content"]["nextSteps"].as_array().unwrap().len();
@@ -320,18 +205,168 @@ fn every_headline_has_failures_that_are_counted_but_not_listed() {
         (subject, email.lines().nth(1).unwrap().to_owned(), title)
     };
     let rows: Vec<TargetResult> = (0..37).map(|i| row(i, "eu-west-1", "SUCCEEDED")).collect();
-    let headline = "SUCCEEDED_WITH_FAILURES: UPDATE of baseline, 3 targets failed, 0 listed (incomplete)";
-    let expected = (headline.to_owned(), "3 targets failed, 0 listed.".to_owned(), headline.to_owned());
-    assert_eq!(operation(&rows, "SUCCEEDED", 3), expected);
-    assert_eq!(operation(&[], "FAILED", 5).0, "FAILED: UPDATE of baseline, 5 targets failed, 0 listed (incomplete)");
+    let subject = "[INCOMPLETE] baseline, eu-central-1: 3 targets failed, 0 listed (incomplete)".to_owned();
+    let title = "UPDATE of baseline succeeded with failures: 3 targets failed, 0 listed (incomplete)".to_owned();
+    let line = "3 targets failed, 0 listed, 37 succeeded.".to_owned();
+    assert_eq!(operation(&rows, "SUCCEEDED", 3), (subject, line, title));
+    assert_eq!(
+        operation(&[], "FAILED", 5).0,
+        "[FAILED] baseline, eu-central-1: 5 targets failed, 0 listed (incomplete)"
+    );
+}
+
+fn steps(chat: &Value) -> Vec<&str> {
+    chat["content"]["nextSteps"].as_array().unwrap().iter().map(|step| step.as_str().unwrap()).collect()
 }
 
 #[test]
-fn chat_keeps_the_warnings_of_a_long_note() {
+fn chat_shows_the_one_command_or_says_where_they_are() {
+    let of = |regions: u64| {
+        let rows: Vec<TargetResult> = (1..=regions)
+            .flat_map(|i| (0..i).map(move |r| failed(i, &format!("region-{r}"), "Rate exceeded")))
+            .collect();
+        let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+        assert_eq!(report.retry.commands(), regions);
+        bodies(&report).1
+    };
+    assert!(steps(&of(1))[0].starts_with("Now: aws cloudformation update-stack-instances "));
+    assert_eq!(steps(&of(20))[0], "Retry: 20 commands are in the email");
+    // One that is too long for a step is in the email too.
+    let rows: Vec<TargetResult> = (0..300).map(|i| failed(i, "eu-west-1", "Rate exceeded")).collect();
+    let long = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    assert_eq!(steps(&bodies(&long).1)[0], "Retry: the command is in the email");
+}
+
+#[test]
+fn a_thread_is_an_operations_and_an_id_a_messages() {
+    let mut report =
+        report(&[failed(1, "eu-west-1", "x")], &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    let first = bodies(&report).1;
+    report.read_at = report.read_at.map(|at| at + 1);
+    let second = bodies(&report).1;
+    assert_eq!((&first["metadata"]["threadId"], &second["metadata"]["threadId"]), (&"op-1".into(), &"op-1".into()));
+    assert_ne!(first["id"], second["id"]);
+}
+
+/// Every text of the corpus at once: chat names as many causes as fit and counts the others.
+#[test]
+fn chat_counts_what_it_leaves_out() {
     let corpus = include_str!("../corpus/reasons.jsonl").lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
     let rows: Vec<TargetResult> =
         corpus.enumerate().map(|(i, known)| failed(i as u64, "eu-west-1", known["text"].as_str().unwrap())).collect();
-    let (_, chat) = bodies(&report(&rows, &named(), &described("UPDATE", "RUNNING", None), ExpectGate::Auto));
+    let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    let (email, chat) = bodies(&report);
     let description = chat["content"]["description"].as_str().unwrap();
-    assert!(description.contains("wait until the operation has ended"), "{description}");
+    assert!(description.contains(" more lines in the email\n"), "{description}");
+    let link = format!("[Open in CloudFormation]({})", report.operation.console_url.as_deref().unwrap());
+    assert!(description.ends_with(&link), "{description}");
+    assert!(email.contains("more causes, below.\n"), "{email}");
+    assert!(email.contains("more causes are in the JSON document of this message, with their texts.\n"), "{email}");
+}
+
+#[test]
+fn causes_stand_under_those_who_can_fix_them() {
+    let rows = [
+        failed(1, "eu-west-1", "nobody knows this"),
+        failed(2, "eu-west-1", "Rate exceeded"),
+        failed(3, "eu-west-1", "Access Denied"),
+        failed(4, "eu-west-1", "The maximum number of buckets has been reached"),
+    ];
+    let (email, chat) = bodies(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
+    let chat = chat["content"]["description"].as_str().unwrap();
+    for (owner, title) in [
+        ("Nobody can say who", "Read the text of the failed targets"),
+        ("No fix needed", "Retry with less concurrency"),
+        ("Platform team", "Grant the denied action"),
+        ("Account owners", "Raise the quota, or free some of what it counts"),
+    ] {
+        let at = email.find(&format!("\n{owner}\n")).unwrap_or_else(|| panic!("{owner} in {email}"));
+        let item = email[at..].lines().nth(2).unwrap();
+        assert!(item.contains(&format!(". {title}")) && item.ends_with("1 target"), "{email}");
+        assert!(chat.contains(&format!("*{owner}*\n• {title}: 1 target, 1 account (")), "{chat}");
+    }
+}
+
+#[test]
+fn the_email_names_the_commands_that_it_has_no_room_for() {
+    // Every account fails in a set of Regions of its own.
+    let rows: Vec<TargetResult> = (1..200_u64)
+        .flat_map(|i| (0..8).filter(move |bit| i >> bit & 1 == 1).map(move |r| failed(i, &format!("region-{r}"), "x")))
+        .collect();
+    let report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    let (email, _) = bodies(&report);
+    let shown: Vec<&str> = email.lines().filter(|line| line.contains(" update-stack-instances ")).collect();
+    let made = crate::make::commands(&report);
+    assert!(shown.len() > 2 && made.iter().zip(&shown).all(|(made, shown)| made == shown), "the first, without a gap");
+    let hidden = made.len() - shown.len();
+    assert!(email.contains(&format!("\n{hidden} more commands are in the JSON document of this message, ")), "{email}");
+    assert!(email.lines().count() <= 150, "{email}");
+}
+
+/// What AWS's own support asks for helps nobody on a phone.
+#[test]
+fn samples_have_no_request_ids() {
+    let text = "ResourceLogicalId:B, ResourceType:AWS::S3::Bucket, ResourceStatusReason:Too many buckets, the maximum number \
+                of buckets was reached (Service: Amazon S3; Status Code: 400; Error Code: TooManyBuckets; Request ID: 1A8D).";
+    let report =
+        report(&[failed(1, "eu-west-1", text)], &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    let (email, chat) = bodies(&report);
+    assert!(email.contains("Code: TooManyBuckets).") && !email.contains("1A8D"), "{email}");
+    assert!(!chat.to_string().contains("1A8D"));
+}
+
+#[test]
+fn webhooks_may_have_the_document() {
+    let report =
+        report(&[failed(1, "eu-west-1", "x")], &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    let message = render::message(&report, HttpsBody::Document).unwrap();
+    let bodies: Value = serde_json::from_str(&message.body).unwrap();
+    let keys: Vec<&String> = bodies.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["default", "email", "sms"], "SNS gives https the default then");
+}
+
+#[test]
+fn names_stand_beside_ids() {
+    let rows = [
+        in_unit(failed(1, "eu-west-1", "x"), "ou-ab12-11111111"),
+        in_unit(row(2, "eu-west-1", "SUCCEEDED"), "ou-ab12-22222222"),
+    ];
+    let mut report = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    report.names.accounts.insert("000000000001".to_owned(), "prod-payments".to_owned());
+    report.names.organizational_units.insert("ou-ab12-11111111".to_owned(), "Workloads".to_owned());
+    let (email, chat) = bodies(&report);
+    assert!(email.contains("1 account, eu-west-1: prod-payments (000000000001)\n"), "{email}");
+    assert!(email.contains("\nWorkloads (ou-ab12-11111111) "), "{email}");
+    assert!(chat["content"]["description"].as_str().unwrap().contains("in prod-payments (000000000001)"));
+}
+
+fn document(report: &Report) -> Value {
+    let bodies: Value = serde_json::from_str(&render::message(report, HttpsBody::Chat).unwrap().body).unwrap();
+    serde_json::from_str(bodies["default"].as_str().unwrap()).unwrap()
+}
+
+fn listed(document: &Value) -> usize {
+    let groups = document["causes"].as_array().unwrap().iter().flat_map(|cause| cause["groups"].as_array().unwrap());
+    let places = groups.flat_map(|group| group["targets"].as_array().unwrap());
+    places.map(|place| place["accounts"].as_array().unwrap().len()).sum()
+}
+
+#[test]
+fn a_message_lists_a_thousand_targets_and_more() {
+    let role = |account: u64| {
+        format!("Account {account:012} should have 'Exec' role with trust relationship to Role 'Admin'.")
+    };
+    let regions: Vec<String> = (0..17).map(|i| format!("eu-west-{i}")).collect();
+    let unit = |i: u64| format!("ou-ab12-{:08}", i % 40);
+    let one_cause: Vec<TargetResult> =
+        (0..1_045).map(|i| in_unit(failed(i, &regions[(i % 17) as usize], &role(i)), &unit(i))).collect();
+    let all = document(&report(&one_cause, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
+    assert_eq!(listed(&all), 1_045);
+
+    // Each of 20,000 accounts failed in one Region of 17, by a fixed shuffle.
+    let scattered: Vec<TargetResult> = (0..20_000_u64)
+        .map(|i| in_unit(failed(i, &regions[(i * 7_919 % 10_007 % 17) as usize], &role(i)), &unit(i)))
+        .collect();
+    let most = document(&report(&scattered, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
+    assert!(listed(&most) >= 1_500, "{} of 20,000", listed(&most));
 }

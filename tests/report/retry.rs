@@ -1,14 +1,19 @@
-//! The retry commands: exactly the targets that failed or were cancelled, ready for a shell.
+//! The retry plan: exactly the targets that failed or were cancelled, by what must come before, ready for a shell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use proptest::prelude::*;
 use serde_json::Value;
 use stackset_notifier::operation::{CallAs, Operation, Preferences, TargetResult};
-use stackset_notifier::report::{ExpectGate, Report};
+use stackset_notifier::render::{self, HttpsBody};
+use stackset_notifier::report::{ExpectGate, PlanEntry, Report, When};
 
-use crate::make::{cancelled, described, document, failed, in_unit, named, report, report_as, row, with_gate};
+use crate::make::{
+    cancelled, commands, described, document, failed, in_unit, named, report, report_as, row, with_gate,
+};
 
 const SUSPENDED: &str = "The account is suspended.";
+const ROLE: &str = "Account 000000000001 should have 'Exec' role with trust relationship to Role 'Admin'.";
 
 fn of(rows: &[TargetResult], described: &Operation) -> Report {
     report(rows, &named(), described, ExpectGate::Auto)
@@ -25,15 +30,11 @@ fn values<'a>(words: &'a [String], option: &str) -> Vec<&'a str> {
     words.iter().skip(at + 1).take_while(|word| !word.starts_with("--")).map(String::as_str).collect()
 }
 
-/// All targets that the commands try again; those that drop a suspended account's stack instances do not.
-fn targets(report: &Report) -> BTreeSet<(String, String)> {
+/// The targets that the commands of an entry run; none twice.
+fn runs(entry: &PlanEntry) -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
-    let is_delete = report.operation.action.as_deref() == Some("DELETE");
-    for command in &report.retry.commands {
+    for command in &entry.commands {
         let words = words(command);
-        if !is_delete && words.contains(&"--retain-stacks".to_owned()) {
-            continue;
-        }
         let accounts: Vec<String> = if words.contains(&"--accounts".to_owned()) {
             values(&words, "--accounts").into_iter().map(str::to_owned).collect()
         } else {
@@ -52,11 +53,31 @@ fn targets(report: &Report) -> BTreeSet<(String, String)> {
     all
 }
 
+/// The targets of all entries, none of which is in two of them, but for those that only run again.
+fn targets(report: &Report) -> BTreeSet<(String, String)> {
+    let mut all = BTreeSet::new();
+    for entry in &report.retry.plan {
+        let targets = runs(entry);
+        assert_eq!(entry.targets + entry.also_runs, targets.len() as u64, "{entry:?}");
+        let before = all.len() as u64;
+        all.extend(targets);
+        assert!(entry.also_runs > 0 || all.len() as u64 == before + entry.targets, "in two entries: {entry:?}");
+    }
+    all
+}
+
 fn expected(rows: &[TargetResult]) -> BTreeSet<(String, String)> {
     rows.iter()
         .filter(|row| row.status.as_ref().is_some_and(|s| matches!(s.as_str(), "FAILED" | "CANCELLED")))
         .map(|row| (row.account.clone().unwrap(), row.region.clone().unwrap()))
         .collect()
+}
+
+/// When, for what and for how many targets each entry is.
+fn plan(report: &Report) -> Vec<(When, String, u64)> {
+    let what =
+        |entry: &PlanEntry| if entry.causes.is_empty() { "cancelled".to_owned() } else { entry.causes.join(" ") };
+    report.retry.plan.iter().map(|entry| (entry.when, what(entry), entry.targets)).collect()
 }
 
 /// Sets of Regions that overlap, cross and repeat.
@@ -74,46 +95,45 @@ fn mixed() -> Vec<TargetResult> {
 }
 
 #[test]
-fn self_managed_commands_name_exactly_the_failed_and_cancelled_targets() {
+fn each_cause_has_its_entry_with_exactly_its_targets() {
     for action in ["CREATE", "UPDATE"] {
         let report = of(&mixed(), &described(action, "FAILED", None));
         assert_eq!(targets(&report), expected(&mixed()));
+        let entry = |when, what: &str, targets| (when, what.to_owned(), targets);
+        assert_eq!(
+            plan(&report),
+            [
+                entry(When::Now, "THROTTLING", 2),
+                entry(When::Now, "AWS_INTERNAL_FAILURE", 1),
+                entry(When::AfterFix, "ACCESS_DENIED", 1),
+                entry(When::AfterFix, "cancelled", 2),
+            ]
+        );
         let set = "aws cloudformation update-stack-instances --stack-set-name baseline:1b2c3d4e";
         let here = "--call-as SELF --region eu-central-1";
         assert_eq!(
-            report.retry.commands,
+            commands(&report),
             [
                 format!("{set} --accounts 000000000001 --regions eu-west-1 us-east-1 {here}"),
                 format!("{set} --accounts 000000000003 --regions eu-west-1 {here}"),
-                format!("{set} --accounts 000000000002 --regions eu-west-1 us-east-1 {here}"),
+                format!("{set} --accounts 000000000002 --regions eu-west-1 {here}"),
                 format!("{set} --accounts 000000000004 --regions ap-south-1 {here}"),
+                format!("{set} --accounts 000000000002 --regions us-east-1 {here}"),
             ]
         );
-        assert_eq!(report.retry.commands_ready, 2, "what a retry helps at once comes first");
     }
 }
 
 #[test]
 fn service_managed_commands_cross_accounts_with_their_units() {
-    let rows: Vec<TargetResult> = mixed()
-        .into_iter()
-        .zip([
-            "ou-ab12-aaaaaaaa",
-            "ou-ab12-aaaaaaaa",
-            "ou-ab12-bbbbbbbb",
-            "ou-ab12-bbbbbbbb",
-            "ou-ab12-aaaaaaaa",
-            "ou-ab12-cccccccc",
-            "ou-ab12-cccccccc",
-            "ou-ab12-aaaaaaaa",
-        ])
-        .map(|(row, unit)| in_unit(row, unit))
-        .collect();
+    let units = ["aaaaaaaa", "aaaaaaaa", "bbbbbbbb", "bbbbbbbb", "aaaaaaaa", "cccccccc", "cccccccc", "aaaaaaaa"];
+    let rows: Vec<TargetResult> =
+        mixed().into_iter().zip(units).map(|(row, unit)| in_unit(row, &format!("ou-ab12-{unit}"))).collect();
     let described = described("UPDATE", "FAILED", None);
     let report = report_as(CallAs::DelegatedAdmin, &rows, &named(), &described, ExpectGate::Auto);
     assert_eq!(targets(&report), expected(&rows));
     assert_eq!(
-        words(&report.retry.commands[0])[5..],
+        words(&commands(&report)[0])[5..],
         [
             "--deployment-targets",
             "Accounts=000000000001,OrganizationalUnitIds=ou-ab12-aaaaaaaa,AccountFilterType=INTERSECTION",
@@ -134,13 +154,16 @@ fn a_deletion_keeps_or_drops_the_stacks_as_the_operation_did_and_never_guesses()
         let described = Operation { retain_stacks: Some(retain), ..described("DELETE", "FAILED", None) };
         let report = of(&mixed(), &described);
         assert_eq!(targets(&report), expected(&mixed()));
-        for command in &report.retry.commands {
+        for command in commands(&report) {
             assert!(command.starts_with("aws cloudformation delete-stack-instances "), "{command}");
-            assert_eq!(words(command).iter().filter(|word| word.contains("retain-stacks")).collect::<Vec<_>>(), [flag]);
+            assert_eq!(
+                words(&command).iter().filter(|word| word.contains("retain-stacks")).collect::<Vec<_>>(),
+                [flag]
+            );
         }
     }
     let report = of(&mixed(), &described("DELETE", "FAILED", None));
-    assert!(report.retry.commands.is_empty());
+    assert!(report.retry.plan.is_empty());
     assert!(report.retry.note.unwrap().contains("does not say whether the stacks were to be retained"));
 }
 
@@ -156,93 +179,100 @@ fn the_operations_own_preferences_are_kept_and_its_region_order_is_cut() {
     let described = Operation { preferences, ..described("UPDATE", "FAILED", None) };
     let report = of(&mixed(), &described);
     assert_eq!(targets(&report), expected(&mixed()));
-    let kept: Vec<String> = report
-        .retry
-        .commands
+    let kept: Vec<String> = commands(&report)
         .iter()
         .map(|command| values(&words(command), "--operation-preferences")[0].to_owned())
         .collect();
-    let with = |order: &str| {
-        format!("RegionConcurrencyType=SEQUENTIAL,RegionOrder={order},FailureToleranceCount=3,MaxConcurrentCount=5")
+    let with = |order: &str, at_a_time: u64| {
+        format!(
+            "RegionConcurrencyType=SEQUENTIAL,RegionOrder={order},FailureToleranceCount=3,MaxConcurrentCount={at_a_time}"
+        )
     };
-    assert_eq!(kept, [with("us-east-1,eu-west-1"), with("eu-west-1"), with("us-east-1,eu-west-1"), with("ap-south-1")]);
-}
-
-#[test]
-fn without_a_fix_to_wait_for_everything_is_ready() {
-    let rows = [failed(1, "eu-west-1", "Rate exceeded"), cancelled(2, "eu-west-1")];
-    let report = of(&rows, &described("UPDATE", "FAILED", None));
-    assert_eq!((report.retry.commands.len(), report.retry.commands_ready), (1, 1));
-}
-
-#[test]
-fn what_somebody_stopped_is_not_for_now() {
-    let rows = [failed(1, "eu-west-1", "Rate exceeded"), cancelled(2, "eu-west-1")];
-    for action in ["UPDATE", "DETECT_DRIFT"] {
-        let report = of(&rows, &described(action, "STOPPED", None));
-        assert_eq!((report.retry.commands.len(), report.retry.commands_ready), (1, 0));
-        let note = report.retry.note.as_deref().unwrap();
-        assert!(
-            note.starts_with("somebody stopped the operation; find out why first (CloudTrail: StopStackSetOperation)"),
-            "{note}"
-        );
-        let message = stackset_notifier::render::message(&report).unwrap();
-        let bodies: Value = serde_json::from_str(&message.body).unwrap();
-        let (email, chat) = (bodies["email"].as_str().unwrap(), bodies["https"].as_str().unwrap());
-        assert!(email.contains(", once it is known why it was stopped:\n") && !email.contains("now:"), "{email}");
-        assert!(chat.contains("Once it is known why it was stopped: aws ") && !chat.contains("Now:"), "{chat}");
-    }
-}
-
-#[test]
-fn the_note_says_what_each_cause_needs_and_what_comes_along() {
-    let mut rows: Vec<TargetResult> = (0..1_200).map(|i| cancelled(1_000 + i, "us-east-1")).collect();
-    rows.extend((0..2).map(|i| failed(i, "eu-west-1", "Access Denied")));
-    rows.extend((10..13).map(|i| failed(i, "eu-west-1", "Resource did not stabilize")));
-    rows.push(failed(20, "eu-west-1", "nobody knows this"));
-    rows.push(failed(30, "eu-west-1", "Rate exceeded"));
-    let report = of(&rows, &described("UPDATE", "FAILED", None));
-    let note = report.retry.note.unwrap();
-    assert!(
-        note.starts_with(
-            "fix first, a retry alone does not help: ACCESS_DENIED (2); look first, a retry may help: \
-             RESOURCE_NOT_STABILIZED (3); whether a retry helps is not known: UNKNOWN (1); 1,200 cancelled targets \
-             come with them; run one command after the other"
-        ),
-        "{note}"
+    assert_eq!(
+        kept,
+        [
+            with("us-east-1,eu-west-1", 5),
+            with("eu-west-1", 10),
+            with("eu-west-1", 10),
+            with("ap-south-1", 10),
+            with("us-east-1", 10),
+        ],
+        "only what was throttled runs with half the concurrency"
     );
-    let rows = [failed(1, "eu-west-1", "Rate exceeded"), cancelled(2, "eu-west-1")];
-    let note = of(&rows, &described("UPDATE", "FAILED", None)).retry.note.unwrap();
-    assert!(note.starts_with("a retry runs the stack set's present template"), "nobody is waited for: {note}");
+}
+
+#[test]
+fn cancelled_targets_come_last_and_wait_only_for_a_fix() {
+    let throttled = [failed(1, "eu-west-1", "Rate exceeded"), cancelled(2, "eu-west-1")];
+    let when = |rows: &[TargetResult], status: &str| {
+        let last = plan(&of(rows, &described("UPDATE", status, None))).pop().unwrap();
+        assert_eq!(last.1, "cancelled");
+        last.0
+    };
+    assert_eq!(when(&throttled, "FAILED"), When::Now);
+    let denied = [failed(1, "eu-west-1", "Access Denied"), cancelled(2, "eu-west-1")];
+    assert_eq!(when(&denied, "FAILED"), When::AfterFix);
+    assert_eq!(when(&denied, "STOPPED"), When::Now);
+    assert_eq!(when(&denied, "RUNNING"), When::WhenEnded);
+}
+
+#[test]
+fn an_operation_that_runs_is_waited_for() {
+    let plan = plan(&of(&mixed(), &described("UPDATE", "RUNNING", None)));
+    assert!(plan.len() == 4 && plan.iter().all(|entry| entry.0 == When::WhenEnded), "{plan:?}");
+}
+
+#[test]
+fn a_stopped_operation_has_the_command_that_shows_who_stopped_it() {
+    let report = of(&[cancelled(2, "eu-west-1")], &described("UPDATE", "STOPPED", None));
+    assert_eq!(
+        report.operation.stopped_by_command.as_deref(),
+        Some(
+            "aws cloudtrail lookup-events --lookup-attributes \
+             AttributeKey=EventName,AttributeValue=StopStackSetOperation --start-time 2026-03-20T09:46:40Z --end-time \
+             2026-03-20T10:00:22Z --query 'Events[].[EventTime,Username,EventId]' --output text --region eu-central-1"
+        )
+    );
+    assert_eq!(of(&[], &described("UPDATE", "FAILED", None)).operation.stopped_by_command, None);
+    let bodies: Value = serde_json::from_str(&render::message(&report, HttpsBody::Chat).unwrap().body).unwrap();
+    let (email, chat) = (bodies["email"].as_str().unwrap(), bodies["https"].as_str().unwrap());
+    assert!(email.contains("\nTo see who stopped it:\n\naws cloudtrail lookup-events "), "{email}");
+    assert!(email.contains("Now, if the operation is still wanted: 1 cancelled target."), "{email}");
+    assert!(chat.contains("Find out who stopped it"), "{chat}");
 }
 
 #[test]
 fn drift_is_detected_again_on_the_whole_set() {
     let report = of(&mixed(), &described("DETECT_DRIFT", "FAILED", None));
     assert_eq!(
-        report.retry.commands,
+        commands(&report),
         [
             "aws cloudformation detect-stack-set-drift --stack-set-name baseline:1b2c3d4e --call-as SELF --region eu-central-1"
         ]
     );
+    let [entry] = &report.retry.plan[..] else { panic!("{:?}", report.retry.plan) };
+    assert_eq!((entry.when, entry.targets, entry.cancelled, entry.also_runs), (When::AfterFix, 6, 2, 2));
 }
 
 #[test]
-fn what_a_retry_cannot_help_is_listed_and_named_and_what_makes_no_sense_is_left_out() {
+fn what_makes_no_sense_is_left_out() {
     let rows = [
         failed(1, "eu-west-1", "Rate exceeded"),
         failed(2, "eu-west-1", "Access Denied"),
         failed(3, "eu-west-1", SUSPENDED),
         failed(4, "eu-west-1", "No updates are to be performed."),
+        cancelled(3, "us-east-1"),
     ];
     let report = of(&rows, &described("UPDATE", "FAILED", None));
-    let named: Vec<String> = targets(&report).into_iter().map(|(account, _)| account).collect();
-    assert_eq!(named, ["000000000001", "000000000002"]);
+    let entry = |when, what: &str| (when, what.to_owned(), 1);
+    assert_eq!(
+        plan(&report),
+        [entry(When::Now, "ACCOUNT_SUSPENDED"), entry(When::Now, "THROTTLING"), entry(When::AfterFix, "ACCESS_DENIED")]
+    );
     let note = report.retry.note.unwrap();
-    let wanted = "fix first, a retry alone does not help: ACCESS_DENIED (1); 1 target without changes is left out; 1 \
-                  target of suspended accounts is left out; the last commands delete the stack instances of suspended \
-                  accounts and retain their stacks; run one command after the other: a stack set takes one operation \
-                  at a time; ";
+    let wanted = "1 target without changes is left out. 1 target of suspended accounts is left out. Nobody can reach the \
+                  stacks of suspended accounts: they are retained, and their stack instances deleted. Run one command \
+                  after the other: a stack set takes one operation at a time. ";
     assert!(note.starts_with(wanted), "{note}");
 }
 
@@ -257,19 +287,18 @@ fn targets_that_cannot_be_named_are_counted() {
     let note = report.retry.note.unwrap();
     assert!(note.contains("1 target without a valid account or Region is left out"), "{note}");
     assert!(note.contains("1 target without an organizational unit is left out"), "{note}");
-}
 
-#[test]
-fn an_operation_that_runs_is_waited_for() {
-    let report = of(&mixed(), &described("UPDATE", "RUNNING", None));
-    assert!(report.retry.note.unwrap().contains("wait until the operation has ended"));
+    let mut nameless = failed(1, "eu-west-1", "Rate exceeded");
+    (nameless.account, nameless.region) = (None, None);
+    let report = of(&vec![nameless; 1_100], &described("UPDATE", "FAILED", None));
+    assert!(report.retry.note.unwrap().contains("1,100 targets without a valid account or Region are left out"));
 }
 
 #[test]
 fn nothing_to_retry_says_nothing() {
     let report = of(&[row(1, "eu-west-1", "SUCCEEDED")], &described("UPDATE", "SUCCEEDED", Some(0)));
     let document = document(&report);
-    assert_eq!((&document["retry"]["commands"], &document["retry"]["note"]), (&Value::Array(vec![]), &Value::Null));
+    assert_eq!((&document["retry"]["plan"], &document["retry"]["note"]), (&Value::Array(vec![]), &Value::Null));
 }
 
 #[test]
@@ -281,8 +310,8 @@ fn odd_names_are_quoted() {
     let listed = words(&report.operation.results_commands[0].command);
     assert_eq!(values(&listed, "--operation-id"), [odd.operation_id.as_str()]);
     assert_eq!(values(&listed, "--stack-set-name"), ["$HOME:1b2c3d4e"]);
-    for command in &report.retry.commands {
-        assert_eq!(values(&words(command), "--stack-set-name"), ["$HOME:1b2c3d4e"]);
+    for command in commands(&report) {
+        assert_eq!(values(&words(&command), "--stack-set-name"), ["$HOME:1b2c3d4e"]);
     }
 }
 
@@ -293,29 +322,115 @@ fn a_target_that_has_not_failed_is_in_no_command() {
     let report = of(&[running(1), failed(2, "eu-west-1", "Rate exceeded")], &described("UPDATE", "FAILED", None));
     assert_eq!(report.causes[0].count, 2, "both name the cause");
     assert_eq!(targets(&report), expected(&[failed(2, "eu-west-1", "")]));
-    assert!(of(&[running(1)], &described("UPDATE", "RUNNING", None)).retry.commands.is_empty());
+    assert!(of(&[running(1)], &described("UPDATE", "RUNNING", None)).retry.plan.is_empty());
 }
 
 #[test]
-fn thousands_of_accounts_are_several_commands_that_a_message_holds() {
-    let rows: Vec<TargetResult> = (0..1_000).map(|i| failed(i, "eu-west-1", "Rate exceeded")).collect();
+fn thousands_of_accounts_are_several_commands() {
+    let rows: Vec<TargetResult> = (0..5_000).map(|i| failed(i, "eu-west-1", "Rate exceeded")).collect();
     let report = of(&rows, &described("UPDATE", "FAILED", None));
-    assert_eq!(report.retry.commands.len(), 5);
+    assert_eq!(commands(&report).len(), 3);
     assert_eq!(targets(&report), expected(&rows));
-    assert!(report.retry.note.as_deref().unwrap().contains("one command after the other"));
-    let message = stackset_notifier::render::message(&report).unwrap();
-    let bodies: Value = serde_json::from_str(&message.body).unwrap();
-    for command in &report.retry.commands {
-        assert!(bodies["email"].as_str().unwrap().contains(command.as_str()));
+    assert!(report.retry.note.as_deref().unwrap().contains("Run one command after the other"));
+}
+
+/// Accounts 1 to 40 in four Regions; account n fails for `text` in all of them but the one of its number.
+fn grid(text: &str) -> Vec<TargetResult> {
+    let regions = ["ap-south-1", "eu-west-1", "us-east-1", "us-west-2"];
+    let rows = (1..=40_u64).flat_map(|account| {
+        regions.iter().enumerate().map(move |(i, region)| {
+            let is_good = i as u64 == account % 5;
+            if is_good { row(account, region, "SUCCEEDED") } else { failed(account, region, text) }
+        })
+    });
+    rows.collect()
+}
+
+#[test]
+fn one_command_stands_in_place_of_many_where_the_operation_was_a_full_grid() {
+    let rows = grid("Access Denied");
+    let report = of(&rows, &described("UPDATE", "FAILED", None));
+    let [entry] = &report.retry.plan[..] else { panic!("{:?}", report.retry.plan) };
+    assert_eq!((entry.targets, entry.also_runs, entry.commands.len()), (128, 32, 1));
+    assert_eq!(runs(entry).len(), 160);
+
+    // Not where one target of the grid was not in the operation: the command would name what is not there.
+    let exact = of(&rows[1..], &described("UPDATE", "FAILED", None));
+    assert_eq!((exact.retry.plan[0].commands.len(), exact.retry.plan[0].also_runs), (6, 0));
+    // And never for a deletion.
+    let deleted = Operation { retain_stacks: Some(true), ..described("DELETE", "FAILED", None) };
+    let exact = of(&rows, &deleted);
+    assert_eq!((exact.retry.plan[0].commands.len(), exact.retry.plan[0].also_runs), (5, 0));
+}
+
+prop_compose! {
+    fn any_row()(
+        account in 1..12_u64,
+        region in prop::sample::select(&["ap-south-1", "eu-west-1", "us-east-1", "us-west-2"][..]),
+        what in prop::sample::select(&["ok", "ok", "ok", "cancelled", "Rate exceeded", "Access Denied", "Internal Failure", SUSPENDED, ROLE][..]),
+    ) -> TargetResult {
+        match what {
+            "ok" => row(account, region, "SUCCEEDED"),
+            "cancelled" => cancelled(account, region),
+            text => failed(account, region, text),
+        }
     }
 }
 
-#[test]
-fn nameless_targets_are_counted_one_by_one() {
-    let mut nameless = failed(1, "eu-west-1", "Rate exceeded");
-    (nameless.account, nameless.region) = (None, None);
-    let report = of(&vec![nameless; 5], &described("UPDATE", "FAILED", None));
-    assert!(report.retry.note.unwrap().contains("5 targets without a valid account or Region are left out"));
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// The model: each failed or cancelled target of an account that is not suspended is in the entry of its cause;
+    /// what an entry's commands run beyond that is what it says.
+    #[test]
+    fn the_commands_of_each_entry_cover_its_targets(
+        rows in prop::collection::vec(any_row(), 0..60),
+        is_grid in any::<bool>(),
+        has_units in any::<bool>(),
+        action in prop::sample::select(&["CREATE", "UPDATE", "DELETE"][..]),
+    ) {
+        let mut by_target: BTreeMap<(String, String), TargetResult> = BTreeMap::new();
+        for row in rows {
+            by_target.insert((row.account.clone().unwrap(), row.region.clone().unwrap()), row);
+        }
+        if is_grid {
+            for account in 1..12 {
+                for region in ["ap-south-1", "eu-west-1", "us-east-1", "us-west-2"] {
+                    by_target.entry((format!("{account:012}"), region.to_owned())).or_insert(row(account, region, "SUCCEEDED"));
+                }
+            }
+        }
+        let in_its_unit = |row: TargetResult| if has_units {
+            let unit = format!("ou-ab12-1111111{}", row.account.as_deref().unwrap().len() % 3);
+            in_unit(row, &unit)
+        } else { row };
+        let rows: Vec<TargetResult> = by_target.into_values().map(in_its_unit).collect();
+        let described = Operation { retain_stacks: Some(false), ..described(action, "FAILED", None) };
+        let report = of(&rows, &described);
+        let suspended: BTreeSet<&str> = rows.iter().filter(|row| row.reason.as_deref() == Some(SUSPENDED)).map(|row| row.account.as_deref().unwrap()).collect();
+        let mut wanted: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.status.as_ref().unwrap().as_str() != "SUCCEEDED") {
+            let code = stackset_notifier::classify::classify(row).unwrap().code.as_str();
+            let account = row.account.as_deref().unwrap();
+            if suspended.contains(account) && code != "ACCOUNT_SUSPENDED" {
+                continue;
+            }
+            let what = if row.status.as_ref().unwrap().as_str() == "CANCELLED" { "" } else { code };
+            wanted.entry(what.to_owned()).or_default().insert((account.to_owned(), row.region.clone().unwrap()));
+        }
+        let operation: BTreeSet<(String, String)> = rows.iter().map(|row| (row.account.clone().unwrap(), row.region.clone().unwrap())).collect();
+        prop_assert_eq!(report.retry.plan.len(), wanted.len());
+        for entry in &report.retry.plan {
+            let targets = &wanted[entry.causes.first().copied().unwrap_or_default()];
+            let runs = runs(entry);
+            prop_assert_eq!(entry.targets, targets.len() as u64);
+            prop_assert_eq!(entry.cancelled, if entry.causes.is_empty() { entry.targets } else { 0 });
+            prop_assert!(runs.is_superset(targets), "{:?}", entry);
+            prop_assert_eq!(entry.also_runs, (runs.len() - targets.len()) as u64);
+            prop_assert!(runs.is_subset(&operation), "runs what was not in the operation: {:?}", entry);
+            prop_assert!(entry.also_runs == 0 || (is_grid && action != "DELETE" && entry.commands.len() == 1));
+        }
+    }
 }
 
 /// The organizational unit of each account.
@@ -348,7 +463,9 @@ fn commands_for_the_aws_cli() {
         |action, status, failed| Operation { preferences: preferences.clone(), ..described(action, status, failed) };
     let deleted = |retain| Operation { retain_stacks: Some(retain), ..described("DELETE", "FAILED", None) };
     let mut all = Vec::new();
-    for rows in [mixed(), units(mixed())] {
+    let mut suspended = mixed();
+    suspended.push(failed(7, "eu-west-1", SUSPENDED));
+    for rows in [suspended.clone(), units(suspended), grid("Access Denied"), units(grid("Access Denied"))] {
         for described in [
             described("CREATE", "FAILED", None),
             described("UPDATE", "FAILED", None),
@@ -360,20 +477,26 @@ fn commands_for_the_aws_cli() {
                 let report = report_as(call_as, &rows, &named(), &described, ExpectGate::Auto);
                 let running = Operation { status: "RUNNING".into(), ..described.clone() };
                 let going_on = report_as(call_as, &rows, &named(), &running, ExpectGate::Auto);
-                let targets: Vec<String> = if described.action.as_deref() == Some("DETECT_DRIFT") {
-                    Vec::new()
-                } else {
-                    targets(&report).into_iter().map(|(account, region)| format!("{account} {region}")).collect()
+                let ended = Operation { status: "STOPPED".into(), ..described.clone() };
+                let stopped = report_as(call_as, &rows, &named(), &ended, ExpectGate::Auto);
+                let of = |entry: &PlanEntry| -> Vec<String> {
+                    if described.action.as_deref() == Some("DETECT_DRIFT") {
+                        return Vec::new();
+                    }
+                    runs(entry).into_iter().map(|(account, region)| format!("{account} {region}")).collect()
                 };
+                let plan: Vec<Value> = report.retry.plan.iter().map(|entry| {
+                    serde_json::json!({"causes": entry.causes, "commands": entry.commands, "targets": of(entry)})
+                }).collect();
                 all.push(serde_json::json!({
                     "action": described.action,
                     "retainStacks": described.retain_stacks,
                     "callAs": call_as.as_str(),
                     "serviceManaged": rows[0].organizational_unit_id.is_some(),
-                    "commands": report.retry.commands,
+                    "plan": plan,
                     "resultsCommands": report.operation.results_commands,
                     "stopCommand": going_on.in_progress.unwrap().stop_command,
-                    "targets": targets,
+                    "stoppedByCommand": stopped.operation.stopped_by_command,
                     "units": units_of(&rows),
                 }));
             }
@@ -381,7 +504,7 @@ fn commands_for_the_aws_cli() {
     }
     let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("retry-commands.json");
     std::fs::write(path, serde_json::to_string_pretty(&all).unwrap()).unwrap();
-    assert_eq!(all.len(), 20);
+    assert_eq!(all.len(), 40);
 }
 
 #[test]
@@ -412,21 +535,6 @@ fn everything_the_report_speaks_of_can_be_listed() {
 }
 
 #[test]
-fn notes_set_thousands_apart() {
-    let mut rows: Vec<TargetResult> = (0..1_500).map(|i| failed(i, "eu-west-1", "Access Denied")).collect();
-    rows.extend((2_000..3_200).map(|i| failed(i, "eu-west-1", SUSPENDED)));
-    let mut nameless = failed(1, "eu-west-1", "Rate exceeded");
-    nameless.region = None;
-    rows.extend(vec![nameless; 1_100]);
-    let note = of(&rows, &described("UPDATE", "FAILED", None)).retry.note.unwrap();
-    let wanted = "fix first, a retry alone does not help: ACCESS_DENIED (1,500); 1,200 targets of suspended accounts are left out; \
-         1,100 targets without a valid account or Region are left out; the last commands delete the stack \
-         instances of suspended accounts and retain their stacks; run one command after the other: a stack set takes one \
-         operation at a time; ";
-    assert!(note.starts_with(wanted), "{note}");
-}
-
-#[test]
 fn a_suspended_account_comes_back_by_no_other_row() {
     let rows = [
         failed(1, "eu-west-1", SUSPENDED),
@@ -435,9 +543,9 @@ fn a_suspended_account_comes_back_by_no_other_row() {
         cancelled(3, "us-east-1"),
     ];
     let report = of(&rows, &described("UPDATE", "FAILED", None));
-    let named: Vec<String> = targets(&report).into_iter().map(|(account, _)| account).collect();
-    assert_eq!(named, ["000000000003"]);
-    assert!(report.retry.note.unwrap().contains("3 targets of suspended accounts are left out"));
+    let entry = |what: &str| (When::Now, what.to_owned(), 1);
+    assert_eq!(plan(&report), [entry("ACCOUNT_SUSPENDED"), entry("cancelled")]);
+    assert!(report.retry.note.unwrap().contains("2 targets of suspended accounts are left out"));
 }
 
 #[test]
@@ -447,31 +555,36 @@ fn a_target_listed_twice_is_retried_when_it_failed() {
     assert_eq!(targets(&of(&rows, &described("UPDATE", "FAILED", None))).len(), 1);
 }
 
-/// The commands that delete stack instances and keep the stacks.
-fn retaining(report: &Report) -> Vec<String> {
-    report.retry.commands.iter().filter(|command| command.contains(" --retain-stacks")).cloned().collect()
-}
-
 #[test]
 fn stack_instances_of_suspended_accounts_are_deleted_and_their_stacks_retained() {
     let rows = [failed(1, "eu-west-1", SUSPENDED), failed(1, "us-east-1", SUSPENDED), failed(2, "eu-west-1", "x")];
-    let report = of(&rows, &described("UPDATE", "FAILED", None));
-    let [command] = &retaining(&report)[..] else { panic!("{:?}", report.retry.commands) };
-    assert!(command.starts_with(
-        "aws cloudformation delete-stack-instances --stack-set-name baseline:1b2c3d4e --accounts 000000000001 --regions \
-         eu-west-1 us-east-1 --retain-stacks"
-    ));
-    assert!(report.retry.note.unwrap().contains("delete the stack instances of suspended accounts and retain their"));
+    let deleted = |retain| Operation { retain_stacks: retain, ..described("DELETE", "FAILED", None) };
+    for described in [described("UPDATE", "FAILED", None), deleted(Some(true)), deleted(Some(false)), deleted(None)] {
+        let report = of(&rows, &described);
+        let commands = commands(&report);
+        assert!(commands[0].starts_with(
+            "aws cloudformation delete-stack-instances --stack-set-name baseline:1b2c3d4e --accounts 000000000001 \
+             --regions eu-west-1 us-east-1 --retain-stacks"
+        ));
+        assert_eq!(report.retry.plan[0].when, When::Now, "it is the fix itself");
+        assert!(report.retry.note.unwrap().contains("they are retained, and their stack instances deleted"));
+    }
 }
 
 /// A closed account gives the text of a missing role; nobody can delete a stack there.
 #[test]
 fn a_deletion_in_an_account_that_may_be_closed_has_its_command() {
-    let role = "Account 000000000001 should have 'Exec' role with trust relationship to Role 'Admin'.";
-    let described = Operation { retain_stacks: Some(false), ..described("DELETE", "FAILED", None) };
-    let report = of(&[failed(1, "eu-west-1", role)], &described);
-    assert_eq!(retaining(&report).len(), 1, "{:?}", report.retry.commands);
-    assert!(report.retry.note.unwrap().contains("if the account is closed, run the last commands instead"));
+    let with = |retain: Option<bool>| {
+        let described = Operation { retain_stacks: retain, ..described("DELETE", "FAILED", None) };
+        let report = of(&[failed(1, "eu-west-1", ROLE)], &described);
+        (commands(&report).join("\n"), report.retry.note.unwrap())
+    };
+    let (command, note) = with(Some(false));
+    assert!(command.contains(" --no-retain-stacks"), "{command}");
+    assert!(note.contains("is closed, run its command with --retain-stacks in place of --no-retain-stacks"), "{note}");
+    let (command, note) = with(None);
+    assert!(command.contains(" --retain-stacks"), "{command}");
+    assert!(note.contains("only if the account is closed: it retains the stacks"), "{note}");
 }
 
 #[test]
@@ -479,7 +592,7 @@ fn what_was_throttled_is_retried_with_half_the_concurrency() {
     let with = |preferences: Preferences, text: &str, accounts: u64| {
         let rows: Vec<TargetResult> = (0..accounts).map(|i| failed(i, "eu-west-1", text)).collect();
         let described = Operation { preferences, ..described("UPDATE", "FAILED", None) };
-        values(&words(&of(&rows, &described).retry.commands[0]), "--operation-preferences")[0].to_owned()
+        values(&words(&commands(&of(&rows, &described))[0]), "--operation-preferences")[0].to_owned()
     };
     let count = |n| Preferences { max_concurrent_count: Some(n), ..Preferences::default() };
     let percentage = |n| Preferences { max_concurrent_percentage: Some(n), ..Preferences::default() };
@@ -499,15 +612,15 @@ fn a_tolerance_of_zero_is_said() {
         let described = Operation { preferences, ..described("UPDATE", "FAILED", None) };
         of(&mixed(), &described).retry.note.unwrap()
     };
-    let said = "the failure tolerance is 0, so that a retry stops in a Region at its first failure";
+    let said = "The failure tolerance is 0, so that a retry stops in a Region at its first failure";
     assert!(note(None).contains(said) && note(Some(0)).contains(said) && !note(Some(3)).contains(said));
 }
 
 #[test]
 fn an_import_has_no_command_and_says_so() {
     let report = of(&mixed(), &described("IMPORT", "FAILED", None));
-    assert!(report.retry.commands.is_empty());
-    assert!(report.retry.note.unwrap().contains("no command is known for the action IMPORT"));
+    assert!(report.retry.plan.is_empty());
+    assert!(report.retry.note.unwrap().contains("No command is known for the action IMPORT"));
 }
 
 #[test]

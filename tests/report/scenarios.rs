@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use stackset_notifier::operation::{CallAs, Drift, Operation, OperationRef, StackSetRef, TargetResult};
-use stackset_notifier::render::{self, MESSAGE_LIMIT};
+use stackset_notifier::render::{self, HttpsBody, MESSAGE_LIMIT};
 use stackset_notifier::report::{ExpectGate, Report};
 
 use crate::make::{cancelled, described, failed, in_unit, named, report, report_as, row, with_gate};
@@ -16,7 +16,7 @@ const NO_FUNCTION: &str =
 /// Subject, short message, attributes, email and chat; the document is checked against its schema
 /// and its sums.
 fn message(report: &Report) -> String {
-    let message = render::message(report).unwrap();
+    let message = render::message(report, HttpsBody::Chat).unwrap();
     assert!(message.size() <= MESSAGE_LIMIT);
     let bodies: Value = serde_json::from_str(&message.body).unwrap();
     let text = |protocol: &str| bodies[protocol].as_str().unwrap();
@@ -29,7 +29,10 @@ fn message(report: &Report) -> String {
     for line in text("email").lines() {
         // Commands, links and ids cannot be broken.
         let long = |word: &str| word.is_ascii() && word.len() > 60;
-        let unbreakable = line.split(' ').any(long) || line.starts_with("aws ") || line.contains(" --call-as ");
+        let unbreakable = line.split(' ').any(long)
+            || line.starts_with("aws ")
+            || line.contains(" --call-as ")
+            || line.ends_with(" \\");
         assert!(textwrap::core::display_width(line) <= 78 || unbreakable, "{line}");
     }
     format!(

@@ -48,7 +48,8 @@ fn number(value: &Value) -> u64 {
 }
 
 fn listed(holder: &Value) -> u64 {
-    holder["targets"].as_array().unwrap().len() as u64 + number(&holder["targetsOmitted"])
+    let accounts = |place: &Value| place["accounts"].as_array().unwrap().len() as u64;
+    holder["targets"].as_array().unwrap().iter().map(accounts).sum::<u64>() + number(&holder["targetsOmitted"])
 }
 
 /// What must agree in every document, however it was shortened.
@@ -88,7 +89,13 @@ fn sums(document: &Value) {
     let meanings =
         ["passed", "refused", "notConfigured", "notInvokable", "noAction", "notReached", "absent", "unrecognized"];
     assert_eq!(total, meanings.iter().map(|meaning| number(&gate[*meaning])).sum::<u64>());
+    assert_eq!(total, number(&gate["resultsCounted"]));
     assert_eq!(number(&gate["skipped"]["count"]), listed(&gate["skipped"]));
+
+    for entry in document["retry"]["plan"].as_array().unwrap() {
+        assert!(number(&entry["targets"]) > 0 && number(&entry["cancelled"]) <= number(&entry["targets"]));
+        assert!(number(&entry["targets"]) + number(&entry["alsoRuns"]) <= total.max(1), "{entry} of {total}");
+    }
 
     for (list, omitted) in [("byRegion", "byRegionOmitted"), ("byOrganizationalUnit", "byOrganizationalUnitOmitted")] {
         let rows = document[list].as_array().unwrap().iter().chain([&document[omitted]]);
