@@ -7,6 +7,7 @@
 mod builder;
 mod digest;
 mod document;
+mod in_progress;
 mod retry;
 mod summary;
 
@@ -27,6 +28,7 @@ pub use document::{
     TalliesOmitted, Tally, Target, When,
 };
 pub(crate) use summary::duration;
+pub use in_progress::RunningTargets;
 
 /// What the operator says of account gates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -83,6 +85,7 @@ impl ReportBuilder {
         let in_progress = (outcome == Outcome::InProgress).then(|| InProgress {
             // A time that no clock has shown says nothing, least of all in a subject.
             seconds: context.now.zip(described.started_at).and_then(seconds_between).filter(|s| *s < CENTURY),
+            targets: in_progress::running_targets(self.running, &self.in_progress),
             regions: self
                 .in_progress
                 .into_iter()

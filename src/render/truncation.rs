@@ -227,10 +227,8 @@ fn framed(report: &Report, shape: Shape) -> Report {
         },
         drift: report.drift.clone(),
         in_progress: report.in_progress.as_ref().map(|progress| {
-            let regions: Vec<_> = progress.regions.iter().take(shape.names).cloned().collect();
-            let regions_omitted = (progress.regions.len() - regions.len()) as u64;
             let stop_command = progress.stop_command.clone().filter(|command| command.len() <= shape.commands);
-            InProgress { regions, regions_omitted, stop_command, ..*progress }
+            InProgress { stop_command, ..progress.shortened(shape.names) }
         }),
         retry: report.retry.clone(),
         names: report.names.clone(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::document::{AccountGate, Counts, Tally, Target};
+use super::in_progress::RUNNING_NAMED;
 use crate::classify::{self, Basis, Code, GateMeaning};
 use crate::operation::{self, GateStatus, ResultStatus, TargetResult};
 
@@ -110,6 +111,8 @@ pub struct ReportBuilder {
     pub(super) by_unit: HashMap<Option<String>, Tally>,
     /// RUNNING and PENDING targets by Region.
     pub(super) in_progress: BTreeMap<Option<String>, (u64, u64)>,
+    /// Region and account of RUNNING targets, the first ones in order.
+    pub(super) running: BTreeSet<(Option<String>, String)>,
     pub(super) gates: AccountGate,
     pub(super) skipped: BTreeSet<Target>,
     pub(super) groups: HashMap<GroupKey, GroupBuilder>,
@@ -160,6 +163,12 @@ impl ReportBuilder {
         if let Some(ResultStatus::Running | ResultStatus::Pending) = row.status {
             let (running, pending) = self.in_progress.entry(row.region.clone()).or_default();
             *(if row.status == Some(ResultStatus::Running) { running } else { pending }) += 1;
+        }
+        if let (Some(ResultStatus::Running), Some(account)) = (&row.status, &row.account) {
+            self.running.insert((row.region.clone(), account.clone()));
+            if self.running.len() > RUNNING_NAMED {
+                self.running.pop_last();
+            }
         }
         let gate = classify::gate_meaning_by(&row, |text| self.texts.of(text).1);
         self.count_gate(gate);
@@ -227,6 +236,10 @@ impl ReportBuilder {
             let known = self.in_progress.entry(region).or_default();
             known.0 += running;
             known.1 += pending;
+        }
+        self.running.extend(other.running);
+        while self.running.len() > RUNNING_NAMED {
+            self.running.pop_last();
         }
         self.gates.merge(&other.gates);
         self.skipped.extend(other.skipped);

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::classify::{Basis, Owner, RetryHelps};
+use super::in_progress::RunningTargets;
 use crate::numbers::count;
 use crate::operation::{self, Drift, OperationRef, ResultStatus};
 
@@ -252,6 +253,8 @@ pub struct InProgress {
     pub regions: Vec<RegionInProgress>,
     /// Regions left out for size; `counts` has their targets.
     pub regions_omitted: u64,
+    /// Which targets are RUNNING, for each of `regions` that has any.
+    pub targets: Vec<RunningTargets>,
     /// `STUCK_AFTER_HOURS`, where the operation is reported because it takes longer.
     pub stuck_after_hours: Option<u64>,
     /// AWS CLI command that stops the operation; `null` once it is stopping, and where there was

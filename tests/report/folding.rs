@@ -136,6 +136,23 @@ fn a_target_that_runs_and_names_a_cause_is_reported() {
 }
 
 #[test]
+fn a_hundred_running_targets_are_named_in_order_and_the_others_counted() {
+    let rows: Vec<TargetResult> = (0..5_000)
+        .map(|i| row((i * 7_919) % 5_000, if i % 2 == 0 { "us-east-1" } else { "eu-west-1" }, "RUNNING"))
+        .chain([TargetResult { account: None, ..row(0, "us-east-1", "RUNNING") }, row(1, "ap-south-1", "PENDING")])
+        .collect();
+    let document = of(&rows, "RUNNING", ExpectGate::Auto);
+    let progress = &document["inProgress"];
+    let [first, second] = progress["targets"].as_array().unwrap().as_slice() else { panic!("{progress}") };
+    // Odd numbers are in eu-west-1.
+    let accounts: Vec<String> = (0..100).map(|i| format!("{:012}", 2 * i + 1)).collect();
+    assert_eq!(first, &json!({"region": "eu-west-1", "accounts": accounts, "accountsOmitted": 2_400}));
+    assert_eq!(second, &json!({"region": "us-east-1", "accounts": [], "accountsOmitted": 2_501}));
+    let backwards: Vec<TargetResult> = rows.into_iter().rev().collect();
+    assert_eq!(of(&backwards, "RUNNING", ExpectGate::Auto)["inProgress"], *progress);
+}
+
+#[test]
 fn a_target_that_runs_and_only_chats_names_no_cause() {
     let chatty = TargetResult { reason: Some("Zephyr".to_owned()), ..row(1, "eu-west-1", "RUNNING") };
     assert_eq!(of(&[chatty], "RUNNING", ExpectGate::Auto)["causes"], json!([]));

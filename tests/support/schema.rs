@@ -38,8 +38,10 @@ pub(crate) fn check(document: &Value) {
     if is_digest {
         let listed = document["operations"].as_array().unwrap().len() as u64;
         assert_eq!(number(&document["counts"]["operations"]), listed);
+        document["operations"].as_array().unwrap().iter().for_each(in_progress);
     } else {
         sums(document);
+        in_progress(document);
     }
 }
 
@@ -50,6 +52,26 @@ fn number(value: &Value) -> u64 {
 fn listed(holder: &Value) -> u64 {
     let accounts = |place: &Value| place["accounts"].as_array().unwrap().len() as u64;
     holder["targets"].as_array().unwrap().iter().map(accounts).sum::<u64>() + number(&holder["targetsOmitted"])
+}
+
+/// What must agree of an operation that has not ended, however its document was shortened.
+fn in_progress(operation: &Value) {
+    let progress = &operation["inProgress"];
+    if progress.is_null() {
+        return;
+    }
+    let running = |at: &&Value| number(&at["running"]) > 0;
+    let regions: Vec<&Value> = progress["regions"].as_array().unwrap().iter().filter(running).collect();
+    let targets = progress["targets"].as_array().unwrap();
+    assert_eq!(regions.len(), targets.len());
+    let mut named = 0;
+    for (region, at) in regions.into_iter().zip(targets) {
+        let accounts = at["accounts"].as_array().unwrap().len() as u64;
+        assert_eq!(region["region"], at["region"]);
+        assert_eq!(number(&region["running"]), accounts + number(&at["accountsOmitted"]));
+        named += accounts;
+    }
+    assert!(named <= 100, "{named} accounts");
 }
 
 /// What must agree in every document, however it was shortened.
