@@ -1,11 +1,13 @@
 //! The invocation's JSON -> what to do about it.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::error::Error;
-use crate::operation::{self, CallAs, OperationRef, OperationStatus, StackSetRef};
+use crate::operation::{self, CallAs, ListedOperation, OperationRef, OperationStatus, StackSetRef};
 
 /// What an invocation asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct ReportRequest {
     pub trigger: Trigger,
     /// How the operation ended, as its event says; it can be ahead of what CloudFormation describes.
     pub event_status: Option<OperationStatus>,
+    /// The stack set's other operations that are QUEUED, oldest first, where a sweep reports a stuck one.
+    pub queued: Arc<[ListedOperation]>,
 }
 
 /// Who asks for a report.
@@ -145,6 +149,7 @@ fn operation_change(payload: &Value) -> Result<Task, Error> {
         call_as: None,
         trigger: Trigger::Event,
         event_status: Some(status),
+        queued: Arc::default(),
     }))
 }
 
@@ -180,6 +185,7 @@ fn manual(payload: &Value, identity: &FunctionIdentity) -> Result<ReportRequest,
         call_as,
         trigger: Trigger::Manual,
         event_status: None,
+        queued: Arc::default(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! An **event** names an operation; we **read** all its results, **classify** each one, build a
 //! **report**, **render** it for each kind of subscriber, and **publish** it.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
@@ -11,11 +12,11 @@ use crate::config::{CallAsSetting, Config, NotifyOn};
 use crate::error::{Error, InProgress};
 use crate::event::{FunctionIdentity, ReportRequest, Trigger};
 use crate::ledger::{Claims, Key, Ledger, NotClaimed, Sent};
-use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
+use crate::operation::{CallAs, ListedOperation, Operation, OperationRef, OperationStatus};
 use crate::publish::Publisher;
 use crate::read::{self, ReadLimits, Reader};
 use crate::render;
-use crate::report::{Report, ReportContext};
+use crate::report::{Queued, Report, ReportContext};
 use crate::response::{Action, Measurements, OperationResult};
 use crate::time_budget::TimeBudget;
 
@@ -36,6 +37,8 @@ struct OperationContext {
     /// The function's own account.
     reader_account: Option<String>,
     trigger: Trigger,
+    /// What waits behind a stuck operation.
+    queued: Arc<[ListedOperation]>,
     described: Operation,
     /// The event's status, where CloudFormation still describes another.
     disagreement: Option<String>,
@@ -186,7 +189,7 @@ impl Notifier {
         budget: TimeBudget,
     ) -> Result<OperationContext, Error> {
         let call_as = self.call_as(&request, identity);
-        let ReportRequest { mut operation, trigger, event_status, .. } = request;
+        let ReportRequest { mut operation, trigger, event_status, queued, .. } = request;
         if call_as == CallAs::SelfAccount && operation.stack_set.account.is_none() && !identity.account.is_empty() {
             operation.stack_set.account = Some(identity.account.clone());
         }
@@ -217,6 +220,7 @@ impl Notifier {
             call_as,
             reader_account,
             trigger,
+            queued,
             described,
             disagreement,
             budget,
@@ -251,6 +255,7 @@ impl Notifier {
         report.attempt = attempt;
         if let (Trigger::Stuck { .. }, Some(progress)) = (trigger, &mut report.in_progress) {
             progress.stuck_after_hours = self.config.sweep.stuck_after.map(|after| after.as_secs() / 3_600);
+            progress.queued = Some(Queued::of(&context.queued));
         }
         let (should_notify, reason) = self.should_notify(*trigger, &report.problems());
         let mut result = OperationResult::of(operation, &report, collected.pages.pages, reason);

@@ -27,8 +27,8 @@ pub use document::{
     Resource, ResultsCommand, Retry, SCHEMA_VERSION, Severity, SkippedGates, StackSetSummary, SucceededFrom,
     TalliesOmitted, Tally, Target, When,
 };
+pub use in_progress::{Queued, QueuedOperation, RunningTargets};
 pub(crate) use summary::duration;
-pub use in_progress::RunningTargets;
 
 /// What the operator says of account gates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,6 +92,7 @@ impl ReportBuilder {
                 .map(|(region, (running, pending))| RegionInProgress { region, running, pending })
                 .collect(),
             regions_omitted: 0,
+            queued: None,
             stuck_after_hours: None,
             stop_command: retry::stop_command(named, *call_as, described),
         });

@@ -123,7 +123,7 @@ pub struct SweepSummary {
     pub stack_sets_done: u64,
     /// Operations listed.
     pub operations: u64,
-    /// Operations that ended within the look-back, or that are stuck.
+    /// Operations to report: those that ended within the look-back, and stuck ones that wait behind no other.
     pub due: u64,
     /// Of these, those that the ledger knew as reported.
     pub already_reported: u64,

@@ -7,8 +7,8 @@
 mod digest;
 mod due;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use futures_util::stream::{self, StreamExt};
 use tracing::{info, warn};
@@ -23,6 +23,7 @@ use crate::read::Next;
 use crate::report::Failure;
 use crate::response::{OperationResult, Response, SweepSummary};
 use crate::time_budget::TimeBudget;
+use due::Due;
 
 /// Failures that the response lists; more are counted.
 const FAILURES_LISTED: usize = 100;
@@ -230,7 +231,11 @@ impl Sweep<'_> {
     }
 
     /// The operations that are due and that the ledger does not know as reported.
+    ///
+    /// Whether an operation is reported as stuck by itself depends on the others, so that is decided when
+    /// the list was read to its end.
     async fn due_operations(&self, stack_set: &StackSet, part: &mut Part) -> Vec<ReportRequest> {
+        let mut going_on = Vec::new();
         let mut operations = self.notifier.reader.operations(&stack_set.stack_set, stack_set.call_as);
         let mut requests = Vec::new();
         while self.may_begin() {
@@ -238,13 +243,16 @@ impl Sweep<'_> {
                 Ok(Next::Page(page)) => {
                     part.pages += 1;
                     part.operations += page.len() as u64;
-                    match self.unreported(stack_set, &page, part).await {
-                        Ok(found) => requests.extend(found),
-                        Err(error) => self.fail(error),
-                    }
+                    let (ended, others): (Vec<_>, Vec<_>) =
+                        page.into_iter().partition(|operation| operation.status.is_terminal());
+                    going_on.extend(others);
+                    let due = due::ended(ended, self.scheduled_time, self.settings);
+                    requests.extend(self.unreported(stack_set, due, Vec::new(), part).await);
                 }
                 Ok(Next::End) => {
                     part.is_listed = true;
+                    let (due, queued) = due::stuck(going_on, self.scheduled_time, self.settings);
+                    requests.extend(self.unreported(stack_set, due, queued, part).await);
                     break;
                 }
                 Ok(Next::OutOfTime) => break,
@@ -258,28 +266,34 @@ impl Sweep<'_> {
         requests
     }
 
+    /// Those of the due operations that the ledger does not know; none if it does not answer.
     async fn unreported(
         &self,
         stack_set: &StackSet,
-        page: &[ListedOperation],
+        due: Vec<Due>,
+        queued: Vec<ListedOperation>,
         part: &mut Part,
-    ) -> Result<Vec<ReportRequest>, Error> {
+    ) -> Vec<ReportRequest> {
+        let queued: Arc<[ListedOperation]> = queued.into();
         let mut found: Vec<(Option<Key>, ReportRequest)> = Vec::new();
-        for listed in page {
-            let Some(trigger) = due::due(listed, self.scheduled_time, self.settings) else { continue };
-            let operation = OperationRef { stack_set: stack_set.stack_set.clone(), operation_id: listed.id.clone() };
+        for (listed, trigger) in due {
+            let operation = OperationRef { stack_set: stack_set.stack_set.clone(), operation_id: listed.id };
             let key = notifier::key(&operation, &listed.status, trigger);
-            found.push((
-                key,
-                ReportRequest { operation, call_as: Some(stack_set.call_as), trigger, event_status: None },
-            ));
+            let (call_as, queued) = (Some(stack_set.call_as), Arc::clone(&queued));
+            found.push((key, ReportRequest { operation, call_as, trigger, event_status: None, queued }));
         }
         let keys: Vec<Key> = found.iter().filter_map(|(key, _)| key.clone()).collect();
-        let reported = self.ledger.completed(&keys, self.budget.reading_ends()).await?;
+        let reported = match self.ledger.completed(&keys, self.budget.reading_ends()).await {
+            Ok(reported) => reported,
+            Err(error) => {
+                self.fail(error);
+                return Vec::new();
+            }
+        };
         part.due += found.len() as u64;
         found.retain(|(key, _)| key.as_ref().is_none_or(|key| !reported.contains(key)));
         part.already_reported += reported.len() as u64;
-        Ok(found.into_iter().map(|(_, request)| request).collect())
+        found.into_iter().map(|(_, request)| request).collect()
     }
 
     async fn report(&self, request: ReportRequest, part: &mut Part) {

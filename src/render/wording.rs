@@ -10,6 +10,8 @@ use crate::text::clean;
 
 /// Regions named of an operation that has not ended.
 const REGIONS_SHOWN: usize = 20;
+/// Accounts named of the running ones in a Region.
+const RUNNING_SHOWN: usize = 3;
 /// Characters of an account's name.
 const NAME: usize = 40;
 
@@ -211,10 +213,17 @@ pub(super) fn what_for(entry: &PlanEntry) -> String {
     what
 }
 
-/// Why an operation that has not ended is reported.
+/// Why an operation that has not ended is reported, and what waits behind it.
 pub(super) fn stuck(report: &Report) -> Option<String> {
-    let hours = report.in_progress.as_ref()?.stuck_after_hours?;
-    Some(format!("Reported because it takes longer than STUCK_AFTER_HOURS ({}).", count(hours, "hour", "hours")))
+    let progress = report.in_progress.as_ref()?;
+    let reason = progress.stuck_after_hours.map(|hours| {
+        format!("Reported because it takes longer than STUCK_AFTER_HOURS ({}).", count(hours, "hour", "hours"))
+    });
+    let queued = progress.queued.as_ref().filter(|queued| queued.count > 0);
+    let queued = queued
+        .map(|queued| format!("Behind it {} in the queue.", count(queued.count, "operation waits", "operations wait")));
+    let sentences: Vec<String> = [reason, queued].into_iter().flatten().collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 /// What to do about an operation that has not ended.
@@ -252,7 +261,13 @@ pub(super) fn where_now(report: &Report) -> Option<String> {
     };
     let now = list("Now in", &begun, &|at| {
         let pending = if at.pending > 0 { format!(", {} pending", number(at.pending)) } else { String::new() };
-        format!("{} ({} running{pending})", name(at), number(at.running))
+        let accounts = progress.targets.iter().find(|targets| targets.region == at.region);
+        let accounts: Vec<String> = accounts
+            .map(|targets| targets.accounts.iter().take(RUNNING_SHOWN).map(|id| account(report, id)).collect())
+            .unwrap_or_default();
+        let more = if at.running > accounts.len() as u64 { ", ..." } else { "" };
+        let accounts = if accounts.is_empty() { String::new() } else { format!(": {}{more}", accounts.join(", ")) };
+        format!("{} ({} running{accounts}{pending})", name(at), number(at.running))
     });
     let later = list("Pending:", &waiting, &|at| format!("{} ({})", name(at), number(at.pending)));
     let omitted = progress.regions_omitted;

@@ -12,8 +12,8 @@ use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::in_progress::{Queued, RunningTargets};
 use crate::classify::{Basis, Owner, RetryHelps};
-use super::in_progress::RunningTargets;
 use crate::numbers::count;
 use crate::operation::{self, Drift, OperationRef, ResultStatus};
 
@@ -255,6 +255,8 @@ pub struct InProgress {
     pub regions_omitted: u64,
     /// Which targets are RUNNING, for each of `regions` that has any.
     pub targets: Vec<RunningTargets>,
+    /// What waits behind it, where a sweep has listed the stack set's operations; `null` elsewhere.
+    pub queued: Option<Queued>,
     /// `STUCK_AFTER_HOURS`, where the operation is reported because it takes longer.
     pub stuck_after_hours: Option<u64>,
     /// AWS CLI command that stops the operation; `null` once it is stopping, and where there was

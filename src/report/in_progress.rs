@@ -1,13 +1,16 @@
-//! What an operation that has not ended works on.
+//! What an operation that has not ended works on, and what waits behind it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::document::InProgress;
+use super::document::{InProgress, rfc3339};
+use crate::operation::ListedOperation;
 
 /// RUNNING targets of a report that are named; more are only counted.
 pub(super) const RUNNING_NAMED: usize = 100;
+/// QUEUED operations of a report that are named; more are only counted.
+const QUEUED_NAMED: usize = 50;
 
 /// One Region's targets that are RUNNING.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,8 +24,48 @@ pub struct RunningTargets {
     pub accounts_omitted: u64,
 }
 
+/// Operations of the same stack set that are QUEUED.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Queued {
+    /// How many.
+    pub count: u64,
+    /// The oldest of them, oldest first.
+    pub operations: Vec<QueuedOperation>,
+    /// Operations that `operations` does not name.
+    pub operations_omitted: u64,
+}
+
+/// An operation that is QUEUED.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueuedOperation {
+    /// Operation id.
+    pub id: String,
+    /// When it was requested, RFC 3339 UTC.
+    pub started_at: Option<String>,
+}
+
+impl Queued {
+    /// Names the first of these operations and counts all.
+    pub(crate) fn of(operations: &[ListedOperation]) -> Self {
+        let named = operations.iter().take(QUEUED_NAMED).map(|operation| QueuedOperation {
+            id: operation.id.clone(),
+            started_at: operation.started_at.and_then(rfc3339),
+        });
+        let named: Vec<QueuedOperation> = named.collect();
+        let count = operations.len() as u64;
+        Self { count, operations_omitted: count - named.len() as u64, operations: named }
+    }
+
+    fn shortened(&self, names: usize) -> Self {
+        let operations: Vec<_> = self.operations.iter().take(names).cloned().collect();
+        Self { count: self.count, operations_omitted: self.count - operations.len() as u64, operations }
+    }
+}
+
 impl InProgress {
-    /// The same with at most so many Regions and accounts by name.
+    /// The same with at most so many Regions, accounts and QUEUED operations by name.
     pub(crate) fn shortened(&self, names: usize) -> Self {
         let regions: Vec<_> = self.regions.iter().take(names).cloned().collect();
         let mut room = names;
@@ -36,6 +79,7 @@ impl InProgress {
         });
         Self {
             targets: targets.collect(),
+            queued: self.queued.as_ref().map(|queued| queued.shortened(names)),
             regions_omitted: self.regions_omitted + (self.regions.len() - regions.len()) as u64,
             regions,
             stop_command: self.stop_command.clone(),

@@ -14,6 +14,7 @@ mod readme;
 mod real_cases;
 mod samples;
 mod settle;
+mod stuck;
 mod support;
 mod sweep;
 mod tls;

@@ -12,13 +12,13 @@ use crate::support::{MANAGEMENT, REGION, Stage, account, operation};
 /// When the schedule of these tests falls due.
 const TEN: &str = "2026-11-20T10:00:00Z";
 
-fn scheduled(time: &str) -> Value {
+pub(crate) fn scheduled(time: &str) -> Value {
     json!({"version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event",
         "source": "aws.scheduler", "account": MANAGEMENT, "time": time, "region": REGION,
         "resources": ["arn:aws:scheduler:eu-central-1:111111111111:schedule/default/sweep"], "detail": "{}"})
 }
 
-fn set(name: &str) -> StackSet {
+pub(crate) fn set(name: &str) -> StackSet {
     StackSet::self_managed(name, MANAGEMENT, REGION)
 }
 
@@ -28,13 +28,13 @@ fn failed(id: &str, ended: &str) -> Operation {
         .times("2026-11-01T00:00:00Z", Some(ended))
 }
 
-fn succeeded(id: &str, ended: &str) -> Operation {
+pub(crate) fn succeeded(id: &str, ended: &str) -> Operation {
     operation("SUCCEEDED", vec![Row::succeeded(&account(1), "eu-west-1")])
         .id(id)
         .times("2026-11-01T00:00:00Z", Some(ended))
 }
 
-fn running(id: &str, started: &str) -> Operation {
+pub(crate) fn running(id: &str, started: &str) -> Operation {
     let rows = vec![
         Row::succeeded(&account(1), "eu-central-1"),
         Row::failed(&account(2), "eu-central-1", "Internal Failure"),
@@ -47,7 +47,7 @@ fn running(id: &str, started: &str) -> Operation {
 }
 
 /// The operations of the response, each with its action.
-fn reported(response: &Value) -> Vec<String> {
+pub(crate) fn reported(response: &Value) -> Vec<String> {
     let mut ids: Vec<String> = response["operations"]
         .as_array()
         .unwrap()
@@ -59,7 +59,7 @@ fn reported(response: &Value) -> Vec<String> {
 }
 
 /// The numbers of the sweep that are not 0.
-fn numbers(response: &Value) -> Value {
+pub(crate) fn numbers(response: &Value) -> Value {
     let mut sweep = response["sweep"].clone();
     sweep
         .as_object_mut()
@@ -71,11 +71,11 @@ fn numbers(response: &Value) -> Value {
 const LEDGER: (&str, &str) = ("LEDGER_TABLE", "reports");
 
 /// A stage whose function keeps a ledger.
-async fn recorded(scenario: Scenario, more: &[(&str, &str)]) -> Stage {
+pub(crate) async fn recorded(scenario: Scenario, more: &[(&str, &str)]) -> Stage {
     Stage::with(scenario.table("reports", "id"), &[&[LEDGER], more].concat()).await
 }
 
-async fn stage_of(scenario: Scenario) -> Stage {
+pub(crate) async fn stage_of(scenario: Scenario) -> Stage {
     recorded(scenario, &[]).await
 }
 
@@ -734,7 +734,7 @@ async fn if_nothing_can_be_published_the_invocation_fails() {
     assert_eq!((reported(&response).len(), &response["sweep"]["failures"][0]["kind"]), (1, &json!("PublishError")));
 }
 
-const DIGEST: (&str, &str) = ("SWEEP_MODE", "digest");
+pub(crate) const DIGEST: (&str, &str) = ("SWEEP_MODE", "digest");
 
 fn two_stack_sets() -> Scenario {
     Scenario::new()

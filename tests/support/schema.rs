@@ -72,6 +72,12 @@ fn in_progress(operation: &Value) {
         named += accounts;
     }
     assert!(named <= 100, "{named} accounts");
+    let queued = &progress["queued"];
+    if !queued.is_null() {
+        let named = queued["operations"].as_array().unwrap().len() as u64;
+        assert_eq!(number(&queued["count"]), named + number(&queued["operationsOmitted"]));
+        assert!(named <= 50, "{named} operations");
+    }
 }
 
 /// What must agree in every document, however it was shortened.
