@@ -5,9 +5,12 @@
 mod chat;
 pub mod digest;
 mod email;
+mod names;
 mod subject;
 mod truncation;
 mod wording;
+
+pub use names::names_wanted;
 
 use serde::Serialize;
 

@@ -446,6 +446,8 @@ pub enum Basis {
     Text,
     /// A generic error code, or words that are about as weak: the cause is a guess.
     ErrorCode,
+    /// The state of the account, which the text does not know.
+    AccountState,
     /// Nothing names a cause.
     #[default]
     None,

@@ -29,6 +29,22 @@ impl Sample {
             *ours = Some(theirs);
         }
     }
+
+    /// The sample of some of its group's targets. Where it is another one's, its text is made to name the first of
+    /// them: texts of one group differ in ids and Regions only.
+    fn of_first(&self, targets: &[Target]) -> Option<Self> {
+        let target = targets.iter().min()?.clone();
+        let name = |text: &String| {
+            let mut text = text.clone();
+            for of in [Target::account, Target::region] {
+                if let (Some(old), Some(new)) = (of(&self.target), of(&target)) {
+                    text = text.replace(old, new);
+                }
+            }
+            text
+        };
+        Some(Self { text: self.text.as_ref().map(name), gate: self.gate.as_ref().map(name), target })
+    }
 }
 
 /// Rows with one cause and one masked text.
@@ -265,6 +281,39 @@ impl ReportBuilder {
         }
         for (key, theirs) in other.other_reasons {
             self.other_reasons.entry(key).or_default().merge(theirs);
+        }
+    }
+
+    /// The accounts of targets whose execution role could not be assumed, in order: a suspended account gives
+    /// the same text.
+    pub fn accounts_without_role(&self) -> BTreeSet<String> {
+        let groups = self.groups.iter().filter(|((code, ..), _)| *code == Code::ExecutionRoleNotAssumable);
+        let targets = groups.flat_map(|(_, group)| &group.targets);
+        targets.filter_map(Target::account).filter(|id| operation::is_account_id(id)).map(str::to_owned).collect()
+    }
+
+    /// Takes accounts for suspended or closed: that is why their execution role could not be assumed.
+    pub fn close_accounts(&mut self, closed: &HashSet<String>) {
+        let is_closed = |target: &Target| target.account().is_some_and(|account| closed.contains(account));
+        let is_affected = |(key, group): (&GroupKey, &GroupBuilder)| {
+            let is_meant = key.0 == Code::ExecutionRoleNotAssumable && group.targets.iter().any(is_closed);
+            is_meant.then(|| key.clone())
+        };
+        let affected: Vec<GroupKey> = self.groups.iter().filter_map(is_affected).collect();
+        for key in affected {
+            let Some(group) = self.groups.remove(&key) else { continue };
+            let (moved, kept): (Vec<Target>, Vec<Target>) = group.targets.into_iter().partition(is_closed);
+            self.suspended.extend(moved.iter().filter_map(|target| target.account.clone()));
+            let (_, pattern, gate) = key.clone();
+            let suspended = self.groups.entry((Code::AccountSuspended, pattern, gate)).or_default();
+            suspended.basis = Basis::AccountState;
+            let sample = group.sample.as_ref().and_then(|sample| sample.of_first(&moved));
+            Sample::keep_first(&mut suspended.sample, sample);
+            append(&mut suspended.targets, moved);
+            if !kept.is_empty() {
+                let sample = group.sample.and_then(|sample| sample.of_first(&kept));
+                self.groups.insert(key, GroupBuilder { basis: group.basis, sample, targets: kept });
+            }
         }
     }
 

@@ -158,7 +158,10 @@ async fn a_stuck_operation_is_reported_with_where_it_stands_once_a_day() {
     assert!(subject.starts_with("[STUCK] baseline, eu-central-1: UPDATE running for "), "{subject}");
     let email = messages[0].body("email").unwrap();
     assert!(email.contains("\n1 of 6 targets failed, 1 succeeded, 1 is running, 3 are pending.\n"), "{email}");
-    assert!(email.contains("Now in eu-west-1 (1 running: 200000000001, 1 pending). Pending: us-east-1 (2)."), "{email}");
+    assert!(
+        email.contains("Now in eu-west-1 (1 running: 200000000001, 1 pending). Pending: us-east-1 (2)."),
+        "{email}"
+    );
     assert!(email.contains("STUCK_AFTER_HOURS (6 hours)."), "{email}");
     assert!(
         email.contains("To stop the operation:\n\naws cloudformation stop-stack-set-operation --stack-set-name "),

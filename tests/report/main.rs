@@ -11,6 +11,7 @@ mod digest;
 mod folding;
 mod make;
 mod messages;
+mod names;
 mod properties;
 mod retry;
 mod rows;
