@@ -71,6 +71,8 @@ pub struct Config {
     pub expect_gate: ExpectGate,
     /// What subscribers by HTTPS get (`HTTPS_BODY`).
     pub https_body: HttpsBody,
+    /// Whether accounts and organizational units are looked up in AWS Organizations (`ACCOUNT_NAMES`).
+    pub account_names: bool,
     /// Longest time spent on waiting for results to settle (`SETTLE_TIMEOUT_SECONDS`).
     pub settle_timeout: Duration,
     /// DynamoDB table of what was reported already (`LEDGER_TABLE`). Without one, an event that comes
@@ -171,6 +173,7 @@ impl Config {
                 setting("HTTPS_BODY")?,
                 &[("chat", HttpsBody::Chat), ("document", HttpsBody::Document)],
             )?,
+            account_names: choice("ACCOUNT_NAMES", setting("ACCOUNT_NAMES")?, &[("auto", true), ("never", false)])?,
             settle_timeout: Duration::from_secs(number(
                 "SETTLE_TIMEOUT_SECONDS",
                 setting("SETTLE_TIMEOUT_SECONDS")?,
@@ -325,6 +328,7 @@ mod tests {
         assert_eq!(config.call_as, CallAsSetting::Auto);
         assert_eq!(config.notify_on, NotifyOn::Problems);
         assert_eq!(config.expect_gate, ExpectGate::Never);
+        assert!(config.account_names);
         assert_eq!(config.settle_timeout, Duration::from_secs(60));
         assert_eq!(config.ledger_table, None);
         let hour = Duration::from_secs(3_600);
@@ -372,6 +376,7 @@ mod tests {
         }
         assert_eq!(read(&[TOPIC]).unwrap().https_body, HttpsBody::Chat);
         assert_eq!(read(&[TOPIC, ("HTTPS_BODY", "document")]).unwrap().https_body, HttpsBody::Document);
+        assert!(!read(&[TOPIC, ("ACCOUNT_NAMES", "never")]).unwrap().account_names);
         assert_eq!(read(&[TOPIC, ("CALL_AS", "SELF")]).unwrap().call_as, CallAsSetting::Fixed(CallAs::SelfAccount));
     }
 
@@ -441,6 +446,10 @@ mod tests {
             (
                 vec![TOPIC, ("HTTPS_BODY", "json")],
                 "could not read the setting HTTPS_BODY: it is \"json\", allowed are chat, document",
+            ),
+            (
+                vec![TOPIC, ("ACCOUNT_NAMES", "always")],
+                "could not read the setting ACCOUNT_NAMES: it is \"always\", allowed are auto, never",
             ),
             (
                 vec![TOPIC, ("LEDGER_TABLE", "my table")],

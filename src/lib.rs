@@ -9,12 +9,13 @@
 //!
 //! One file a step, in that order: [`event`], [`read`], [`classify`], [`report`], [`render`],
 //! [`publish`]. [`handler`] decides what an invocation is for, and [`notifier`] is the sentence above for
-//! one operation. [`ledger`] knows what was reported already. [`sweep`] finds on a schedule what no event
-//! reported, and hands it to the notifier. [`response`] is what an invocation answers, and [`time_budget`]
-//! shares out its time. [`operation`] holds our words for what CloudFormation says, [`config`] every
-//! setting, [`error`] what can go wrong, [`aws`] what the AWS clients share, `numbers` how numbers are
-//! written for people, [`text`] what a text from outside may be. `event`, `classify`, `report` and `render` are pure: no AWS type, no clock, no
-//! environment.
+//! one operation. [`organization`] knows what accounts are called and which of them are suspended.
+//! [`ledger`] knows what was reported already. [`sweep`] finds on a schedule what no event reported, and
+//! hands it to the notifier. [`response`] is what an invocation answers, and [`time_budget`] shares out its
+//! time. [`operation`] holds our words for what CloudFormation says, [`config`] every setting, [`error`]
+//! what can go wrong, [`aws`] what the AWS clients share, `numbers` how numbers are written for people,
+//! [`text`] what a text from outside may be. `event`, `classify`, `report` and `render` are pure: no AWS
+//! type, no clock, no environment.
 
 pub mod aws;
 pub mod classify;
@@ -26,6 +27,7 @@ pub mod ledger;
 pub mod notifier;
 mod numbers;
 pub mod operation;
+pub mod organization;
 pub mod publish;
 pub mod read;
 pub mod render;

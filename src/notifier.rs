@@ -13,6 +13,7 @@ use crate::error::{Error, InProgress};
 use crate::event::{FunctionIdentity, ReportRequest, Trigger};
 use crate::ledger::{Claims, Key, Ledger, NotClaimed, Sent};
 use crate::operation::{CallAs, ListedOperation, Operation, OperationRef, OperationStatus};
+use crate::organization::{Lookup, Organization};
 use crate::publish::Publisher;
 use crate::read::{self, ReadLimits, Reader};
 use crate::render;
@@ -27,6 +28,7 @@ pub struct Notifier {
     pub(crate) reader: Reader,
     pub(crate) publisher: Publisher,
     pub(crate) ledger: Option<Ledger>,
+    organization: Option<Organization>,
     first_pause: Duration,
 }
 
@@ -72,7 +74,8 @@ impl Notifier {
     pub fn new(config: Config, aws: &SdkConfig) -> Self {
         let publisher = Publisher::new(aws, config.topic.clone());
         let ledger = config.ledger_table.clone().map(|table| Ledger::new(aws, table));
-        Self { config, reader: Reader::new(aws), publisher, ledger, first_pause: FIRST_PAUSE }
+        let organization = config.account_names.then(|| Organization::new(aws));
+        Self { config, reader: Reader::new(aws), publisher, ledger, organization, first_pause: FIRST_PAUSE }
     }
 
     /// Waits this long before results that have not settled are read again; it doubles each time.
@@ -161,7 +164,7 @@ impl Notifier {
         }
         let attempt = key.and_then(|key| claims.attempt(&key));
         let publish = async {
-            let assessment = self.read_and_judge(&context, attempt).await?;
+            let assessment = self.read_and_judge(&context, attempt, &self.lookup()).await?;
             self.publish(assessment, &context.budget).await
         };
         let (mut result, failed) = claims.deliver(publish).await?;
@@ -176,9 +179,15 @@ impl Notifier {
         request: ReportRequest,
         identity: &FunctionIdentity,
         budget: TimeBudget,
+        lookup: &Lookup<'_>,
     ) -> Result<Assessment, Error> {
         let context = self.describe(request, identity, budget).await?;
-        self.read_and_judge(&context, None).await
+        self.read_and_judge(&context, None, lookup).await
+    }
+
+    /// What one message asks of AWS Organizations.
+    pub(crate) fn lookup(&self) -> Lookup<'_> {
+        Lookup::new(self.organization.as_ref())
     }
 
     /// Describes an operation; again for a while where its event is ahead of the description.
@@ -229,7 +238,12 @@ impl Notifier {
     }
 
     /// Reads, classifies, builds the report; and decides whether it needs a message.
-    async fn read_and_judge(&self, context: &OperationContext, attempt: Option<u64>) -> Result<Assessment, Error> {
+    async fn read_and_judge(
+        &self,
+        context: &OperationContext,
+        attempt: Option<u64>,
+        lookup: &Lookup<'_>,
+    ) -> Result<Assessment, Error> {
         let OperationContext { operation, call_as, reader_account, trigger, described, disagreement, .. } = context;
         let OperationContext { budget, retries_before, .. } = context;
         let started = Instant::now();
@@ -239,8 +253,9 @@ impl Notifier {
             first_pause: self.first_pause,
             longest_pause: LONGEST_PAUSE,
         };
-        let collected = read::collect(&self.reader, operation, *call_as, described, limits).await?;
-        let read_at = Instant::now();
+        let mut collected = read::collect(&self.reader, operation, *call_as, described, limits).await?;
+        let closed = lookup.closed_accounts(collected.builder.accounts_without_role(), budget).await;
+        collected.builder.close_accounts(&closed);
         let unread: Vec<&str> = [disagreement, &collected.unread].into_iter().flatten().map(String::as_str).collect();
         let unread = Some(unread.join("; ")).filter(|unread| !unread.is_empty());
         let mut report = collected.builder.build(&ReportContext {
@@ -258,6 +273,10 @@ impl Notifier {
             progress.queued = Some(Queued::of(&context.queued));
         }
         let (should_notify, reason) = self.should_notify(*trigger, &report.problems());
+        if should_notify {
+            report.names = lookup.names(render::names_wanted(&report), budget).await;
+        }
+        let read_at = Instant::now();
         let mut result = OperationResult::of(operation, &report, collected.pages.pages, reason);
         result.measurements = Some(Measurements {
             results: collected.pages.rows,

@@ -19,6 +19,7 @@ use crate::event::{FunctionIdentity, ReportRequest};
 use crate::ledger::{Key, Ledger};
 use crate::notifier::{self, Assessment, Notifier};
 use crate::operation::{CallAs, ListedOperation, OperationRef, StackSetRef};
+use crate::organization::Lookup;
 use crate::read::Next;
 use crate::report::Failure;
 use crate::response::{OperationResult, Response, SweepSummary};
@@ -65,6 +66,7 @@ pub(crate) async fn run(
         ledger_error: OnceLock::new(),
         is_stopped: AtomicBool::new(false),
         in_digest: AtomicUsize::new(0),
+        lookup: notifier.lookup(),
     };
     let mut progress = Progress::new();
     let mut stack_sets = sweep.stack_sets(&mut progress).await?;
@@ -115,6 +117,8 @@ struct Sweep<'a> {
     is_stopped: AtomicBool,
     /// Operations read for the digest.
     in_digest: AtomicUsize,
+    /// What the digest asks of AWS Organizations.
+    lookup: Lookup<'a>,
 }
 
 /// A stack set to look at, and in which capacity.

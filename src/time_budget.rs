@@ -13,6 +13,8 @@
 //! that is left: the ledger protects the message, it must not hold it up. A record after the message
 //! may take half of the time that is left.
 //!
+//! Names are looked up within 5 seconds of the time for reading.
+//!
 //! A sweep that publishes a digest reads within a shorter budget, [`TimeBudget::before_digest`]: what is
 //! cut off there is for the message and its records.
 

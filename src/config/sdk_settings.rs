@@ -7,9 +7,10 @@ use crate::error::Error;
 
 /// Variables that lead to one service alone, by service id
 /// ([service-specific endpoints](https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html)).
-const ENDPOINTS: [(&str, &str); 3] = [
+const ENDPOINTS: [(&str, &str); 4] = [
     ("CloudFormation", "AWS_ENDPOINT_URL_CLOUDFORMATION"),
     ("DynamoDB", "AWS_ENDPOINT_URL_DYNAMODB"),
+    ("Organizations", "AWS_ENDPOINT_URL_ORGANIZATIONS"),
     ("SNS", "AWS_ENDPOINT_URL_SNS"),
 ];
 

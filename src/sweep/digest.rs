@@ -27,7 +27,7 @@ impl Sweep<'_> {
         part: &mut Part,
     ) -> Result<Option<OperationResult>, Error> {
         self.in_digest.fetch_add(1, Relaxed);
-        let assessed = self.notifier.assess(request, self.identity, budget).await;
+        let assessed = self.notifier.assess(request, self.identity, budget, &self.lookup).await;
         if !assessed.as_ref().is_ok_and(|assessment| assessment.should_notify) {
             self.in_digest.fetch_sub(1, Relaxed);
         }

@@ -275,7 +275,8 @@ async fn run(cell: &Cell) -> Outcome {
     let mut scenario = Scenario::new().stack_set(stack_set().operation(operation)).fault(cell.fault());
     scenario.faults.extend(cell.delay());
     let attempt = if cell.nature == Silent && cell.time != Time::Short { ATTEMPT } else { 25 * ATTEMPT };
-    invoke(&Stage::impatient(scenario, &[], attempt).await, cell.time()).await
+    // Names would take some of the short time; they have tests of their own.
+    invoke(&Stage::impatient(scenario, &[("ACCOUNT_NAMES", "never")], attempt).await, cell.time()).await
 }
 
 async fn invoke(stage: &Stage, time: Duration) -> Outcome {

@@ -8,6 +8,7 @@ mod events;
 mod faults;
 mod late;
 mod ledger;
+mod names;
 mod notify;
 mod read;
 mod readme;

@@ -159,8 +159,10 @@ impl Stage {
         document
     }
 
+    /// What was called, apart from names.
     pub(crate) fn actions(&self) -> Vec<String> {
-        self.aws.requests().into_iter().map(|request| request.action).collect()
+        let requests = self.aws.requests().into_iter().filter(|request| request.service != "organizations");
+        requests.map(|request| request.action).collect()
     }
 }
 

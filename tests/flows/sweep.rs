@@ -645,7 +645,7 @@ async fn a_thousand_stack_sets_with_twenty_thousand_operations() {
         (10, 10, 10)
     );
     // With a claim, a record and what the ledger knew.
-    assert_eq!(stage.aws.requests().len(), 10 + 1_000 + (3 + 3) * 10);
+    assert_eq!(stage.actions().len(), 10 + 1_000 + (3 + 3) * 10);
 }
 
 #[test]

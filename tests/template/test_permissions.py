@@ -50,6 +50,7 @@ VARIANTS = {
         for whose, owner in {"no": "", "own": ACCOUNT, "foreign": MANAGEMENT}.items()
     },
     "without a ledger": ({"Ledger": "disabled"}, [ENCRYPTION, X_RAY]),
+    "without names": ({"AccountNames": "never"}, [ENCRYPTION, X_RAY]),
 }
 
 
@@ -85,7 +86,9 @@ def test_the_policy_is_what_the_code_calls_and_what_aws_does_for_it(deploy, call
     parameters, platform = VARIANTS[variant]
     platform = dict(itertools.chain(*[more.items() for more in [LAMBDA, *platform]]))
     actions = allowed(policy(deploy(**parameters)))
-    services = {call.service for call in calls} - ({"dynamodb"} if parameters.get("Ledger") == "disabled" else set())
+    services = {call.service for call in calls}
+    services -= {"dynamodb"} if parameters.get("Ledger") == "disabled" else set()
+    services -= {"organizations"} if parameters.get("AccountNames") == "never" else set()
     made = {f"{call.service}:{call.action}" for call in calls if call.service in services}
     assert actions.keys() == made | platform.keys()
     assert {action: actions[action] for action in platform} == platform
@@ -173,7 +176,7 @@ def test_every_call_is_allowed_on_its_resource_and_only_there(deploy, calls):
         has_id = ":" in call.resource
         kinds.setdefault((call.service, call.action, call.region, call.call_as, has_id), call)
     named = list(kinds.values())
-    assert {call.service for call in named} == {"cloudformation", "sns"}
+    assert {call.service for call in named} == {"cloudformation", "organizations", "sns"}
     policies = {}
 
     def scoped(region, **parameters):
@@ -188,6 +191,12 @@ def test_every_call_is_allowed_on_its_resource_and_only_there(deploy, calls):
             topic = call.resource.replace(":111111111111:", f":{ACCOUNT}:")
             assert permits(scoped(call.region, TopicArn=topic), name, topic), call
             assert not permits(scoped(call.region, TopicArn=topic + "-2"), name, topic), call
+            continue
+        if call.service == "organizations":
+            kind = {"DescribeAccount": "account", "DescribeOrganizationalUnit": "ou"}[call.action]
+            arn = f"arn:{get_partition(call.region)}:organizations::{MANAGEMENT}:{{}}/o-a1b2c3d4e5/{call.resource}"
+            assert permits(scoped(call.region), name, arn.format(kind)), call
+            assert not permits(scoped(call.region, AccountNames="never"), name, arn.format(kind)), call
             continue
         # name:uuid, or a bare name of a manual request, to which IAM adds the id.
         bare, _, uuid = call.resource.partition(":")
