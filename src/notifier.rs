@@ -164,7 +164,12 @@ impl Notifier {
         }
         let attempt = key.and_then(|key| claims.attempt(&key));
         let publish = async {
-            let assessment = self.read_and_judge(&context, attempt, &self.lookup()).await?;
+            let lookup = self.lookup();
+            let mut assessment = self.read_and_judge(&context, attempt, &lookup).await?;
+            if assessment.should_notify {
+                let wanted = render::names_wanted(&assessment.report);
+                assessment.report.names = lookup.names(wanted, &context.budget).await;
+            }
             self.publish(assessment, &context.budget).await
         };
         let (mut result, failed) = claims.deliver(publish).await?;
@@ -273,9 +278,6 @@ impl Notifier {
             progress.queued = Some(Queued::of(&context.queued));
         }
         let (should_notify, reason) = self.should_notify(*trigger, &report.problems());
-        if should_notify {
-            report.names = lookup.names(render::names_wanted(&report), budget).await;
-        }
         let read_at = Instant::now();
         let mut result = OperationResult::of(operation, &report, collected.pages.pages, reason);
         result.measurements = Some(Measurements {

@@ -24,6 +24,12 @@ pub fn names_wanted(report: &Report) -> (Vec<String>, Vec<String>) {
             }
         }
     }
+    let running = report.in_progress.iter().flat_map(|progress| &progress.targets);
+    for id in running.flat_map(|targets| targets.accounts.iter().take(FIRST)).filter(|id| is_account_id(id)) {
+        if !accounts.contains(id) {
+            accounts.push(id.clone());
+        }
+    }
     accounts.truncate(ACCOUNTS);
     let mut units: Vec<(u64, &str)> = report
         .by_organizational_unit

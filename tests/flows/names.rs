@@ -94,7 +94,10 @@ fn groups(document: &Value) -> Vec<(String, String, String, Vec<String>)> {
     let mut all = Vec::new();
     for cause in document["causes"].as_array().unwrap() {
         for group in cause["groups"].as_array().unwrap() {
-            let accounts = group["targets"].as_array().unwrap().iter().map(|target| text(&target["account"])).collect();
+            let places = group["targets"].as_array().unwrap().iter();
+            let mut accounts: Vec<String> =
+                places.flat_map(|place| place["accounts"].as_array().unwrap()).map(text).collect();
+            accounts.sort();
             all.push((text(&cause["code"]), text(&group["basis"]), text(&group["sample"]), accounts));
         }
     }
