@@ -106,8 +106,8 @@ async fn a_warm_function_grows_neither_in_memory_nor_in_connections() {
                 assert_eq!(Some(error_type.as_str()), error, "{invocation}: {error_message}");
             }
         }
-        // One to each service, and one that was given up.
-        assert!(aws.connections() <= 3, "{} connections after invocation {invocation}", aws.connections());
+        // Five to AWS Organizations at a time, which serve the other services here too, and one that was given up.
+        assert!(aws.connections() <= 6, "{} connections after invocation {invocation}", aws.connections());
         if invocation + 1 == WARM {
             let (memory, files) = size(&function);
             warm = (memory, files, aws.connections());
