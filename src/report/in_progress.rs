@@ -48,7 +48,7 @@ pub struct QueuedOperation {
 
 impl Queued {
     /// Names the first of these operations and counts all.
-    pub(crate) fn of(operations: &[ListedOperation]) -> Self {
+    pub fn of(operations: &[ListedOperation]) -> Self {
         let named = operations.iter().take(QUEUED_NAMED).map(|operation| QueuedOperation {
             id: operation.id.clone(),
             started_at: operation.started_at.and_then(rfc3339),

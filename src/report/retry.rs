@@ -430,10 +430,12 @@ pub(super) fn results_commands(
     gates: &AccountGate,
 ) -> Vec<ResultsCommand> {
     let failed = counts.failed + described.failed_expected.unwrap_or(0);
-    let rest = counts.running + counts.pending + counts.other + gates.skipped.count;
+    let rest = counts.other + gates.skipped.count;
     let mut statuses = Vec::new();
     statuses.extend((failed > 0).then_some(Some("FAILED")));
     statuses.extend((counts.cancelled > 0).then_some(Some("CANCELLED")));
+    statuses.extend((counts.running > 0).then_some(Some("RUNNING")));
+    statuses.extend((counts.pending > 0).then_some(Some("PENDING")));
     if rest > 0 || statuses.is_empty() {
         statuses.push(None);
     }

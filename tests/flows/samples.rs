@@ -12,7 +12,11 @@ async fn notification(set: StackSet, operation: &str, status: &str) -> String {
     stage.invoke(&event(&arn, operation, status)).await.unwrap();
     let message = stage.published();
     let json = |protocol: &str| {
-        let value: Value = serde_json::from_str(&message.body(protocol).unwrap()).unwrap();
+        let mut value: Value = serde_json::from_str(&message.body(protocol).unwrap()).unwrap();
+        // It names the time of reading.
+        if let Some(id) = value.get_mut("id") {
+            *id = format!("{operation}-...").into();
+        }
         serde_json::to_string_pretty(&value).unwrap()
     };
     format!(

@@ -53,7 +53,7 @@ fn card(chat: &Value, strong: &str) -> String {
     )
 }
 
-/// Writes the cards to a page to look at, and checks what an eye would stumble over.
+/// What an eye would stumble over.
 #[test]
 fn the_card_reads_well() {
     let mut rows: Vec<_> = (1..30).map(|account| row(account, "eu-west-1", "SUCCEEDED")).collect();
@@ -68,16 +68,31 @@ fn the_card_reads_well() {
     let report = report(&rows, &named(), &described("UPDATE", "FAILED", Some(2)), ExpectGate::Auto);
     let bodies: Value = serde_json::from_str(&render::message(&report, HttpsBody::Chat).unwrap().body).unwrap();
     let chat: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
-    let [card, teams] = ["b", "i"].map(|strong| card(&chat, strong));
+    let card = card(&chat, "b");
     assert!(card.contains("• Grant the denied action: 1 target, 1 account (ACCESS_DENIED)<br>"), "{card}");
     assert!(card.contains("no &lt;policy&gt; allows it &amp; "), "what AWS says is text, never a tag: {card}");
     assert!(card.contains("Open in CloudFormation</a>"), "{card}");
     assert!(card.contains("<li>Retry: 3 commands are in the email"), "{card}");
     assert!(!card.contains("<b>never</b>"), "what AWS says makes nothing bold: {card}");
-    let page = format!(
-        "<meta charset=utf-8><style>body{{font:15px sans-serif;margin:24px}} div{{border-left:4px solid #c33;padding:8px 16px;\
-         margin:16px 0;background:#fafafa}} .slack{{width:640px}} .teams{{width:420px}}</style>\n<h2>Slack</h2><div class=slack>{card}\
-         </div><h2>Microsoft Teams</h2><div class=teams>{teams}</div>"
-    );
-    std::fs::write(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("chat.html"), page).unwrap();
+}
+
+const STYLE: &str = "body{font:16px/1.4 -apple-system,'Segoe UI',sans-serif;margin:0;padding:12px;width:366px;color:#1d1c1d} \
+                     pre{font:inherit;white-space:pre-wrap;overflow-wrap:anywhere;margin:0} h3{margin:0 0 6px;font-size:16px} \
+                     p{margin:0 0 10px;overflow-wrap:anywhere} ol{padding-left:20px;overflow-wrap:anywhere} \
+                     .card{border-left:4px solid #c33;padding:2px 0 2px 12px} .subject{font-weight:700;margin-bottom:12px} \
+                     small{color:#616061}";
+
+/// Writes the email and the chat message as a phone shows them; CONTRIBUTING.md says how the pictures are taken.
+#[test]
+fn pages_to_look_at() {
+    let message = render::message(&crate::scenarios::three_owners(), HttpsBody::Chat).unwrap();
+    let bodies: Value = serde_json::from_str(&message.body).unwrap();
+    let chat: Value = serde_json::from_str(bodies["https"].as_str().unwrap()).unwrap();
+    let text = bodies["email"].as_str().unwrap().replace('&', "&amp;").replace('<', "&lt;");
+    let email = format!("<div class=subject>{}</div><pre>{text}</pre>", message.subject);
+    let card = format!("<div class=card>{}</div>", card(&chat, "b"));
+    for (name, content) in [("email", email), ("chat", card)] {
+        let page = format!("<!doctype html><meta charset=utf-8><title>{name}</title><style>{STYLE}</style>{content}");
+        std::fs::write(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.html")), page).unwrap();
+    }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use stackset_notifier::operation::{CallAs, Drift, Operation, OperationRef, StackSetRef, TargetResult};
+use stackset_notifier::operation::{
+    CallAs, Drift, ListedOperation, Operation, OperationRef, StackSetRef, TargetResult,
+};
 use stackset_notifier::render::{self, HttpsBody, MESSAGE_LIMIT};
-use stackset_notifier::report::{ExpectGate, Report};
+use stackset_notifier::report::{ExpectGate, Queued, Report};
 
 use crate::make::{cancelled, described, failed, in_unit, named, report, report_as, row, with_gate};
 
@@ -278,4 +280,88 @@ fn statuses_that_are_not_known() {
         TargetResult { reason: Some("no idea".to_owned()), ..row(2, "eu-west-1", "SKIPPED_SUSPENDED_ACCOUNT") },
     ];
     insta::assert_snapshot!(of(&rows, &described("UPDATE", "SUCCEEDED", Some(0))));
+}
+
+/// An operation with three causes of three owners, and what was cancelled after them.
+pub(crate) fn three_owners() -> Report {
+    let mut rows: Vec<TargetResult> = succeeded(100..180, "eu-west-1");
+    rows.extend((1..8).flat_map(|i| {
+        ["eu-central-1", "eu-west-1"]
+            .map(|region| failed(i, region, &ROLE.replace("000000000001", &format!("{i:012}"))))
+    }));
+    rows.extend((20..25).map(|i| {
+        let text = "ResourceLogicalId:ConfigBucket, ResourceType:AWS::S3::Bucket, ResourceStatusReason:You have attempted to \
+                    create more buckets than allowed (Service: Amazon S3; Status Code: 400; Error Code: TooManyBuckets; \
+                    Request ID: 1A8D62BB342344AB).";
+        failed(i, "eu-west-1", text)
+    }));
+    rows.extend((30..33).map(|i| failed(i, "eu-central-1", "Rate exceeded (Service: AmazonECS; Status Code: 400)")));
+    rows.extend((40..52).map(|i| cancelled(i, "us-east-1")));
+    let rows: Vec<TargetResult> = rows
+        .into_iter()
+        .map(|row| {
+            let unit =
+                if row.account.as_deref() < Some("000000000010") { "ou-ab12-11111111" } else { "ou-ab12-22222222" };
+            in_unit(row, unit)
+        })
+        .collect();
+    let mut report = report(&rows, &named(), &described("UPDATE", "FAILED", Some(22)), ExpectGate::Never);
+    for (id, name) in [(1, "prod-payments"), (2, "prod-search"), (20, "sandbox-anna")] {
+        report.names.accounts.insert(format!("{id:012}"), name.to_owned());
+    }
+    report.names.organizational_units.insert("ou-ab12-11111111".to_owned(), "Workloads".to_owned());
+    report
+}
+
+#[test]
+fn three_causes_with_owners_and_names() {
+    insta::assert_snapshot!(message(&three_owners()));
+}
+
+/// Of `accounts` in 17 Regions some failed for three causes; they are listed in no order.
+fn large(accounts: u64) -> Report {
+    let regions: Vec<String> = (0..17).map(|i| format!("eu-west-{i}")).collect();
+    let texts = [ROLE, "Rate exceeded", "The maximum number of buckets has been reached"];
+    let rows: Vec<TargetResult> = (0..accounts)
+        .flat_map(|account| regions.iter().enumerate().map(move |(i, region)| (account, i as u64, region)))
+        .map(|(account, i, region)| {
+            let row = match (account * 7 + i * 3) % 19 {
+                0 => failed(account, region, texts[(account % 3) as usize]),
+                1 => cancelled(account, region),
+                _ => row(account, region, "SUCCEEDED"),
+            };
+            in_unit(row, &format!("ou-ab12-{:08}", account % 30))
+        })
+        .collect();
+    report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Never)
+}
+
+#[test]
+fn two_thousand_targets() {
+    insta::assert_snapshot!(message(&large(118)));
+}
+
+#[test]
+fn twenty_thousand_targets() {
+    insta::assert_snapshot!(message(&large(1_177)));
+}
+
+#[test]
+fn stuck_with_a_queue() {
+    let mut rows = succeeded(1..40, "eu-west-1");
+    rows.push(row(40, "eu-west-1", "RUNNING"));
+    rows.extend((1..41).map(|account| row(account, "us-east-1", "PENDING")));
+    let running = Operation { ended_at: None, ..described("UPDATE", "RUNNING", None) };
+    let mut report = report(&rows, &named(), &running, ExpectGate::Never);
+    let waits = |n: u32| ListedOperation {
+        id: format!("waits-{n}"),
+        status: "QUEUED".into(),
+        started_at: Some(1_774_000_000_000),
+        ended_at: None,
+    };
+    if let Some(progress) = &mut report.in_progress {
+        progress.stuck_after_hours = Some(6);
+        progress.queued = Some(Queued::of(&(0..40).map(waits).collect::<Vec<_>>()));
+    }
+    insta::assert_snapshot!(message(&report));
 }
