@@ -20,6 +20,10 @@ fn shown(markdown: &str, strong: &str) -> String {
             let _ = writeln!(html, "<a href=\"{link}\">{text}</a><br>");
             continue;
         }
+        if let Some(bold) = line.strip_prefix('*').and_then(|rest| rest.strip_suffix('*')) {
+            let _ = writeln!(html, "<{strong}>{bold}</{strong}><br>");
+            continue;
+        }
         for (i, word) in line.split(' ').enumerate() {
             if i > 0 {
                 html.push(' ');
