@@ -50,6 +50,7 @@ fn report(rows: &[TargetResult]) -> Report {
         status: OperationStatus::Failed,
         status_reason: None,
         failed_expected: None,
+        totals: None,
         started_at: None,
         ended_at: None,
         organizational_units: Vec::new(),

@@ -3,6 +3,7 @@
 //! Values that AWS may extend (statuses, actions) keep the text they came with, so that something
 //! unknown is counted and shown under its own name rather than dropped.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -258,6 +259,8 @@ pub struct Operation {
     pub status_reason: Option<String>,
     /// Number of failed targets by CloudFormation's own, strongly consistent count.
     pub failed_expected: Option<u64>,
+    /// What else CloudFormation counts; `None` if it does not, as older answers and other partitions.
+    pub totals: Option<Totals>,
     /// Start, in milliseconds since the Unix epoch.
     pub started_at: Option<i64>,
     /// End, in milliseconds since the Unix epoch.
@@ -270,6 +273,46 @@ pub struct Operation {
     pub retain_stacks: Option<bool>,
     /// Set for DETECT_DRIFT.
     pub drift: Option<Drift>,
+}
+
+/// What CloudFormation itself counts of an operation; each number may be missing.
+///
+/// Strongly consistent, and there once CloudFormation has resolved the targets
+/// ([API](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackSetOperationStatusDetails.html)).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Accounts.
+    pub accounts: Option<u64>,
+    /// All targets.
+    #[serde(flatten)]
+    pub all: TargetTotals,
+    /// The targets of each Region.
+    #[serde(skip)]
+    pub by_region: BTreeMap<String, TargetTotals>,
+}
+
+impl Totals {
+    /// Targets that have not ended, and all; unlike the listed results, these counts are not behind.
+    pub fn to_go(&self) -> Option<(u64, u64)> {
+        self.all.pending.zip(self.all.targets)
+    }
+}
+
+/// CloudFormation's own numbers of targets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TargetTotals {
+    /// All of them.
+    pub targets: Option<u64>,
+    /// Those that succeeded.
+    pub succeeded: Option<u64>,
+    /// Those that failed.
+    pub failed: Option<u64>,
+    /// Those cancelled because of the failure tolerance or a stop.
+    pub cancelled: Option<u64>,
+    /// Those skipped because the role of their account could not be provisioned.
+    pub skipped: Option<u64>,
+    /// Those that have not ended.
+    pub pending: Option<u64>,
 }
 
 /// How an operation is carried out; what is not set is left to CloudFormation.

@@ -11,6 +11,7 @@ mod page;
 mod page_cursor;
 mod rows;
 mod settle;
+mod totals;
 
 pub use collect::{CollectedResults, Pages, ReadLimits, collect};
 pub use lists::{Operations, StackSets};
@@ -34,6 +35,7 @@ use crate::error::ReadError;
 use crate::operation::{CallAs, Operation, OperationRef, ResultStatus, TargetResult};
 use error::{Action, refused};
 use page_cursor::PageCursor;
+use totals::TotalsOfAnswer;
 
 /// The API's largest page
 /// ([MaxResults](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStackSetOperationResults.html)).
@@ -114,9 +116,13 @@ impl Reader {
             .operation_id(&operation.operation_id)
             .call_as(convert::to_sdk_call_as(call_as));
         let elsewhere = self.elsewhere(&operation.stack_set.region);
-        let answer = self.send(until, || match elsewhere.clone() {
-            Some(there) => request.clone().customize().config_override(there).send().boxed(),
-            None => request.clone().send().boxed(),
+        let totals = TotalsOfAnswer::default();
+        let answer = self.send(until, || {
+            let request = request.clone().customize().interceptor(totals.clone());
+            match elsewhere.clone() {
+                Some(there) => request.config_override(there).send(),
+                None => request.send(),
+            }
         });
         let Some(answer) = answer.await else {
             return Err(ReadError::out_of_time(&subject()));
@@ -126,7 +132,7 @@ impl Reader {
             return Err(ReadError::broken(format!("{}: the answer is empty", subject())));
         };
         let id = described.stack_set_id().and_then(|id| id.rsplit_once(':')).map(|(_, id)| id.to_owned());
-        Ok((convert::described_operation(described), id))
+        Ok((Operation { totals: totals.take(), ..convert::described_operation(described) }, id))
     }
 
     /// Sends a request until it is answered; gives nothing if that is not so by `until`.

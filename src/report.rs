@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::classify::{self, Code};
 use crate::numbers::{count, number};
-use crate::operation::{CallAs, Operation, OperationRef, OperationStatus};
+use crate::operation::{CallAs, Operation, OperationRef, OperationStatus, Totals};
 use builder::GroupBuilder;
 pub use builder::ReportBuilder;
 pub use digest::{Digest, DigestCounts, Failure, SweepProgress};
@@ -48,7 +48,7 @@ impl ReportBuilder {
         let ReportContext { operation: named, call_as, described, expect_gate, .. } = context;
         let outcome = outcome(described, &self.counts);
         let is_full_grid = self.is_full_grid();
-        let completeness = completeness(described, &self.counts, context.unread);
+        let completeness = completeness(described, &self.counts, &self.by_region, context.unread);
         let mut gates = self.gates;
         gates.reasons = other_reasons(self.gate_reasons);
         let gates_in_use = match expect_gate {
@@ -115,7 +115,7 @@ impl ReportBuilder {
                 ended_at: described.ended_at.and_then(rfc3339),
                 duration_seconds: described.ended_at.zip(described.started_at).and_then(seconds_between),
                 console_url: document::console_url(named, service_managed),
-                totals: (),
+                totals: described.totals.clone(),
                 results_commands: retry::results_commands(named, *call_as, described, &self.counts, &gates),
                 stopped_by_command: (outcome == Outcome::Stopped).then(|| retry::stopped_by_command(named, described)),
             },
@@ -196,7 +196,12 @@ fn outcome(described: &Operation, counts: &Counts) -> Outcome {
     }
 }
 
-fn completeness(described: &Operation, counts: &Counts, unread: Option<&str>) -> Completeness {
+fn completeness(
+    described: &Operation,
+    counts: &Counts,
+    by_region: &HashMap<Option<String>, Tally>,
+    unread: Option<&str>,
+) -> Completeness {
     let mut why: Vec<String> = unread.map(str::to_owned).into_iter().collect();
     let unsettled = counts.running + counts.pending;
     if described.status.is_terminal() && unsettled > 0 {
@@ -205,12 +210,15 @@ fn completeness(described: &Operation, counts: &Counts, unread: Option<&str>) ->
             number(unsettled)
         ));
     }
-    if let Some(expected) = described.failed_expected.filter(|&expected| expected != counts.failed) {
-        why.push(format!(
-            "CloudFormation counts {}, {} listed",
-            count(expected, "failed target", "failed targets"),
-            count(counts.failed, "is", "are")
-        ));
+    let totals = described.totals.clone().unwrap_or_default();
+    // A skipped target may be listed with any status.
+    let skipped = totals.all.skipped.unwrap_or(0);
+    let expected = described.failed_expected.filter(|expected| expected.abs_diff(counts.failed) > skipped);
+    if let Some(expected) = expected {
+        why.push(disagreement(&count(expected, "failed target", "failed targets"), counts.failed));
+    }
+    if described.status.is_terminal() {
+        why.extend(totals_disagreement(&totals, counts, by_region, expected));
     }
     let missing = Some(why.join("; ")).filter(|why| !why.is_empty());
     if !described.status.is_terminal() {
@@ -224,6 +232,48 @@ fn completeness(described: &Operation, counts: &Counts, unread: Option<&str>) ->
         failed_expected: described.failed_expected,
         succeeded_from: SucceededFrom::Results,
     }
+}
+
+fn disagreement(counted: &str, listed: u64) -> String {
+    format!("CloudFormation counts {counted}, {} listed", count(listed, "is", "are"))
+}
+
+/// The first of CloudFormation's own numbers that the rows do not add up to, unless it is the count of failed
+/// targets, which is reported already, that explains it.
+///
+/// A skipped target may be listed with any status, so there may be more rows of a status than counted.
+fn totals_disagreement(
+    totals: &Totals,
+    counts: &Counts,
+    by_region: &HashMap<Option<String>, Tally>,
+    failed_expected: Option<u64>,
+) -> Option<String> {
+    let targets = |n: u64| count(n, "target", "targets");
+    let all = &totals.all;
+    if let Some(counted) = all.targets.filter(|&counted| counted != counts.total) {
+        // The targets that are missing are just the failed ones.
+        let is_known = failed_expected.is_some_and(|expected| expected + counts.total == counted + counts.failed);
+        return (!is_known).then(|| disagreement(&targets(counted), counts.total));
+    }
+    if failed_expected.is_some() {
+        return None;
+    }
+    let by_status = [
+        (all.succeeded, counts.succeeded, "that succeeded"),
+        (all.failed, counts.failed, "that failed"),
+        (all.cancelled, counts.cancelled, "that were cancelled"),
+    ];
+    let by_status = by_status.into_iter().find_map(|(counted, listed, which)| {
+        let counted = counted.filter(|&counted| counted > listed)?;
+        Some(disagreement(&format!("{} {which}", targets(counted)), listed))
+    });
+    by_status.or_else(|| {
+        totals.by_region.iter().find_map(|(region, counted)| {
+            let listed = by_region.get(&Some(region.clone())).map_or(0, Tally::total);
+            let counted = counted.targets.filter(|&counted| counted != listed)?;
+            Some(disagreement(&format!("{} in {region}", targets(counted)), listed))
+        })
+    })
 }
 
 fn collateral_reasons(texts: BTreeMap<Option<Arc<str>>, builder::Text>) -> Vec<Reason> {

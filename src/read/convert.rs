@@ -15,7 +15,7 @@ pub(super) fn to_sdk_call_as(call_as: CallAs) -> types::CallAs {
     }
 }
 
-/// An operation as it was described.
+/// An operation as it was described, without the totals, which the SDK does not know.
 pub(super) fn described_operation(described: types::StackSetOperation) -> Operation {
     let count = |number: Option<i32>| number.and_then(|n| u64::try_from(n).ok());
     Operation {
@@ -26,6 +26,7 @@ pub(super) fn described_operation(described: types::StackSetOperation) -> Operat
         failed_expected: count(
             described.status_details().and_then(types::StackSetOperationStatusDetails::failed_stack_instances_count),
         ),
+        totals: None,
         started_at: described.creation_timestamp().and_then(millis),
         ended_at: described.end_timestamp().and_then(millis),
         organizational_units: described

@@ -56,6 +56,15 @@ impl Collector<'_> {
             && self.rows.failed.repeated == 0
     }
 
+    /// Whether as many targets are known as CloudFormation counts, if it does; that count is strongly consistent, too.
+    ///
+    /// Skipped targets are not waited for: it is not documented whether they are listed.
+    fn knows_all_targets(&self) -> bool {
+        let counted = self.described.totals.as_ref().map(|totals| &totals.all);
+        let known = self.rows.targets() + counted.and_then(|all| all.skipped).unwrap_or(0);
+        counted.and_then(|all| all.targets).is_none_or(|counted| known >= counted)
+    }
+
     /// Whether a target that was open and is found nowhere now can only have succeeded.
     ///
     /// If it may have failed or been cancelled it is waited for: it can show itself late.
@@ -70,6 +79,7 @@ impl Collector<'_> {
         let failed = self.rows.failed.rows();
         self.most = self.most.max(self.rows.targets());
         self.rows.open.is_empty()
+            && self.knows_all_targets()
             && self.described.failed_expected.is_none_or(|expected| failed >= expected)
             && self.disagreement().is_none()
     }
@@ -93,10 +103,14 @@ impl Collector<'_> {
     /// The order is the order in which a target goes on, so that none slips through between two
     /// reads. A target that was open, is found nowhere two times in a row and can neither have failed
     /// nor been cancelled has succeeded: reading all successes again to see it would cost up to a
-    /// thousand pages. Only where rows cannot be distinguished from each other, everything is read again.
+    /// thousand pages. Only where rows cannot be distinguished from each other, or are fewer than
+    /// CloudFormation counts, everything is read again.
     ///
     /// A long list of CANCELLED rows is read when a row vanishes, and once more in the last round.
     async fn read_open(&mut self, is_last: bool) -> Result<bool, ReadError> {
+        if !self.knows_all_targets() {
+            return self.read_all_again().await;
+        }
         let mut known: HashMap<Key, Open> = HashMap::new();
         for open in &self.rows.open {
             let same = key(&open.row).map(|key| known.insert(key, open.clone()));

@@ -11,7 +11,7 @@ use unicode_linebreak::linebreaks;
 
 use super::wording;
 use crate::classify::Code;
-use crate::operation;
+use crate::operation::{self, Totals};
 use crate::report::{self, Cause, Group, Outcome, PlanEntry, Report, Severity, Tally, Target, When};
 
 /// Columns, where nothing unbreakable forbids it.
@@ -182,6 +182,10 @@ fn what_happened(report: &Report) -> String {
 fn numbers(report: &Report) -> String {
     let counts = &report.counts;
     let mut parts = Vec::new();
+    let totals = report.operation.totals.as_ref().filter(|_| report.in_progress.is_some());
+    if let Some((pending, total)) = totals.and_then(Totals::to_go) {
+        parts.push(format!("{} of {} to go", wording::number(pending), wording::targets(total)));
+    }
     let expected = report.completeness.failed_expected.filter(|&expected| expected > counts.failed);
     if let Some(expected) = expected {
         parts.push(format!("{} failed, {} listed", wording::targets(expected), wording::number(counts.failed)));

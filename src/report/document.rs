@@ -15,7 +15,7 @@ use time::format_description::well_known::Rfc3339;
 use super::in_progress::{Queued, RunningTargets};
 use crate::classify::{Basis, Owner, RetryHelps};
 use crate::numbers::count;
-use crate::operation::{self, Drift, OperationRef, ResultStatus};
+use crate::operation::{self, Drift, OperationRef, ResultStatus, Totals};
 
 /// Version of the document: additions raise the second number, anything else the first.
 pub const SCHEMA_VERSION: &str = "1.0";
@@ -196,8 +196,8 @@ pub struct OperationSummary {
     pub duration_seconds: Option<u64>,
     /// The stack set in the console of its partition.
     pub console_url: Option<String>,
-    /// CloudFormation's own numbers of targets; `null` in this version.
-    pub totals: (),
+    /// What CloudFormation itself counts; `null` where it does not.
+    pub totals: Option<Totals>,
     /// AWS CLI commands that list every target this document speaks of, however much of it had to
     /// be left out for size.
     pub results_commands: Vec<ResultsCommand>,

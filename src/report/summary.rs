@@ -2,7 +2,7 @@
 
 use super::document::{InProgress, Outcome, Report};
 use crate::numbers::{count, number};
-use crate::operation;
+use crate::operation::{self, Totals};
 use crate::text::clean;
 
 /// `UPDATE of security-baseline failed: 107 of 2,000 targets failed, 91 cancelled`.
@@ -92,11 +92,13 @@ fn how_far(report: &Report, progress: &InProgress) -> String {
     let status = report.operation.status.as_deref().unwrap_or("in progress").to_lowercase();
     let status: String = clean(&status).chars().take(20).collect();
     let since = progress.seconds.map_or_else(String::new, |seconds| format!(" for {}", duration(seconds)));
-    let to_go = format!("{} of {} to go", number(counts.running + counts.pending), targets(counts.total));
+    let counted = report.operation.totals.as_ref().and_then(Totals::to_go);
+    let (pending, total) = counted.unwrap_or((counts.running + counts.pending, counts.total));
+    let to_go = format!("{} of {} to go", number(pending), targets(total));
     let failed = report.unlisted_failures().unwrap_or(counts.failed);
     let parts = [
         Some(format!("{status}{since}")),
-        Some(if counts.total == 0 { "no targets yet".to_owned() } else { to_go }),
+        Some(if total == 0 { "no targets yet".to_owned() } else { to_go }),
         (failed > 0).then(|| format!("{} failed", number(failed))),
         (counts.cancelled > 0).then(|| format!("{} cancelled", number(counts.cancelled))),
         drifted(report),

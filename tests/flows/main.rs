@@ -19,3 +19,4 @@ mod stuck;
 mod support;
 mod sweep;
 mod tls;
+mod totals;

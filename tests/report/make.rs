@@ -17,6 +17,7 @@ pub(crate) fn described(action: &str, status: &str, failed_expected: Option<u64>
         status: OperationStatus::from(status),
         status_reason: None,
         failed_expected,
+        totals: None,
         started_at: Some(1_774_000_000_000),
         ended_at: Some(1_774_000_822_400),
         organizational_units: Vec::new(),

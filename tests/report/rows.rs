@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use stackset_notifier::operation::{
     Drift, Gate, GateStatus, Operation, OperationRef, OperationStatus, Preferences, ResultStatus, StackSetRef,
-    TargetResult,
+    TargetResult, TargetTotals, Totals,
 };
 
 const REASONS: &[&str] = &[
@@ -89,11 +89,29 @@ fn drift() -> impl Strategy<Value = Drift> {
 }
 
 prop_compose! {
+    fn target_totals()(n in proptest::array::uniform6(option::of(0..50_u64))) -> TargetTotals {
+        let [targets, succeeded, failed, cancelled, skipped, pending] = n;
+        TargetTotals { targets, succeeded, failed, cancelled, skipped, pending }
+    }
+}
+
+prop_compose! {
+    fn totals()(
+        accounts in option::of(any::<u64>()),
+        all in target_totals(),
+        by_region in proptest::collection::btree_map("eu-west-1|us-east-1|me-south-1", target_totals(), 0..3),
+    ) -> Totals {
+        Totals { accounts, all, by_region }
+    }
+}
+
+prop_compose! {
     pub(crate) fn operation()(
         action in option::of(prop_oneof![proptest::sample::select(&["CREATE", "UPDATE", "DELETE", "DETECT_DRIFT"][..]).prop_map(str::to_owned), any::<String>()]),
         status in prop_oneof![proptest::sample::select(&["SUCCEEDED", "FAILED", "STOPPED", "RUNNING", "QUEUED"][..]).prop_map(str::to_owned), any::<String>()],
         status_reason in option::of(any::<String>()),
         failed_expected in option::of(0..50_u64),
+        totals in option::of(totals()),
         started_at in option::of(any::<i64>()),
         ended_at in option::of(1_700_000_000_000..1_900_000_000_000_i64),
         retain_stacks in option::of(any::<bool>()),
@@ -107,6 +125,7 @@ prop_compose! {
             status: OperationStatus::from(status.as_str()),
             status_reason,
             failed_expected,
+            totals,
             started_at,
             ended_at,
             organizational_units,
