@@ -83,6 +83,15 @@ pub(crate) fn named_by(code: Code, text: &str) -> (Option<Resource>, Vec<String>
     (structure.resource, named)
 }
 
+/// Whether the events of the target's stack may say more: the reason names no cause, or only sums up what a nested
+/// stack, a custom resource or a validation said.
+pub(crate) fn is_in_stack_events(code: &str, reason: Option<&str>) -> bool {
+    const SUMS_UP: [&str; 4] = ["embedded stack", "nested stack", "aws::cloudformation::stack,", "describeevents api"];
+    let codes = [Code::CauseNotReported, Code::Unknown, Code::CustomResourceFailed];
+    let reason = reason.unwrap_or_default().to_ascii_lowercase();
+    codes.iter().any(|known| known.as_str() == code) || SUMS_UP.iter().any(|words| reason.contains(words))
+}
+
 fn code_of(structure: &Structure) -> (Code, Basis) {
     let text = structure.text_for_rules();
     let (words, codes) = (Text::of_words(&text), Text::of_codes(&structure.codes));
@@ -270,6 +279,31 @@ mod tests {
             classify_text(&custom(&format!("See the details in CloudWatch Log Stream: {stream}"))).named,
             [stream]
         );
+    }
+
+    #[test]
+    fn what_is_only_summed_up_is_in_the_events_of_the_stack() {
+        let looked_up = |text: &str| is_in_stack_events(code(text), Some(text));
+        for text in [
+            "",
+            "Zephyr",
+            "Validation failed with 2 error(s)",
+            "The following resource(s) failed to create: [Logging]. Rollback requested by user.",
+            "Embedded stack arn:aws:cloudformation:us-east-2:1:stack/a/b was not successfully created: Validation failed for following resources: [LambdaRole]",
+            "ResourceLogicalId:Vpc, ResourceType:AWS::CloudFormation::Stack, ResourceStatusReason:Rate exceeded.",
+            "Received response status [FAILED] from custom resource. Message returned: no",
+            "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information.",
+        ] {
+            assert!(looked_up(text), "{text}");
+        }
+        assert!(is_in_stack_events("CAUSE_NOT_REPORTED", None));
+        for text in [
+            "Rate exceeded",
+            "Role X already exists",
+            "ResourceLogicalId:Set, ResourceType:AWS::CloudFormation::StackSet, ResourceStatusReason:Rate exceeded.",
+        ] {
+            assert!(!looked_up(text), "{text}");
+        }
     }
 
     #[test]

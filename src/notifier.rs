@@ -170,7 +170,7 @@ impl Notifier {
                 let wanted = render::names_wanted(&assessment.report);
                 assessment.report.names = lookup.names(wanted, &context.budget).await;
             }
-            self.publish(assessment, &context.budget).await
+            self.publish(assessment, &context).await
         };
         let (mut result, failed) = claims.deliver(publish).await?;
         ledger_errors.extend(failed.into_iter().map(|(_, error)| error));
@@ -312,16 +312,34 @@ impl Notifier {
         }
     }
 
+    /// Adds the stacks that may say what the texts of a report do not. It goes out without them where they are not found.
+    async fn look_up_stacks(&self, context: &OperationContext, report: &mut Report) {
+        let targets = report.targets_to_look_up();
+        let (stack_set, until) = (&context.operation.stack_set, context.budget.stacks_end());
+        let (found, error) = self.reader.stacks(stack_set, context.call_as, &targets, until).await;
+        report.add_stacks(&found);
+        if let Some(error) = error {
+            warn!("{error}");
+        }
+    }
+
     /// Renders and publishes a report that needs a message.
-    async fn publish(&self, mut assessment: Assessment, budget: &TimeBudget) -> Result<(OperationResult, Sent), Error> {
+    async fn publish(
+        &self,
+        mut assessment: Assessment,
+        context: &OperationContext,
+    ) -> Result<(OperationResult, Sent), Error> {
         let mut rendered_at = Instant::now();
         let mut message_id = None;
         if assessment.should_notify {
+            self.look_up_stacks(context, &mut assessment.report).await;
+            // That is no part of the time for rendering.
+            assessment.read_at = Instant::now();
             let message = render::message(&assessment.report, self.config.https_body)?;
             // The message holds them, and takes several times its own size while it is sent.
             assessment.report.forget_targets();
             rendered_at = Instant::now();
-            assessment.result.message_id = self.publisher.publish(message, budget.publishing_ends()).await?;
+            assessment.result.message_id = self.publisher.publish(message, context.budget.publishing_ends()).await?;
             assessment.result.action = Action::Published;
             message_id = Some(recorded_id(assessment.result.message_id.clone()));
         }

@@ -11,6 +11,7 @@ mod page;
 mod page_cursor;
 mod rows;
 mod settle;
+mod stacks;
 mod totals;
 
 pub use collect::{CollectedResults, Pages, ReadLimits, collect};
@@ -23,6 +24,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::config::Region;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::describe_stack_set_operation::DescribeStackSetOperationError;
+use aws_sdk_cloudformation::operation::list_stack_instances::ListStackInstancesError;
 use aws_sdk_cloudformation::operation::list_stack_set_operation_results::ListStackSetOperationResultsError;
 use aws_sdk_cloudformation::operation::list_stack_set_operations::ListStackSetOperationsError;
 use aws_sdk_cloudformation::operation::list_stack_sets::ListStackSetsError;
@@ -83,6 +85,7 @@ impl Reader {
             .retry_classifier(aws::Refusals::<ListStackSetOperationResultsError>::of())
             .retry_classifier(aws::Refusals::<ListStackSetOperationsError>::of())
             .retry_classifier(aws::Refusals::<ListStackSetsError>::of())
+            .retry_classifier(aws::Refusals::<ListStackInstancesError>::of())
             .retry_partition(aws::no_retry_quota("CloudFormation"))
             .interceptor(answers.clone())
             .build();

@@ -9,6 +9,7 @@ mod digest;
 mod document;
 mod in_progress;
 mod retry;
+mod stacks;
 mod summary;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -28,6 +29,7 @@ pub use document::{
     TalliesOmitted, Tally, Target, When,
 };
 pub use in_progress::{Queued, QueuedOperation, RunningTargets};
+pub use stacks::GroupStack;
 pub(crate) use summary::duration;
 
 /// What the operator says of account gates.
@@ -418,7 +420,7 @@ fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause
                 resource: resource
                     .map(|resource| Resource { logical_id: resource.logical_id, r#type: resource.resource_type }),
                 evidence: (),
-                stacks: [],
+                stacks: Vec::new(),
                 targets: group.targets.into(),
                 targets_omitted: 0,
             }

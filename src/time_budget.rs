@@ -9,6 +9,9 @@
 //! | 15 s before | reading, with its pauses; rendering takes what is needed of the rest | 15 s, a quarter of the whole |
 //! | a quarter before | a sweep begins no further stack set and no further operation | |
 //!
+//! Looking up the stacks behind targets takes at most a fifth of the time that reading has left, and 30 seconds: it
+//! says where to look, the message does not wait for it.
+//!
 //! A call to the ledger before the message takes at most 3 seconds, and at most a quarter of the time
 //! that is left: the ledger protects the message, it must not hold it up. A record after the message
 //! may take half of the time that is left.
@@ -26,6 +29,8 @@ use tokio::time::Instant;
 const PUBLISH: Duration = Duration::from_secs(15);
 /// Time kept after the message for its record and the answer.
 const RECORD: Duration = Duration::from_secs(6);
+/// Longest look at the stacks behind targets.
+const STACKS: Duration = Duration::from_secs(30);
 /// Longest wait for one call to the ledger, with its retries.
 pub(crate) const LEDGER_CALL: Duration = Duration::from_secs(3);
 
@@ -55,6 +60,12 @@ impl TimeBudget {
     /// When reading must have ended.
     pub fn reading_ends(&self) -> Instant {
         self.deadline - PUBLISH.min(self.whole() / 4)
+    }
+
+    /// When looking up the stacks behind targets, after reading, must have ended.
+    pub fn stacks_end(&self) -> Instant {
+        let now = Instant::now();
+        now + STACKS.min(self.reading_ends().saturating_duration_since(now) / 5)
     }
 
     /// When publishing must have ended.
@@ -111,6 +122,15 @@ mod tests {
             // The message has as much time as its record, at least.
             let publishing = budget.publishing_ends() - budget.reading_ends();
             assert!(publishing >= after_publishing, "{publishing:?} of {seconds} s");
+        }
+    }
+
+    #[test]
+    fn stacks_are_looked_up_in_what_reading_leaves() {
+        for (seconds, most) in [(900, 30.0), (115, 20.0), (40, 6.0), (0, 0.0)] {
+            let budget = TimeBudget::until(Instant::now() + Duration::from_secs(seconds));
+            let time = budget.stacks_end().saturating_duration_since(Instant::now());
+            assert_eq!(time.as_secs_f64().round(), most, "of {seconds} s");
         }
     }
 

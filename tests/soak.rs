@@ -124,5 +124,5 @@ async fn a_warm_function_grows_neither_in_memory_nor_in_connections() {
     assert!(published > 4 * GROWTH, "the reports are too short to show a leak of them");
     assert!(grown < GROWTH, "{grown} bytes more than after {WARM} invocations");
     assert!(files <= warm.1 + 1, "{files} open files, {} when warm", warm.1);
-    assert!(aws.connections() <= warm.2.max(2), "{} connections, {} when warm", aws.connections(), warm.2);
+    assert!(aws.connections() <= warm.2.max(5), "{} connections, {} when warm", aws.connections(), warm.2);
 }

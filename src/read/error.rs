@@ -14,6 +14,7 @@ pub(super) enum Action {
     ListResults,
     ListOperations,
     ListStackSets,
+    ListStackInstances,
 }
 
 impl Action {
@@ -23,6 +24,7 @@ impl Action {
             Self::Describe => "cloudformation:DescribeStackSetOperation on this stack set",
             Self::ListResults => "cloudformation:ListStackSetOperationResults on this stack set",
             Self::ListOperations => "cloudformation:ListStackSetOperations on this stack set",
+            Self::ListStackInstances => "cloudformation:ListStackInstances on this stack set",
             Self::ListStackSets => "cloudformation:ListStackSets on *",
         }
     }

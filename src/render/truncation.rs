@@ -256,6 +256,7 @@ fn short_group(group: &Group, text: usize) -> Group {
             .resource
             .as_ref()
             .map(|resource| Resource { logical_id: name(&resource.logical_id), r#type: name(&resource.r#type) }),
+        stacks: if text > TIGHTEST.text { group.stacks.clone() } else { Vec::new() },
         targets: Arc::clone(&group.targets),
         ..*group
     }

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::in_progress::{Queued, RunningTargets};
+use super::stacks::GroupStack;
 use crate::classify::{Basis, Owner, RetryHelps};
 use crate::numbers::count;
 use crate::operation::{self, Drift, OperationRef, ResultStatus, Totals};
@@ -464,8 +465,8 @@ pub struct Group {
     pub resource: Option<Resource>,
     /// What the events of a stack say; `null` in this version.
     pub evidence: (),
-    /// The stacks behind some of the targets; empty in this version.
-    pub stacks: [(); 0],
+    /// The stacks of a few targets, where the texts do not say what went wrong.
+    pub stacks: Vec<GroupStack>,
     /// The targets, by Region and organizational unit.
     #[serde(serialize_with = "by_place")]
     pub targets: Arc<[Target]>,
@@ -738,15 +739,9 @@ pub(crate) fn rfc3339(epoch_millis: i64) -> Option<String> {
 /// straight to one operation is publicly known.
 pub(super) fn console_url(operation: &OperationRef, service_managed: bool) -> Option<String> {
     let set = &operation.stack_set;
-    let host = match set.partition.as_str() {
-        "aws" => "console.aws.amazon.com",
-        "aws-cn" => "console.amazonaws.cn",
-        "aws-us-gov" => "console.amazonaws-us-gov.com",
-        _ => return None,
-    };
     let id = set.id.as_ref()?;
-    let mut url =
-        format!("https://{region}.{host}/cloudformation/home?region={region}#/stacksets/", region = set.region);
+    let mut url = console(&set.partition, &set.region)?;
+    url.push_str("#/stacksets/");
     percent_encode(&mut url, &set.name);
     url.push(':');
     percent_encode(&mut url, id);
@@ -755,7 +750,18 @@ pub(super) fn console_url(operation: &OperationRef, service_managed: bool) -> Op
     Some(url)
 }
 
-fn percent_encode(url: &mut String, text: &str) {
+/// CloudFormation's console in a Region; `None` where its host is not known.
+pub(super) fn console(partition: &str, region: &str) -> Option<String> {
+    let host = match partition {
+        "aws" => "console.aws.amazon.com",
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => return None,
+    };
+    Some(format!("https://{region}.{host}/cloudformation/home?region={region}"))
+}
+
+pub(super) fn percent_encode(url: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             url.push(char::from(byte));

@@ -509,7 +509,7 @@ fn cli<'a>(
 }
 
 /// Quotes a word for a POSIX shell where it needs it.
-fn quote(word: &str) -> Cow<'_, str> {
+pub(super) fn quote(word: &str) -> Cow<'_, str> {
     // No argument of a process can hold a NUL, so there is nothing to keep.
     shlex::try_quote(word).unwrap_or_else(|_| shlex::try_quote("").unwrap_or_default())
 }

@@ -15,6 +15,7 @@ mod readme;
 mod real_cases;
 mod samples;
 mod settle;
+mod stacks;
 mod stuck;
 mod support;
 mod sweep;

@@ -132,7 +132,9 @@ def stack_set(name="prod-network", owner=ACCOUNT, region="eu-central-1", partiti
 def test_stack_sets_by_name_owner_and_region(deploy):
     self_only = policy(deploy(name="first", StackSetNamePattern="prod-*"))
     delegated = policy(deploy(name="second", StackSetNamePattern="prod-*", ManagementAccountId=MANAGEMENT))
-    for action in ("DescribeStackSetOperation", "ListStackSetOperationResults", "ListStackSetOperations"):
+    for action in (
+        "DescribeStackSetOperation", "ListStackSetOperationResults", "ListStackSetOperations", "ListStackInstances",
+    ):
         action = f"cloudformation:{action}"
         for document, arn, expected in [
             (self_only, stack_set(), True),
