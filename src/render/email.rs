@@ -34,6 +34,8 @@ const ACCOUNTS_SHOWN: usize = 12;
 const REGION_SETS_SHOWN: usize = 4;
 /// Characters of one sample text.
 const SAMPLE: usize = 300;
+/// Stacks whose failed events a command shows: one for each text.
+const STACKS_SHOWN: usize = 3;
 /// Rows of the tables by Region and by organizational unit.
 const TABLE_ROWS: usize = 10;
 /// Columns of their names: four numbers of eleven columns stand beside them.
@@ -715,6 +717,13 @@ fn lists(page: &mut Page, report: &Report) {
     }
     page.gap();
     page.line("COMMANDS TO LOOK CLOSER");
+    let groups = report.causes.iter().flat_map(|cause| &cause.groups);
+    for stack in groups.flat_map(|group| group.stacks.first()).take(STACKS_SHOWN) {
+        let account = wording::account(report, &stack.account);
+        page.paragraph("", &format!("To see why, in account {account}, {}:", wording::plain(&stack.region)));
+        page.gap();
+        folded_command(&stack.command).iter().for_each(|line| page.line(line));
+    }
     let operation = &report.operation;
     for listed in &operation.results_commands {
         let status = listed.status.map_or_else(String::new, |status| format!("{status} "));
