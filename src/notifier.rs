@@ -259,8 +259,8 @@ impl Notifier {
             longest_pause: LONGEST_PAUSE,
         };
         let mut collected = read::collect(&self.reader, operation, *call_as, described, limits).await?;
-        let closed = lookup.closed_accounts(collected.builder.accounts_without_role(), budget).await;
-        collected.builder.close_accounts(&closed);
+        let closed = lookup.suspended_accounts(collected.builder.accounts_without_role(), budget).await;
+        collected.builder.reclassify_suspended(&closed);
         let unread: Vec<&str> = [disagreement, &collected.unread].into_iter().flatten().map(String::as_str).collect();
         let unread = Some(unread.join("; ")).filter(|unread| !unread.is_empty());
         let mut report = collected.builder.build(&ReportContext {

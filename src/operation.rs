@@ -227,7 +227,7 @@ words! {
         Pending = "PENDING",
         /// Begun.
         Running = "RUNNING",
-        /// OperationResult.
+        /// Succeeded.
         Succeeded = "SUCCEEDED",
         /// Failed.
         Failed = "FAILED",
@@ -265,7 +265,7 @@ pub struct Operation {
     pub started_at: Option<i64>,
     /// End, in milliseconds since the Unix epoch.
     pub ended_at: Option<i64>,
-    /// Organizational units or accounts the operation was aimed at; empty when self-managed.
+    /// Organizational units that the operation targets; empty when self-managed.
     pub organizational_units: Vec<String>,
     /// How it was to be carried out.
     pub preferences: Preferences,

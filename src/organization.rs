@@ -48,7 +48,7 @@ struct Known {
     answers: HashMap<String, Answer>,
     /// Why the organization answers nothing, and when it is asked again.
     refused: Option<(String, Instant)>,
-    /// The deadline of the last invocation that asks no more. Invocations are told apart by their deadlines.
+    /// The deadline of the last invocation that asks no more. A deadline identifies its invocation.
     given_up: Option<Instant>,
     /// The deadline of the last invocation that has its WARN line.
     warned: Option<Instant>,
@@ -100,7 +100,7 @@ impl Organization {
 
     /// Asks about one account or organizational unit, unless it turned out meanwhile that nothing is answered.
     async fn ask(&self, id: &str, deadline: Instant) {
-        // It is never closed.
+        // The semaphore is never closed.
         let _permit = self.at_once.acquire().await.ok();
         if self.known().is_silent(deadline) {
             return;
@@ -173,7 +173,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Those of the accounts that are suspended or closed, as far as that can be known.
-    pub async fn closed_accounts(
+    pub async fn suspended_accounts(
         &self,
         accounts: impl IntoIterator<Item = String>,
         budget: &TimeBudget,

@@ -21,6 +21,9 @@ use crate::report::Report;
 /// ([Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html)).
 pub const MESSAGE_LIMIT: usize = 262_144;
 
+/// Bytes of a message that are always there for the document.
+pub const DOCUMENT_LEAST: usize = 180_000;
+
 /// What goes to SNS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -68,7 +71,7 @@ pub enum HttpsBody {
 pub fn message(report: &Report, https: HttpsBody) -> Result<Message, Error> {
     let mut people = People::of(report, https)?;
     let mut shorter = truncation::shorter_ones(report);
-    while people.size()? > MESSAGE_LIMIT / 2
+    while people.size()? > MESSAGE_LIMIT - DOCUMENT_LEAST
         && let Some(report) = shorter.next()
     {
         people = People::of(&report, https)?;

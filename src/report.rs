@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::classify::{self, Code};
-use crate::numbers::{count, number};
+use crate::numbers::count;
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus, Totals};
 use builder::GroupBuilder;
 pub use builder::ReportBuilder;
@@ -208,8 +208,8 @@ fn completeness(
     let unsettled = counts.running + counts.pending;
     if described.status.is_terminal() && unsettled > 0 {
         why.push(format!(
-            "the operation ended, but of its targets {} did not: they are RUNNING or PENDING",
-            number(unsettled)
+            "the operation ended, but {} still RUNNING or PENDING",
+            count(unsettled, "target is", "targets are")
         ));
     }
     let totals = described.totals.clone().unwrap_or_default();

@@ -131,7 +131,8 @@ pub struct SweepSummary {
     pub published: u64,
     /// Of these, those that needed none.
     pub quiet: u64,
-    /// Of these, those that there was no time for, or no room in the digest; the next sweep finds them.
+    /// Of these, those that are left to the next sweep: there was no time, no room in the digest, or the ledger or the
+    /// digest failed.
     pub skipped_for_time: u64,
     /// What could not be read or reported.
     pub failures: Vec<Failure>,

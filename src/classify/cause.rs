@@ -124,7 +124,8 @@ impl NextStep {
 
     /// What the step says beyond its title, in sentences.
     pub(crate) fn details<S: AsRef<str>>(self, names: &[S]) -> String {
-        let names = Some(shown(names)).filter(|names| !names.is_empty()).map(|names| format!("It is about {names}."));
+        let names =
+            Some(shown(names)).filter(|names| !names.is_empty()).map(|names| format!("Named in the texts: {names}."));
         names.into_iter().chain(self.more.map(str::to_owned)).collect::<Vec<_>>().join(" ")
     }
 }
@@ -150,7 +151,7 @@ codes! {
         fix: PLATFORM;
         retry: NO;
         step: "Repair the administration role's trust in CloudFormation",
-            "It breaks every target.";
+            "Until then every target fails.";
     }
     /// A service or resource control policy denies.
     ScpExplicitDeny = "SCP_EXPLICIT_DENY" {
@@ -178,7 +179,7 @@ codes! {
         fix: ACCOUNT_OWNER;
         retry: NO;
         step: "Enable the Region or its STS endpoint",
-            "Or drop the Region from the targets.";
+            "Dropping the Region from the targets helps too.";
     }
     /// Sign-up, verification or marketplace terms are outstanding.
     AccountNotSubscribed = "ACCOUNT_NOT_SUBSCRIBED" {
@@ -192,7 +193,7 @@ codes! {
         fix: PLATFORM;
         retry: NO;
         step: "Drop the Region, or fix the resource type",
-            "Or make the resource conditional. A typo in the type reads the same.";
+            "Making the resource conditional helps too. A typo in the type gives the same text.";
     }
     /// Name or per-account singleton taken.
     ResourceAlreadyExists = "RESOURCE_ALREADY_EXISTS" {
@@ -299,7 +300,7 @@ codes! {
         fix: ACCOUNT_OWNER;
         retry: SOMETIMES;
         step: "Read the log of the account gate's function",
-            "It is in that account and Region. Retry once its condition clears.";
+            "The log is in that account and Region. Retry once the gate's condition clears.";
     }
     /// Something stands in the way of a deletion.
     DeleteBlocked = "DELETE_BLOCKED" {

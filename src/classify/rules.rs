@@ -9,8 +9,9 @@
 //! 1. [`WORDS`]: phrases that name the cause, in the precedence of the taxonomy;
 //! 2. [`CODES`]: error codes that name the cause;
 //! 3. [`VAGUE_WORDS`]: phrases that services use for many things;
-//! 4. [`VAGUE_CODES`]: codes and HTTP statuses that services use for many things;
-//! 5. [`OPAQUE_WORDS`]: texts that name no cause.
+//! 4. [`WEAK_WORDS`]: phrases that are about as weak as a generic code;
+//! 5. [`VAGUE_CODES`]: codes and HTTP statuses that services use for many things;
+//! 6. [`OPAQUE_WORDS`]: texts that name no cause.
 //!
 //! Above a rule stands a real text that it decides. A phrase is what services write, never the name of a
 //! customer's resource.

@@ -212,7 +212,7 @@ fn after_causes(report: &Report) -> Vec<String> {
     lines.extend(drift.map(|drift| format!("Drift: {}", escaped(&drift, SAMPLE))));
     let skipped = report.account_gate.skipped.count;
     if skipped > 0 {
-        lines.push(format!("{} went on without an account gate", wording::targets(skipped)));
+        lines.push(format!("{} skipped their account gate", wording::targets(skipped)));
     }
     let others = report.counts.other;
     if others > 0 {
@@ -244,21 +244,18 @@ fn next_steps(report: &Report) -> Vec<String> {
         steps.push("Find out who stopped it: the email has the command".to_owned());
     }
     // What nobody needs to fix is a retry, which comes next.
-    let to_fix = report.causes.iter().filter(|cause| cause.owners != [Owner::Nobody]);
+    let to_fix = report.causes.iter().filter(|cause| !matches!(cause.owners, [Owner::Nobody | Owner::Aws]));
     let fixes = to_fix.map(|cause| format!("{}: {}", wording::owner(cause), cause.next_step));
     steps.extend(fixes.take(STEPS - 1 - steps.len().min(1)).map(|step| escaped(&step, NEXT_STEP)));
     steps.extend(retry_step(report));
     if let Some(command) = report.in_progress.as_ref().and_then(|progress| progress.stop_command.as_ref()) {
         steps.push(format!("To stop it: {}", escape(command)));
     }
-    steps.extend(
-        report
-            .operation
-            .results_commands
-            .iter()
-            .filter(|_| !report.problems().is_empty())
-            .map(|listed| format!("To list {} targets: {}", listed.status.unwrap_or("all"), escape(&listed.command))),
-    );
+    if report.drift.as_ref().is_some_and(|drift| drift.drifted > Some(0)) {
+        steps.push("List what drifted: the email has the command".to_owned());
+    } else if report.completeness.missing.is_some() {
+        steps.push("List the targets: the email has the command".to_owned());
+    }
     steps.retain(|step| step.chars().count() <= NEXT_STEP);
     steps.truncate(STEPS);
     steps
@@ -272,12 +269,8 @@ fn retry_step(report: &Report) -> Option<String> {
         .filter(|_| commands == 1)
         .map(|(entry, command)| format!("{}: {}", wording::when(report, entry), escape(command)));
     let elsewhere = || {
-        let are = if commands == 1 {
-            "the command is".to_owned()
-        } else {
-            format!("{} commands are", wording::number(commands))
-        };
-        Some(format!("Retry: {are} in the email")).filter(|_| commands > 0)
+        let are = if commands == 1 { "command is" } else { "commands are" };
+        Some(format!("Retry: the {are} in the email")).filter(|_| commands > 0)
     };
     whole.filter(|step| step.chars().count() <= NEXT_STEP).or_else(elsewhere)
 }

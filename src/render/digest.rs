@@ -76,7 +76,7 @@ fn of_first(digest: &Digest, operations: usize, https: HttpsBody) -> Result<Mess
     people.message(&serde_json::to_string(&document(digest)).map_err(unwritten)?)
 }
 
-/// `DIGEST: 3 operations with problems, 5 targets failed, 1 still in progress`.
+/// `DIGEST: 3 operations with problems, 5 targets failed, 1 in progress`.
 fn headline(digest: &Digest) -> String {
     let counts = digest.counts();
     let operations = |n| wording::count(n, "operation", "operations");
@@ -97,7 +97,7 @@ fn headline(digest: &Digest) -> String {
     line
 }
 
-/// `Sweep of 2026-11-20 10:00:00 UTC: 41 of 41 stack sets.`
+/// `Sweep of 2026-11-20 10:00 UTC: 41 of 41 stack sets.`
 fn swept(digest: &Digest) -> String {
     let at = report::rfc3339(digest.sweep.at).map(|at| format!(" of {}", wording::time(&at))).unwrap_or_default();
     format!(
@@ -113,15 +113,16 @@ fn unfinished(digest: &Digest) -> Option<String> {
         let more = wording::count(digest.operations_omitted, "more operation", "more operations");
         return Some(format!("There was no room for {more}; the next digest has them."));
     }
-    (!digest.sweep.finished).then(|| "INCOMPLETE: the next sweep goes on where this one ended.".to_owned())
+    (!digest.sweep.finished).then(|| "INCOMPLETE: the next sweep reports what this one did not reach.".to_owned())
 }
 
 /// `FAILED baseline, UPDATE op-1: 3 of 40 targets failed (ACCESS_DENIED 2, THROTTLING 1)`.
 fn line(report: &Report) -> String {
     let action = report.operation.action.as_deref().map_or_else(|| "operation".to_owned(), wording::plain);
+    let is_stuck = report.in_progress.as_ref().is_some_and(|progress| progress.stuck_after_hours.is_some());
     let mut line = format!(
         "{} {}, {action} {}: {}",
-        report.outcome.as_str(),
+        if is_stuck { "STUCK" } else { report.outcome.as_str() },
         wording::plain(&report.stack_set.name),
         wording::plain(&report.operation.id),
         report.how_bad()
@@ -138,6 +139,11 @@ fn line(report: &Report) -> String {
     }
     if !causes.is_empty() {
         line.push_str(&format!(" ({})", causes.join(", ")));
+    }
+    let queued =
+        report.in_progress.as_ref().and_then(|progress| progress.queued.as_ref()).map_or(0, |queued| queued.count);
+    if queued > 0 {
+        line.push_str(&format!(", {} behind it", wording::count(queued, "operation waits", "operations wait")));
     }
     if !report.completeness.complete && report.in_progress.is_none() {
         line.push_str(", incomplete");
@@ -223,7 +229,7 @@ fn notification(digest: &Digest) -> chat::Notification {
         .collect();
     let outcome = digest.outcome().map(Outcome::as_str);
     chat::Notification::from(chat::Parts {
-        id: format!("sweep-{at}"),
+        id: format!("sweep-{at}-{}", digest.operations.iter().filter_map(|report| report.read_at).max().unwrap_or(0)),
         thread: format!("sweep-{at}"),
         title: chat::escaped(&headline(digest), chat::TITLE),
         description,

@@ -10,7 +10,7 @@ use textwrap::core::{Word, display_width};
 use unicode_linebreak::linebreaks;
 
 use super::wording;
-use crate::classify::Code;
+use crate::classify::Basis;
 use crate::operation::{self, Totals};
 use crate::report::{self, Cause, Group, Outcome, PlanEntry, Report, Severity, Tally, Target, When};
 
@@ -27,9 +27,9 @@ const TABLE_LINES: usize = 100;
 /// Characters of one line: a longer one is broken by servers on its way (RFC 5321 says at most 998).
 const LINE: usize = 900;
 /// Distinct texts shown of one cause.
-const GROUPS_SHOWN: usize = 3;
+pub(super) const GROUPS_SHOWN: usize = 3;
 /// Accounts listed for one set of Regions.
-const ACCOUNTS_SHOWN: usize = 12;
+const ACCOUNTS_SHOWN: usize = 6;
 /// Sets of Regions listed for one text.
 const REGION_SETS_SHOWN: usize = 4;
 /// Characters of one sample text.
@@ -52,9 +52,9 @@ pub(super) fn email(report: &Report) -> String {
     others(&mut page, report);
     gates(&mut page, report);
     tables(&mut page, report);
+    lists(&mut page, report);
+    stop(&mut page, report);
     let mut end = Page::default();
-    lists(&mut end, report);
-    stop(&mut end, report);
     footer(&mut end, report);
     let room = LINES.saturating_sub(page.lines() + end.lines() + 1);
     retry(&mut page, report, room);
@@ -150,12 +150,17 @@ fn headline(page: &mut Page, report: &Report) {
     page.folded("", &format!("{}.", what_happened(report)));
     page.folded("", &format!("{}.", wording::sentence(&numbers(report))));
     if let Some(drift) = report.drift.as_ref().map(wording::drift).filter(|drift| !drift.is_empty()) {
-        page.folded("", &format!("Drift, in stack instances: {drift}."));
+        page.folded("", &format!("Drift: {drift}."));
     }
     let operation = &report.operation;
     let seconds = operation.duration_seconds.or(report.in_progress.as_ref().and_then(|progress| progress.seconds));
     let took = |word: &str| seconds.map(|seconds| format!(" {word} {}", report::duration(seconds))).unwrap_or_default();
+    let is_queued = operation.status.as_deref() == Some("QUEUED");
     match (&operation.ended_at, &operation.started_at) {
+        (None, Some(start)) if is_queued => {
+            let ago = seconds.map(|seconds| format!(", {} ago", report::duration(seconds))).unwrap_or_default();
+            page.line(&format!("Requested {}{ago}.", wording::time(start)));
+        }
         (Some(end), _) => page.line(&format!("Ended {}{}.", wording::time(end), took("after"))),
         (None, Some(start)) => page.line(&format!("Started {}{}.", wording::time(start), took("and has run for"))),
         (None, None) => {}
@@ -171,6 +176,9 @@ fn what_happened(report: &Report) -> String {
     let how = match report.outcome {
         Outcome::Failed => "failed".to_owned(),
         Outcome::Stopped => "was stopped".to_owned(),
+        Outcome::Succeeded if report.drift.as_ref().is_some_and(|drift| drift.drifted > Some(0)) => {
+            "found drift".to_owned()
+        }
         Outcome::Succeeded | Outcome::SucceededWithFailures => "succeeded".to_owned(),
         Outcome::InProgress => {
             status.map_or_else(|| "has not ended".to_owned(), |status| format!("is {}", status.to_lowercase()))
@@ -241,20 +249,20 @@ fn what_to_do(page: &mut Page, report: &Report) -> bool {
     let mut also: Vec<String> = Vec::new();
     also.extend(wording::next_in_progress(report).map(str::to_owned));
     if report.outcome == Outcome::Stopped {
-        also.push("Find out who stopped it: a command at the end of this email shows it.".to_owned());
+        also.push("Find out who stopped it: a command below shows it.".to_owned());
     }
     if report.drift.as_ref().and_then(|drift| drift.drifted).is_some_and(|drifted| drifted > 0) {
-        also.push("List what drifted: a command at the end of this email does it.".to_owned());
+        also.push("List what drifted: a command below does it.".to_owned());
     }
     if report.account_gate.skipped.count > 0 {
         let skipped = wording::targets(report.account_gate.skipped.count);
-        also.push(format!("Look at the account gates: {skipped} went on without one."));
+        also.push(format!("Look at the account gates: {skipped} skipped theirs."));
     }
     if report.counts.other > 0 {
         also.push("Look at the targets whose status is not known, below.".to_owned());
     }
     if report.causes.is_empty() && retry.is_none() && also.is_empty() && report.completeness.missing.is_some() {
-        also.push("List the targets: a command at the end of this email does it.".to_owned());
+        also.push("List the targets: a command below does it.".to_owned());
     }
     if report.causes.is_empty() && retry.is_none() && also.is_empty() {
         return false;
@@ -264,7 +272,9 @@ fn what_to_do(page: &mut Page, report: &Report) -> bool {
     let whole = report.causes.len() * 3 + numbered(report).len() * 2;
     let are_named = whole <= room.max(5);
     for by_owner in items(report, are_named, if are_named { whole } else { room.max(6) }) {
-        page.gap();
+        if are_named || page.0.ends_with("DO\n") {
+            page.gap();
+        }
         by_owner.iter().for_each(|line| page.line(line));
     }
     if let Some(retry) = retry {
@@ -277,29 +287,31 @@ fn what_to_do(page: &mut Page, report: &Report) -> bool {
     are_named
 }
 
-/// The causes by owner, each with its number: in three lines with its code, or in one, as many as `room` lines hold.
-fn items(report: &Report, are_named: bool, mut room: usize) -> Vec<Vec<String>> {
+/// The causes by owner, each with its number: in three lines with its code, or in one. Each owner has one at least;
+/// there are as many more as `room` lines hold.
+fn items(report: &Report, are_named: bool, room: usize) -> Vec<Vec<String>> {
+    let by_owner = numbered(report);
+    // A heading stands before the first of each; two lines are for what is hidden.
+    let mut more = room.saturating_sub(2 * by_owner.len() + 3);
     let mut hidden = 0_u64;
     let mut blocks = Vec::new();
-    for (owner, causes) in numbered(report) {
+    for (owner, causes) in by_owner {
         let mut block = vec![owner.to_owned()];
-        // An empty line stands before the heading, and two lines are for what is hidden.
-        room = room.saturating_sub(2);
-        for (number, cause) in causes {
-            if !are_named && room <= 2 {
-                hidden += 1;
-                continue;
+        for (i, (number, cause)) in causes.into_iter().enumerate() {
+            if i > 0 && !are_named {
+                if more == 0 {
+                    hidden += 1;
+                    continue;
+                }
+                more -= 1;
             }
-            room = room.saturating_sub(1);
             block.push(title(cause, number));
             if are_named {
                 block.push(format!("   {}", reach(report, cause).0));
                 block.push(format!("   {}{}", wording::probably(cause), cause.code));
             }
         }
-        if block.len() > 1 {
-            blocks.push(block);
-        }
+        blocks.push(block);
     }
     if hidden > 0 {
         blocks.push(vec![format!("and {}, below.", wording::count(hidden, "more cause", "more causes"))]);
@@ -394,9 +406,8 @@ fn how_to_retry(report: &Report) -> Option<String> {
     .filter(|(n, ..)| *n > 0)
     .map(|(n, (one, many), when)| format!("{} {when}", wording::count(n, one, many)))
     .collect();
-    let at_the_end = wording::count(commands, "command", "commands");
-    let what = if report.operation.action.as_deref() == Some("DETECT_DRIFT") { "Check again" } else { "Retry" };
-    Some(format!("{what} with {at_the_end} at the end of this email: {}.", parts.join("; ")))
+    let the_commands = if commands == 1 { "the command" } else { "the commands" };
+    Some(format!("Run {the_commands} at the end of this email, for {}.", parts.join("; for ")))
 }
 
 /// What the first screen had no room for: the texts, the things that they name, the accounts.
@@ -410,9 +421,12 @@ fn details(page: &mut Page, report: &Report, are_named: bool) {
     page.line("DETAILS");
     for (shown, (number, cause)) in causes.iter().enumerate() {
         if shown > 0 && page.lines() > DETAIL_LINES {
-            let more = (causes.len() - shown) as u64;
-            let are = wording::count(more, "more cause is", "more causes are");
-            page.paragraph("", &format!("{are} in the JSON document of this message, with their texts."));
+            page.gap();
+            for (number, cause) in &causes[shown..] {
+                let targets = wording::targets(cause.count);
+                page.folded("", &format!("{number}. {}: {} ({targets})", cause.code, cause.title));
+            }
+            page.paragraph("", "The JSON document of this message has their texts.");
             break;
         }
         one_cause(page, report, *number, cause, are_named);
@@ -456,14 +470,21 @@ fn one_group(page: &mut Page, indent: &str, group: &Group, one_of_many: bool) {
         page.hanging(indent, "   ", &format!("{}:", head.join(", ")));
         indent = "   ";
     }
+    if group.basis == Basis::AccountState {
+        page.hanging(indent, "   ", "AWS Organizations says that the account is suspended or closed. The text:");
+        indent = "   ";
+    }
     page.hanging(&format!("{indent}> "), "   > ", &wording::shorten(&wording::sample(group), SAMPLE));
     if let Some(reason) = &group.gate_reason {
         page.folded("   ", &format!("The gate said: {}", wording::shorten(&wording::plain(reason), SAMPLE)));
     }
 }
 
+/// Regions, and the accounts that failed in all of these.
+type RegionSet<'a> = (Vec<&'a str>, Vec<&'a str>);
+
 /// Accounts by the set of Regions they failed in, largest set of accounts first.
-fn fold_targets(page: &mut Page, report: &Report, targets: &[Target], count: u64) {
+fn region_sets(targets: &[Target], count: u64) -> Vec<RegionSet<'_>> {
     const UNNAMED: &str = "(not named)";
     let targets = whole_accounts(targets, count);
     let mut accounts_of: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
@@ -481,6 +502,20 @@ fn fold_targets(page: &mut Page, report: &Report, targets: &[Target], count: u64
     }
     let mut sets: Vec<_> = accounts_of.into_iter().collect();
     sets.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then_with(|| a.0.cmp(&b.0)));
+    sets
+}
+
+/// The accounts that the details of a group name, in their order.
+pub(super) fn accounts_shown(group: &Group) -> Vec<&str> {
+    let sets = region_sets(&group.targets, group.count);
+    sets.into_iter()
+        .take(REGION_SETS_SHOWN)
+        .flat_map(|(_, accounts)| accounts.into_iter().take(ACCOUNTS_SHOWN))
+        .collect()
+}
+
+fn fold_targets(page: &mut Page, report: &Report, targets: &[Target], count: u64) {
+    let sets = region_sets(targets, count);
     let mut listed = 0;
     for (regions, accounts) in sets.iter().take(REGION_SETS_SHOWN) {
         let shown = &accounts[..accounts.len().min(ACCOUNTS_SHOWN)];
@@ -553,7 +588,7 @@ fn gates(page: &mut Page, report: &Report) {
         (gate.refused, "refused"),
         (gate.no_action, "answered that no action was necessary or possible"),
         (gate.unrecognized, "gave an answer that is not known"),
-        (gate.skipped.count, "went on without a gate"),
+        (gate.skipped.count, "skipped"),
     ];
     if says.iter().all(|(n, _)| *n == 0) {
         return;
@@ -569,7 +604,7 @@ fn gates(page: &mut Page, report: &Report) {
         .collect();
     page.paragraph(
         "",
-        &format!("Account gate, in targets: {} passed, {}.", wording::number(gate.passed), parts.join(", ")),
+        &format!("Account gates of the targets: {} passed, {}.", wording::number(gate.passed), parts.join(", ")),
     );
     // Beside failures the list would be noise; the document has it.
     if gate.skipped.count > 0 && report.counts.failed + report.counts.cancelled == 0 {
@@ -607,7 +642,7 @@ impl Row {
 /// A column's head and its number in a row.
 type Column = (&'static str, fn(&Tally) -> u64);
 
-/// A table only where it says something: more than one row, with trouble that is uneven; and only the rows with
+/// A table only where something failed, and where it says something: more than one row, with trouble that is uneven; and only the rows with
 /// trouble.
 fn table(page: &mut Page, title: &str, mut rows: Vec<Row>, omitted: u64) {
     if page.lines() > TABLE_LINES {
@@ -615,7 +650,7 @@ fn table(page: &mut Page, title: &str, mut rows: Vec<Row>, omitted: u64) {
     }
     let share = |a: &Row, b: &Row| u128::from(a.tally.trouble()) * u128::from(b.tally.total());
     let uneven = rows.windows(2).any(|pair| matches!(pair, [a, b] if share(a, b) != share(b, a)));
-    if !uneven {
+    if !uneven || rows.iter().all(|row| row.tally.failed == 0) {
         return;
     }
     rows.sort_by(|a, b| b.tally.trouble().cmp(&a.tally.trouble()).then_with(|| a.name.cmp(&b.name)));
@@ -653,15 +688,16 @@ fn retry(page: &mut Page, report: &Report, room: usize) {
     page.line("COMMANDS TO RETRY");
     page.gap();
     retry.notes.iter().for_each(|note| page.hanging("- ", "  ", note));
-    let mut hidden = retry.omitted;
+    let mut hidden: Vec<&PlanEntry> = Vec::new();
     for entry in &retry.plan {
         let mut has_head = false;
         for command in &entry.commands {
             let lines = folded_command(command);
             // With what stands before it, and the lines that count what is hidden.
-            let needed = lines.len() + 1 + if has_head { 0 } else { 2 } + 4;
-            if hidden > 0 || page.lines() - before + needed > room || lines.iter().any(|line| line.len() > LINE) {
-                hidden += 1;
+            let needed = lines.len() + 1 + if has_head { 0 } else { 3 } + 8;
+            if !hidden.is_empty() || page.lines() - before + needed > room || lines.iter().any(|line| line.len() > LINE)
+            {
+                hidden.push(entry);
                 continue;
             }
             if !has_head {
@@ -672,18 +708,24 @@ fn retry(page: &mut Page, report: &Report, room: usize) {
             lines.iter().for_each(|line| page.line(line));
         }
     }
-    if hidden > 0 {
-        let are = wording::count(hidden, "more command is", "more commands are");
-        page.paragraph("", &format!("{are} in the JSON document of this message, as far as it has room."));
+    let more = hidden.len() as u64 + retry.omitted;
+    if more > 0 {
+        hidden.dedup();
+        let mut what: Vec<String> = hidden.iter().take(HIDDEN_NAMED).map(|entry| wording::what_for(entry)).collect();
+        if hidden.len() > HIDDEN_NAMED {
+            what.push("others".to_owned());
+        }
+        let what = if what.is_empty() { String::new() } else { format!(" for {}", what.join(", ")) };
+        let are = wording::count(more, "more command is", "more commands are");
+        page.paragraph("", &format!("{are} in the JSON document of this message, as far as it has room:{what}."));
     }
 }
 
+/// Entries of the plan that are named where their commands have no room.
+const HIDDEN_NAMED: usize = 4;
+
 fn entry_head(page: &mut Page, report: &Report, entry: &PlanEntry) {
-    let when = match entry.causes.as_slice() {
-        [code] if *code == Code::AccountSuspended.as_str() => "To drop suspended accounts",
-        _ => wording::when(report, entry),
-    };
-    page.paragraph("", &format!("{when}: {}.", wording::what_for(entry)));
+    page.paragraph("", &format!("{}: {}.", wording::when(report, entry), wording::what_for(entry)));
 }
 
 /// A command on lines of at most [`LINE`] characters that a shell reads as one: broken between words with a backslash,
@@ -755,12 +797,12 @@ fn footer(page: &mut Page, report: &Report) {
     page.folded("", &format!("Operation {}{}.", wording::plain(&report.operation.id), account.unwrap_or_default()));
     let completeness = &report.completeness;
     let whole = match (&completeness.missing, completeness.complete, completeness.failed_expected) {
-        (Some(_), ..) => ", not all",
-        (None, false, _) => "; the operation has not ended",
-        (None, true, Some(_)) => ", all of them; CloudFormation counts as many failures",
-        (None, true, None) => ", all of them",
+        (Some(_), ..) => ", not all of them.",
+        (None, false, _) => "; the operation has not ended.",
+        (None, true, Some(_)) => ", all of them. CloudFormation's own count of failed targets agrees.",
+        (None, true, None) => ", all of them.",
     };
-    page.folded("", &format!("Read {}{whole}.", wording::count(completeness.results_read, "result", "results")));
+    page.folded("", &format!("Read {}{whole}", wording::count(completeness.results_read, "result", "results")));
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use super::email;
 use crate::operation::{is_account_id, is_organizational_unit_id};
 use crate::report::{Cause, Report};
 
@@ -9,19 +10,17 @@ use crate::report::{Cause, Report};
 const ACCOUNTS: usize = 50;
 /// Organizational units whose names one message has at most.
 const ORGANIZATIONAL_UNITS: usize = 15;
-/// Accounts of each cause that come before more of any.
+/// Accounts of each cause that come before those that only the details name.
 const FIRST: usize = 3;
-/// Accounts of one cause at most.
-const OF_A_CAUSE: usize = 12;
 
 /// The ids of the accounts and of the organizational units that bodies show, in the order of their weight.
 pub fn names_wanted(report: &Report) -> (Vec<String>, Vec<String>) {
     let mut accounts: Vec<String> = Vec::new();
-    for most in [FIRST, OF_A_CAUSE] {
-        for id in report.causes.iter().flat_map(|cause| first_accounts(cause, most)) {
-            if !accounts.iter().any(|known| known == id) {
-                accounts.push(id.to_owned());
-            }
+    let first = report.causes.iter().flat_map(|cause| first_accounts(cause, FIRST));
+    let groups = report.causes.iter().flat_map(|cause| cause.groups.iter().take(email::GROUPS_SHOWN));
+    for id in first.chain(groups.flat_map(email::accounts_shown)).filter(|id| is_account_id(id)) {
+        if !accounts.iter().any(|known| known == id) {
+            accounts.push(id.to_owned());
         }
     }
     let running = report.in_progress.iter().flat_map(|progress| &progress.targets);

@@ -63,7 +63,7 @@ pub(super) fn shorten_middle(text: &str, max: usize) -> Cow<'_, str> {
 /// puts before it (it is shown apart), ids of requests, attempts of an SDK.
 pub(super) fn sample(group: &Group) -> String {
     if let Some(excerpt) = &group.excerpt {
-        return format!("… {} …", plain(excerpt));
+        return format!("… {} …", without_noise(&plain(excerpt)));
     }
     let text = group.sample.as_deref().unwrap_or("(no reason given)");
     let said = match &group.resource {
@@ -105,7 +105,8 @@ fn without_noise(text: &str) -> String {
                 }
             }
         } else {
-            out.push_str(part);
+            let follows_open = out.ends_with('(');
+            out.push_str(if follows_open { part.trim_start() } else { part });
         }
         rest = after;
     }
@@ -118,7 +119,7 @@ pub(super) fn resource(group: &Group) -> Option<String> {
     group.resource.as_ref().map(|resource| plain(&format!("{} ({})", resource.logical_id, resource.r#type)))
 }
 
-/// What a drift detection found: `40 stack instances: 7 drifted, 33 in sync`.
+/// What a drift detection found: `7 drifted, 33 in sync, of 40 stack instances`.
 pub(super) fn drift(drift: &Drift) -> String {
     let parts = [
         (drift.drifted, "drifted"),
@@ -128,10 +129,10 @@ pub(super) fn drift(drift: &Drift) -> String {
     ];
     let counted = parts.iter().filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| format!("{} {word}", number(n))));
     let counted: Vec<String> = counted.collect();
-    let total = drift.total.map(|n| count(n, "stack instance", "stack instances"));
+    let total = drift.total.map(|n| format!("of {}", count(n, "stack instance", "stack instances")));
     let status = drift.status.as_deref().filter(|_| counted.is_empty()).map(plain);
     let counted = Some(counted.join(", ")).filter(|counted| !counted.is_empty()).or(status);
-    [total, counted].into_iter().flatten().collect::<Vec<_>>().join(": ")
+    [counted, total].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Why targets were cancelled: `120 targets because the failure tolerance was exceeded`.
@@ -157,19 +158,19 @@ pub(super) fn owner(cause: &Cause) -> &'static str {
         Some(Owner::Platform) => "Platform team",
         Some(Owner::AccountOwner) => "Account owners",
         Some(Owner::ResourceOwner) => "Owners of the resource",
-        Some(Owner::Aws) => "AWS",
+        Some(Owner::Aws) => "On AWS's side",
         Some(Owner::Nobody) => "No fix needed",
-        None => "Nobody can say who",
+        None => "Owner not known",
     }
 }
 
 /// Who else may have to fix it.
 pub(super) fn or_owner(cause: &Cause) -> Option<&'static str> {
     Some(match cause.owners.get(1)? {
-        Owner::Platform => "Or the platform team can.",
-        Owner::AccountOwner => "Or the account owner can.",
-        Owner::ResourceOwner => "Or the owner of the resource can.",
-        Owner::Aws => "Or AWS can.",
+        Owner::Platform => "The platform team may have to do it.",
+        Owner::AccountOwner => "The account owner may have to do it.",
+        Owner::ResourceOwner => "The owner of the resource may have to do it.",
+        Owner::Aws => "It may be AWS who has to do it.",
         Owner::Nobody => return None,
     })
 }
@@ -189,15 +190,18 @@ fn named(name: Option<&String>, id: &str) -> String {
     name.map_or_else(|| id.clone(), |name| format!("{} ({id})", shorten(&plain(name), NAME)))
 }
 
-/// When the commands of a plan's entry help: `Now`, `Once it is fixed`, `Once the operation has ended`.
-pub(super) fn when(report: &Report, entry: &PlanEntry) -> &'static str {
-    match entry.when {
+/// When the commands of a plan's entry help, or what they are for: `Now`, `Once it is fixed`.
+pub(super) fn when(report: &Report, entry: &PlanEntry) -> String {
+    let when = match entry.when {
+        When::WhenEnded if entry.purpose.is_some() => ", once the operation has ended",
+        _ if entry.purpose.is_some() => "",
         When::Now if report.outcome == Outcome::Stopped => "Now, if the operation is still wanted",
         When::Now => "Now",
         When::AfterFix if entry.causes.is_empty() => "Last, once the causes are fixed",
         When::AfterFix => "Once it is fixed",
         When::WhenEnded => "Once the operation has ended",
-    }
+    };
+    format!("{}{when}", entry.purpose.unwrap_or_default())
 }
 
 /// What a plan's entry is for: `42 targets (ACCESS_DENIED)`, `91 cancelled targets`.
@@ -208,7 +212,7 @@ pub(super) fn what_for(entry: &PlanEntry) -> String {
     };
     if entry.also_runs > 0 {
         let others = count(entry.also_runs, "other target runs", "other targets run");
-        what.push_str(&format!("; {others} again too"));
+        what.push_str(&format!("; {others} again too, without a change where they succeeded"));
     }
     what
 }
@@ -217,11 +221,11 @@ pub(super) fn what_for(entry: &PlanEntry) -> String {
 pub(super) fn stuck(report: &Report) -> Option<String> {
     let progress = report.in_progress.as_ref()?;
     let reason = progress.stuck_after_hours.map(|hours| {
-        format!("Reported because it takes longer than STUCK_AFTER_HOURS ({}).", count(hours, "hour", "hours"))
+        format!("Reported because it takes more than {} (STUCK_AFTER_HOURS).", count(hours, "hour", "hours"))
     });
     let queued = progress.queued.as_ref().filter(|queued| queued.count > 0);
     let queued = queued
-        .map(|queued| format!("Behind it {} in the queue.", count(queued.count, "operation waits", "operations wait")));
+        .map(|queued| format!("{} behind it in the queue.", count(queued.count, "operation waits", "operations wait")));
     let sentences: Vec<String> = [reason, queued].into_iter().flatten().collect();
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
@@ -230,8 +234,8 @@ pub(super) fn stuck(report: &Report) -> Option<String> {
 pub(super) fn next_in_progress(report: &Report) -> Option<&'static str> {
     report.in_progress.as_ref()?;
     Some(match report.operation.status.as_deref() {
-        Some("QUEUED") => "Look whether another operation on the stack set is under way.",
-        _ => "Look at the stacks in the Region where it is now: one that hangs holds up the rest.",
+        Some("QUEUED") => "Check whether another operation on the stack set is under way.",
+        _ => "Look at the stacks in the Region where it is now: a stack that hangs there holds up the rest.",
     })
 }
 
@@ -291,7 +295,7 @@ mod tests {
             (
                 "Resource handler returned message: \"No (Service: Iam, Status Code: 404, Request ID: 1-2) (SDK Attempt \
                  Count: 1)\" (RequestToken: 3-4, HandlerErrorCode: NotFound)",
-                "\"No (Service: Iam, Status Code: 404)\" ( HandlerErrorCode: NotFound)",
+                "\"No (Service: Iam, Status Code: 404)\" (HandlerErrorCode: NotFound)",
             ),
             ("a (b), c", "a (b), c"),
         ] {

@@ -161,7 +161,7 @@ fn unit_of(row: &TargetResult) -> Option<&str> {
 }
 
 impl ReportBuilder {
-    /// An empty fold.
+    /// An empty builder.
     pub fn new() -> Self {
         Self::default()
     }
@@ -237,7 +237,7 @@ impl ReportBuilder {
         }
     }
 
-    /// Takes in what another fold has; the two must not hold the same rows.
+    /// Adds the rows of another builder; the two must not hold the same ones.
     pub fn merge(&mut self, other: Self) {
         self.counts.merge(other.counts);
         for (region, tally) in other.by_region {
@@ -293,7 +293,7 @@ impl ReportBuilder {
     }
 
     /// Takes accounts for suspended or closed: that is why their execution role could not be assumed.
-    pub fn close_accounts(&mut self, closed: &HashSet<String>) {
+    pub fn reclassify_suspended(&mut self, closed: &HashSet<String>) {
         let is_closed = |target: &Target| target.account().is_some_and(|account| closed.contains(account));
         let is_affected = |(key, group): (&GroupKey, &GroupBuilder)| {
             let is_meant = key.0 == Code::ExecutionRoleNotAssumable && group.targets.iter().any(is_closed);

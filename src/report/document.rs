@@ -143,8 +143,8 @@ impl Severity {
     }
 
     pub(super) fn of(report: &Report) -> Self {
-        let is_over = matches!(report.outcome, Outcome::Succeeded | Outcome::SucceededWithFailures);
-        if !is_over || !report.completeness.complete {
+        let has_succeeded = matches!(report.outcome, Outcome::Succeeded | Outcome::SucceededWithFailures);
+        if !has_succeeded || !report.completeness.complete {
             Self::Error
         } else if report.problems().is_empty() {
             Self::Info
@@ -713,6 +713,9 @@ pub struct PlanEntry {
     pub also_runs: u64,
     /// AWS CLI commands, ready for a shell; together they run exactly these targets and those of `also_runs`.
     pub commands: Vec<String>,
+    /// What they are for, where they do not simply try the operation again.
+    #[serde(skip)]
+    pub purpose: Option<&'static str>,
 }
 
 /// When a retry helps.

@@ -53,6 +53,8 @@ struct Verb {
     may_repeat: bool,
     /// Whether half as many targets run at a time.
     halves: bool,
+    /// What it is for, where it does not simply try the operation again.
+    purpose: Option<&'static str>,
 }
 
 /// Targets that are retried together, before their commands are made.
@@ -68,7 +70,12 @@ pub(super) fn plan(scope: &Scope<'_>) -> Retry {
     let entries = who_together(scope, &mut notes);
     let plan = if scope.described.action.as_deref() == Some("DETECT_DRIFT") {
         notes = Notes::default();
-        detect_drift_again(scope, &entries, &mut notes)
+        let (suspended, entries): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| entry.code == Some(Code::AccountSuspended));
+        let mut plan: Vec<PlanEntry> =
+            suspended.into_iter().filter_map(|entry| with_commands(scope, entry, &mut notes)).collect();
+        plan.extend(detect_drift_again(scope, &entries, &mut notes));
+        plan
     } else {
         entries.into_iter().filter_map(|entry| with_commands(scope, entry, &mut notes)).collect()
     };
@@ -172,18 +179,26 @@ fn left_out(n: u64, which: &str) -> Option<String> {
 
 /// What the commands of an entry do; `None` where nothing can retry it.
 fn verb(scope: &Scope<'_>, entry: &Together<'_>, notes: &mut Notes) -> Option<Verb> {
-    let delete = |flag| Verb { name: "delete-stack-instances", flag: Some(flag), may_repeat: false, halves: false };
-    if entry.code == Some(Code::AccountSuspended) {
+    let delete = |flag| Verb {
+        name: "delete-stack-instances",
+        flag: Some(flag),
+        may_repeat: false,
+        halves: false,
+        purpose: None,
+    };
+    let action = scope.described.action.as_deref();
+    let is_known = matches!(action, Some("CREATE" | "UPDATE" | "DELETE" | "DETECT_DRIFT"));
+    if entry.code == Some(Code::AccountSuspended) && is_known {
         notes.push(
             "nobody can reach the stacks of suspended accounts: they are retained, and their stack instances deleted",
         );
-        return Some(Verb { halves: false, ..delete("--retain-stacks") });
+        return Some(Verb { purpose: Some("To drop suspended accounts"), ..delete("--retain-stacks") });
     }
     let is_role = entry.code == Some(Code::ExecutionRoleNotAssumable);
     let halves = entry.code == Some(Code::Throttling);
-    match (scope.described.action.as_deref(), scope.described.retain_stacks) {
+    match (action, scope.described.retain_stacks) {
         (Some("CREATE" | "UPDATE"), _) => {
-            Some(Verb { name: "update-stack-instances", flag: None, may_repeat: true, halves })
+            Some(Verb { name: "update-stack-instances", flag: None, may_repeat: true, halves, purpose: None })
         }
         (Some("DELETE"), Some(true)) => Some(Verb { halves, ..delete("--retain-stacks") }),
         (Some("DELETE"), Some(false)) => {
@@ -207,7 +222,8 @@ fn verb(scope: &Scope<'_>, entry: &Together<'_>, notes: &mut Notes) -> Option<Ve
                     Code::ExecutionRoleNotAssumable.as_str()
                 ));
             }
-            is_role.then(|| delete("--retain-stacks"))
+            let purpose = Some("Only if the account is closed");
+            is_role.then(|| Verb { purpose, ..delete("--retain-stacks") })
         }
         (action, _) => {
             notes.push(format!("no command is known for the action {}", action.unwrap_or("(unknown)")));
@@ -241,25 +257,27 @@ fn with_commands(scope: &Scope<'_>, entry: Together<'_>, notes: &mut Notes) -> O
         targets: distinct,
         also_runs: runs - distinct,
         commands: parts.iter().map(|part| part.command(scope, verb)).collect(),
+        purpose: verb.purpose,
     })
 }
 
 /// Drift detection takes no targets.
-fn detect_drift_again(scope: &Scope<'_>, entries: &[Together<'_>], notes: &mut Notes) -> Vec<PlanEntry> {
-    let Some(when) = entries.iter().map(|entry| entry.when).max() else { return Vec::new() };
+fn detect_drift_again(scope: &Scope<'_>, entries: &[Together<'_>], notes: &mut Notes) -> Option<PlanEntry> {
+    let when = entries.iter().map(|entry| entry.when).max()?;
     notes.push("drift detection takes no targets: the command checks the whole stack set again");
     let sum = |of: &dyn Fn(&Together<'_>) -> bool| -> u64 {
         entries.iter().filter(|entry| of(entry)).map(|entry| entry.targets.len() as u64).sum()
     };
     let targets = sum(&|_| true);
-    vec![PlanEntry {
+    Some(PlanEntry {
         when,
         causes: entries.iter().filter_map(|entry| entry.code).map(Code::as_str).collect(),
         cancelled: sum(&|entry| entry.code.is_none()),
         targets,
         also_runs: scope.total.saturating_sub(targets),
         commands: vec![command(scope, "detect-stack-set-drift", &preferences(scope, None, u64::MAX / 100, false))],
-    }]
+        purpose: None,
+    })
 }
 
 /// The targets of one account, in the order of their Regions.
@@ -436,7 +454,8 @@ pub(super) fn results_commands(
     statuses.extend((counts.cancelled > 0).then_some(Some("CANCELLED")));
     statuses.extend((counts.running > 0).then_some(Some("RUNNING")));
     statuses.extend((counts.pending > 0).then_some(Some("PENDING")));
-    if rest > 0 || statuses.is_empty() {
+    let has_drifted = described.drift.as_ref().and_then(|drift| drift.drifted).is_some_and(|drifted| drifted > 0);
+    if rest > 0 || (statuses.is_empty() && !has_drifted) {
         statuses.push(None);
     }
     let list = |status: Option<&'static str>| {
@@ -446,7 +465,6 @@ pub(super) fn results_commands(
         arguments.extend(["--query", "Summaries[].[Account,Region,Status,StatusReason]", "--output", "text"]);
         ResultsCommand { status, command: cli(operation, call_as, "list-stack-set-operation-results", arguments) }
     };
-    let drifted = described.drift.as_ref().and_then(|drift| drift.drifted).is_some_and(|drifted| drifted > 0);
     let filters = [
         "--filters",
         "Name=DRIFT_STATUS,Values=DRIFTED",
@@ -455,7 +473,7 @@ pub(super) fn results_commands(
         "--output",
         "text",
     ];
-    let drifted = drifted.then(|| ResultsCommand {
+    let drifted = has_drifted.then(|| ResultsCommand {
         status: Some("DRIFTED"),
         command: cli(operation, call_as, "list-stack-instances", filters),
     });
@@ -476,7 +494,7 @@ pub(super) fn stopped_by_command(operation: &OperationRef, described: &Operation
     for (word, time) in [("--start-time", described.started_at), ("--end-time", described.ended_at)] {
         time.and_then(rfc3339).iter().for_each(|time| add(word, time));
     }
-    add("--query", "Events[].[EventTime,Username,EventId]");
+    add("--query", &format!("Events[?contains(CloudTrailEvent, '{}')].[EventTime,Username]", operation.operation_id));
     add("--output", "text");
     if !operation.stack_set.region.is_empty() {
         add("--region", &operation.stack_set.region);

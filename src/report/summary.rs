@@ -43,6 +43,12 @@ impl Report {
         }
         parts.extend(drifted(self));
         if parts.is_empty() {
+            let skipped = self.account_gate.skipped.count;
+            parts.extend((skipped > 0).then(|| format!("{} skipped their account gate", targets(skipped))));
+            let other = counts.other;
+            parts.extend((other > 0).then(|| format!("{} with an unknown status", targets(other))));
+        }
+        if parts.is_empty() {
             let all = counts.succeeded == counts.total && self.outcome == Outcome::Succeeded;
             parts.push(match counts.total {
                 0 => "no targets".to_owned(),

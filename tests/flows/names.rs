@@ -167,9 +167,9 @@ async fn each_cause_has_names_before_any_has_more() {
     let stage = Stage::new(scenario(rows, organization)).await;
     let document = stage.report("FAILED").await;
     let named = document["names"]["accounts"].as_object().unwrap();
-    assert_eq!(named.len(), 48);
+    assert_eq!(named.len(), 24);
     for cause in 0..texts.len() {
-        assert!((0..12).all(|n| named.contains_key(&account(100 * cause + n))), "{named:?}");
+        assert!((0..6).all(|n| named.contains_key(&account(100 * cause + n))), "{named:?}");
     }
     // Of five at a time, four may overtake the twelfth.
     let first = &stage.aws.requests_of("DescribeAccount")[..16];

@@ -77,7 +77,7 @@ async fn what_waits_is_in_the_message_of_what_runs() {
         if settings.is_empty() {
             let email = stage.aws.published()[0].body("email").unwrap();
             let email = email.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(email.contains(&format!("Behind it {length} operations wait in the queue.")), "{email}");
+            assert!(email.contains(&format!("{length} operations wait behind it in the queue.")), "{email}");
         }
     }
 }

@@ -162,7 +162,7 @@ async fn a_stuck_operation_is_reported_with_where_it_stands_once_a_day() {
         email.contains("Now in eu-west-1 (1 running: 200000000001, 1 pending). Pending: us-east-1 (2)."),
         "{email}"
     );
-    assert!(email.contains("STUCK_AFTER_HOURS (6 hours)."), "{email}");
+    assert!(email.contains("more than 6 hours (STUCK_AFTER_HOURS)."), "{email}");
     assert!(
         email.contains("To stop the operation:\n\naws cloudformation stop-stack-set-operation --stack-set-name "),
         "{email}"

@@ -146,7 +146,7 @@ fn a_sweep_that_did_not_get_around_says_so() {
     assert!(message.subject.ends_with(" (incomplete)"), "{}", message.subject);
     let email = bodies(&message)["email"].as_str().unwrap().to_owned();
     assert!(
-        email.contains("17 of 41 stack sets.\nINCOMPLETE: the next sweep goes on where this one ended."),
+        email.contains("17 of 41 stack sets.\nINCOMPLETE: the next sweep reports what this one did not reach."),
         "{email}"
     );
     assert_eq!(document(&message)["sweep"]["finished"], false);

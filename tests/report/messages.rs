@@ -126,9 +126,7 @@ fn the_account_gates_numbers_add_up() {
     rows.extend((10..12).map(|i| with_gate(row(i, "eu-west-1", "SUCCEEDED"), "SKIPPED", skipped)));
     rows.extend((20..25).map(|i| cancelled(i, "eu-west-1")));
     let operation = described("UPDATE", "FAILED", None);
-    for (expected, line) in
-        [(ExpectGate::Auto, "3 passed, 2 went on without a gate, 5 never asked."), (ExpectGate::Never, "")]
-    {
+    for (expected, line) in [(ExpectGate::Auto, "3 passed, 2 skipped, 5 never asked."), (ExpectGate::Never, "")] {
         let email = bodies(&report(&rows, &named(), &operation, expected)).0.replace('\n', " ");
         assert_eq!(email.contains("Account gate"), !line.is_empty(), "{email}");
         assert!(email.contains(line), "{email}");
@@ -136,7 +134,7 @@ fn the_account_gates_numbers_add_up() {
     rows.push(with_gate(failed(30, "eu-west-1", "AccountGate check failed"), "FAILED", "no"));
     let email = bodies(&report(&rows, &named(), &operation, ExpectGate::Never)).0.replace('\n', " ");
     assert!(
-        email.contains("Account gate, in targets: 3 passed, 1 refused, 2 without a gate, 5 never asked."),
+        email.contains("Account gates of the targets: 3 passed, 1 refused, 2 without a gate, 5 never asked."),
         "{email}"
     );
 }
@@ -230,7 +228,7 @@ fn chat_shows_the_one_command_or_says_where_they_are() {
         bodies(&report).1
     };
     assert!(steps(&of(1))[0].starts_with("Now: aws cloudformation update-stack-instances "));
-    assert_eq!(steps(&of(20))[0], "Retry: 20 commands are in the email");
+    assert_eq!(steps(&of(20))[0], "Retry: the commands are in the email");
     // One that is too long for a step is in the email too.
     let rows: Vec<TargetResult> = (0..300).map(|i| failed(i, "eu-west-1", "Rate exceeded")).collect();
     let long = report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
@@ -261,7 +259,9 @@ fn chat_counts_what_it_leaves_out() {
     let link = format!("[Open in CloudFormation]({})", report.operation.console_url.as_deref().unwrap());
     assert!(description.ends_with(&link), "{description}");
     assert!(email.contains("more causes, below.\n"), "{email}");
-    assert!(email.contains("more causes are in the JSON document of this message, with their texts.\n"), "{email}");
+    for cause in &report.causes {
+        assert!(email.contains(&format!(". {}", cause.code)), "{} in {email}", cause.code);
+    }
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn causes_stand_under_those_who_can_fix_them() {
     let (email, chat) = bodies(&report(&rows, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
     let chat = chat["content"]["description"].as_str().unwrap();
     for (owner, title) in [
-        ("Nobody can say who", "Read the text of the failed targets"),
+        ("Owner not known", "Read the text of the failed targets"),
         ("No fix needed", "Retry with less concurrency"),
         ("Platform team", "Grant the denied action"),
         ("Account owners", "Raise the quota, or free some of what it counts"),
@@ -369,4 +369,82 @@ fn a_message_lists_a_thousand_targets_and_more() {
         .collect();
     let most = document(&report(&scattered, &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto));
     assert!(listed(&most) >= 1_500, "{} of 20,000", listed(&most));
+}
+
+/// Readers of a raw body see what matters first.
+#[test]
+fn keys_stand_in_their_order() {
+    let report =
+        report(&[failed(1, "eu-west-1", "x")], &named(), &described("UPDATE", "FAILED", None), ExpectGate::Auto);
+    let bodies: Value = serde_json::from_str(&render::message(&report, HttpsBody::Chat).unwrap().body).unwrap();
+    let document = bodies["default"].as_str().unwrap();
+    let in_order = |text: &str, keys: &[&str]| {
+        let places: Vec<usize> = keys
+            .iter()
+            .map(|key| text.find(&format!("\"{key}\":")).unwrap_or_else(|| panic!("{key} in {text}")))
+            .collect();
+        assert!(places.is_sorted(), "{keys:?} in {text}");
+    };
+    let tops = [
+        "schemaVersion",
+        "severity",
+        "summary",
+        "stackSet",
+        "operation",
+        "outcome",
+        "counts",
+        "completeness",
+        "comparedWith",
+        "causes",
+        "stackEvents",
+        "collateral",
+        "retry",
+        "accountGate",
+        "drift",
+        "byRegion",
+        "byOrganizationalUnit",
+        "names",
+    ];
+    in_order(document, &tops);
+    let (_, causes) = document.split_once("\"causes\":").unwrap();
+    in_order(
+        causes,
+        &[
+            "code",
+            "count",
+            "accounts",
+            "regions",
+            "newlyFailed",
+            "owners",
+            "retryHelps",
+            "nextStep",
+            "groups",
+            "pattern",
+            "sample",
+            "basis",
+            "resource",
+            "evidence",
+            "stacks",
+            "targets",
+            "targetsOmitted",
+        ],
+    );
+    let (_, plan) = document.split_once("\"plan\":").unwrap();
+    in_order(plan, &["when", "causes", "cancelled", "targets", "alsoRuns", "commands", "omitted", "note"]);
+    let (_, gate) = document.split_once("\"accountGate\":").unwrap();
+    in_order(
+        gate,
+        &[
+            "resultsCounted",
+            "passed",
+            "refused",
+            "notConfigured",
+            "notInvokable",
+            "noAction",
+            "notReached",
+            "absent",
+            "unrecognized",
+            "skipped",
+        ],
+    );
 }

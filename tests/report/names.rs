@@ -22,7 +22,7 @@ fn closed(rows: &[TargetResult], accounts: &[u64]) -> Value {
     builder.merge(other);
     let accounts: HashSet<String> = accounts.iter().map(|account| format!("{account:012}")).collect();
     assert!(accounts.iter().all(|account| builder.accounts_without_role().contains(account)));
-    builder.close_accounts(&accounts);
+    builder.reclassify_suspended(&accounts);
     document(&builder.build(&ReportContext {
         operation: &named(),
         call_as: stackset_notifier::operation::CallAs::SelfAccount,
@@ -111,7 +111,17 @@ fn only_ids_as_aws_documents_them_are_looked_up() {
 
 #[test]
 fn many_causes_share_the_names_of_a_message() {
-    let texts = ["Internal Failure", "Rate exceeded", "Insufficient permissions", "Resource already exists", "odd"];
+    let texts = [
+        "Internal Failure",
+        "Rate exceeded",
+        "Insufficient permissions",
+        "Resource already exists",
+        "odd",
+        "The maximum number of buckets has been reached",
+        "Resource did not stabilize",
+        "Template error",
+        "The account is suspended.",
+    ];
     let rows: Vec<TargetResult> = (0..texts.len() as u64 * 30)
         .map(|n| failed(n + 1, "eu-west-1", texts[usize::try_from(n).unwrap() / 30]))
         .collect();
@@ -123,6 +133,6 @@ fn many_causes_share_the_names_of_a_message() {
         causes.dedup();
         causes.len()
     };
-    assert_eq!(of_cause(&accounts[..15]), 5);
+    assert_eq!(of_cause(&accounts[..27]), 9);
     assert_eq!(accounts.iter().collect::<HashSet<_>>().len(), 50);
 }

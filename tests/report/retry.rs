@@ -230,7 +230,7 @@ fn a_stopped_operation_has_the_command_that_shows_who_stopped_it() {
         Some(
             "aws cloudtrail lookup-events --lookup-attributes \
              AttributeKey=EventName,AttributeValue=StopStackSetOperation --start-time 2026-03-20T09:46:40Z --end-time \
-             2026-03-20T10:00:22Z --query 'Events[].[EventTime,Username,EventId]' --output text --region eu-central-1"
+             2026-03-20T10:00:22Z --query \"Events[?contains(CloudTrailEvent, 'op-1')].[EventTime,Username]\" --output text --region eu-central-1"
         )
     );
     assert_eq!(of(&[], &described("UPDATE", "FAILED", None)).operation.stopped_by_command, None);
@@ -252,6 +252,12 @@ fn drift_is_detected_again_on_the_whole_set() {
     );
     let [entry] = &report.retry.plan[..] else { panic!("{:?}", report.retry.plan) };
     assert_eq!((entry.when, entry.targets, entry.cancelled, entry.also_runs), (When::AfterFix, 6, 2, 2));
+
+    let rows = [mixed(), vec![failed(9, "eu-west-1", SUSPENDED)]].concat();
+    let report = of(&rows, &described("DETECT_DRIFT", "FAILED", None));
+    let [suspended, drift] = &report.retry.plan[..] else { panic!("{:?}", report.retry.plan) };
+    assert!(suspended.commands[0].contains(" delete-stack-instances ") && suspended.targets == 1, "{suspended:?}");
+    assert_eq!((drift.targets, drift.also_runs), (6, 3));
 }
 
 #[test]
@@ -585,6 +591,13 @@ fn a_deletion_in_an_account_that_may_be_closed_has_its_command() {
     let (command, note) = with(None);
     assert!(command.contains(" --retain-stacks"), "{command}");
     assert!(note.contains("only if the account is closed: it retains the stacks"), "{note}");
+    let described = described("DELETE", "FAILED", None);
+    let message = render::message(&of(&[failed(1, "eu-west-1", ROLE)], &described), HttpsBody::Chat).unwrap();
+    assert!(
+        message.body.contains("Only if the account is closed: 1 target (EXECUTION_ROLE_NOT_ASSUMABLE)."),
+        "{}",
+        message.body
+    );
 }
 
 #[test]
@@ -618,7 +631,8 @@ fn a_tolerance_of_zero_is_said() {
 
 #[test]
 fn an_import_has_no_command_and_says_so() {
-    let report = of(&mixed(), &described("IMPORT", "FAILED", None));
+    let rows = [mixed(), vec![failed(9, "eu-west-1", SUSPENDED)]].concat();
+    let report = of(&rows, &described("IMPORT", "FAILED", None));
     assert!(report.retry.plan.is_empty());
     assert!(report.retry.note.unwrap().contains("No command is known for the action IMPORT"));
 }

@@ -28,6 +28,11 @@ fn message(report: &Report) -> String {
     let attributes: Vec<String> = message.attributes.iter().map(|a| format!("{}={}", a.name, a.value)).collect();
     let steps: Vec<&str> =
         chat["content"]["nextSteps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+    let lines: Vec<&str> = text("email").lines().collect();
+    assert!(lines.len() <= 150, "{} lines", lines.len());
+    if report.retry.commands() > 0 {
+        assert!(lines.iter().take(25).any(|line| line.starts_with("Run the command")), "{}", text("email"));
+    }
     for line in text("email").lines() {
         // Commands, links and ids cannot be broken.
         let long = |word: &str| word.is_ascii() && word.len() > 60;
