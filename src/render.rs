@@ -69,22 +69,22 @@ pub enum HttpsBody {
 /// # Errors
 /// [`Error::Render`] if even the shortest form of the report is larger than SNS takes.
 pub fn message(report: &Report, https: HttpsBody) -> Result<Message, Error> {
-    let mut people = People::of(report, https)?;
+    let mut bodies = HumanBodies::of(report, https)?;
     let mut shorter = truncation::shorter_ones(report);
-    while people.size()? > MESSAGE_LIMIT - DOCUMENT_LEAST
+    while bodies.size()? > MESSAGE_LIMIT - DOCUMENT_LEAST
         && let Some(report) = shorter.next()
     {
-        people = People::of(&report, https)?;
+        bodies = HumanBodies::of(&report, https)?;
     }
-    let rest = people.size()?;
+    let rest = bodies.size()?;
     let size_with = |document: &Report| Ok(rest + escaped_size(&to_json(report, document)?)?);
     let document = truncation::largest_that_fits(report, MESSAGE_LIMIT, size_with)?;
-    people.message(&to_json(report, document.as_ref())?)
+    bodies.message(&to_json(report, document.as_ref())?)
 }
 
 /// The parts that people read, and the attributes. They have limits of their own, so they are about the
 /// whole report however much of it the document leaves out.
-pub(super) struct People {
+pub(super) struct HumanBodies {
     pub(super) subject: String,
     pub(super) email: String,
     /// `None` where the document goes to `https` too.
@@ -93,7 +93,7 @@ pub(super) struct People {
     pub(super) attributes: Vec<Attribute>,
 }
 
-impl People {
+impl HumanBodies {
     fn of(report: &Report, https: HttpsBody) -> Result<Self, Error> {
         let chat = (https == HttpsBody::Chat).then(|| to_json(report, &chat::notification(report))).transpose()?;
         Ok(Self {

@@ -16,20 +16,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::classify::{self, Code};
-use crate::numbers::count;
+use crate::numbers::{count, rfc3339};
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus, Totals};
 use builder::GroupBuilder;
 pub use builder::ReportBuilder;
 pub use digest::{Digest, DigestCounts, Failure, SweepProgress};
-pub(crate) use document::rfc3339;
 pub use document::{
-    AccountGate, Cause, Collateral, Completeness, Counts, Group, GroupsOmitted, InProgress, Names, OperationSummary,
-    OrganizationalUnitSummary, OtherReason, Outcome, PlanEntry, Reason, RegionInProgress, RegionSummary, Report,
-    Resource, ResultsCommand, Retry, SCHEMA_VERSION, Severity, SkippedGates, StackSetSummary, SucceededFrom,
-    TalliesOmitted, Tally, Target, When,
+    AccountGate, Cause, Collateral, Completeness, Counts, Group, GroupStack, GroupsOmitted, Names, OperationSummary,
+    OrganizationalUnitSummary, OtherReason, Outcome, PlanEntry, Reason, RegionSummary, Report, Resource,
+    ResultsCommand, Retry, SCHEMA_VERSION, Severity, SkippedGates, StackSetSummary, SucceededFrom, TalliesOmitted,
+    Tally, Target, When,
 };
-pub use in_progress::{Queued, QueuedOperation, RunningTargets};
-pub use stacks::GroupStack;
+pub use in_progress::{InProgress, Queued, QueuedOperation, RegionInProgress, RunningTargets};
 pub(crate) use summary::duration;
 
 /// What the operator says of account gates.

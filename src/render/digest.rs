@@ -4,14 +4,14 @@ use serde::Serialize;
 
 use super::email::Page;
 use super::{
-    Attribute, HttpsBody, MESSAGE_LIMIT, Message, People, causes_attribute, chat, subject, truncation, unwritten,
+    Attribute, HttpsBody, HumanBodies, MESSAGE_LIMIT, Message, causes_attribute, chat, subject, truncation, unwritten,
     wording,
 };
 use crate::classify::{Owner, RetryHelps};
 use crate::error::Error;
 use crate::report::{
-    self, Cause, Completeness, Counts, Digest, DigestCounts, Failure, InProgress, Outcome, Report, SCHEMA_VERSION,
-    Severity, StackSetSummary,
+    Cause, Completeness, Counts, Digest, DigestCounts, Failure, InProgress, Outcome, Report, SCHEMA_VERSION, Severity,
+    StackSetSummary,
 };
 
 /// Characters of one text.
@@ -72,8 +72,9 @@ fn of_first(digest: &Digest, operations: usize, https: HttpsBody) -> Result<Mess
     let subject = subject::cut(&headline(digest));
     let chat = (https == HttpsBody::Chat).then(|| serde_json::to_string(&notification(digest)).map_err(unwritten));
     let chat = chat.transpose()?;
-    let people = People { sms: subject.clone(), subject, email: email(digest), chat, attributes: attributes(digest) };
-    people.message(&serde_json::to_string(&document(digest)).map_err(unwritten)?)
+    let bodies =
+        HumanBodies { sms: subject.clone(), subject, email: email(digest), chat, attributes: attributes(digest) };
+    bodies.message(&serde_json::to_string(&document(digest)).map_err(unwritten)?)
 }
 
 /// `DIGEST: 3 operations with problems, 5 targets failed, 1 in progress`.
@@ -99,7 +100,8 @@ fn headline(digest: &Digest) -> String {
 
 /// `Sweep of 2026-11-20 10:00 UTC: 41 of 41 stack sets.`
 fn swept(digest: &Digest) -> String {
-    let at = report::rfc3339(digest.sweep.at).map(|at| format!(" of {}", wording::time(&at))).unwrap_or_default();
+    let at =
+        crate::numbers::rfc3339(digest.sweep.at).map(|at| format!(" of {}", wording::time(&at))).unwrap_or_default();
     format!(
         "Sweep{at}: {} of {}.",
         wording::number(digest.sweep.stack_sets_done),
@@ -208,7 +210,7 @@ fn email(digest: &Digest) -> String {
 
 /// The chat notification: as many operations as fit, and how many others the email has.
 fn notification(digest: &Digest) -> chat::Notification {
-    let at = report::rfc3339(digest.sweep.at).unwrap_or_default();
+    let at = crate::numbers::rfc3339(digest.sweep.at).unwrap_or_default();
     let mut description = chat::escape(&swept(digest));
     let tail = |hidden: usize| match hidden {
         0 => String::new(),
@@ -340,7 +342,7 @@ fn document(digest: &Digest) -> Document<'_> {
         severity: digest.severity(),
         outcome: digest.outcome(),
         sweep: Sweep {
-            at: report::rfc3339(digest.sweep.at),
+            at: crate::numbers::rfc3339(digest.sweep.at),
             finished: digest.sweep.finished,
             stack_sets: digest.sweep.stack_sets,
             stack_sets_done: digest.sweep.stack_sets_done,

@@ -9,11 +9,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::in_progress::{Queued, RunningTargets};
-use super::stacks::GroupStack;
+use super::in_progress::InProgress;
 use crate::classify::{Basis, Owner, RetryHelps};
 use crate::numbers::count;
 use crate::operation::{self, Drift, OperationRef, ResultStatus, Totals};
@@ -244,38 +241,6 @@ impl Outcome {
     }
 }
 
-/// How far an operation is that has not ended.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct InProgress {
-    /// Seconds from its start until its results were read.
-    pub seconds: Option<u64>,
-    /// Regions with targets that have not ended.
-    pub regions: Vec<RegionInProgress>,
-    /// Regions left out for size; `counts` has their targets.
-    pub regions_omitted: u64,
-    /// Which targets are RUNNING, for each of `regions` that has any.
-    pub targets: Vec<RunningTargets>,
-    /// What waits behind it, where a sweep has listed the stack set's operations; `null` elsewhere.
-    pub queued: Option<Queued>,
-    /// `STUCK_AFTER_HOURS`, where the operation is reported because it takes longer.
-    pub stuck_after_hours: Option<u64>,
-    /// AWS CLI command that stops the operation; `null` once it is stopping, and where there was
-    /// no room for it.
-    pub stop_command: Option<String>,
-}
-
-/// One Region's targets that have not ended.
-#[derive(Debug, Clone, Serialize)]
-pub struct RegionInProgress {
-    /// Region.
-    pub region: Option<String>,
-    /// RUNNING.
-    pub running: u64,
-    /// PENDING.
-    pub pending: u64,
-}
-
 /// Whether the rows read are all there is.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -477,6 +442,22 @@ pub struct Group {
     /// The sentence of the sample that decided, where people would not see it otherwise.
     #[serde(skip)]
     pub excerpt: Option<String>,
+}
+
+/// The stack of a target, and where its events can be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupStack {
+    /// Account of the stack: who opens the link or runs the command must be signed in there.
+    pub account: String,
+    /// Region of the stack.
+    pub region: String,
+    /// ARN of the stack.
+    pub stack_id: String,
+    /// The stack's events in the console of its partition.
+    pub console_url: Option<String>,
+    /// AWS CLI command that lists its failed events.
+    pub command: String,
 }
 
 /// A resource of the stack set's template.
@@ -728,11 +709,6 @@ pub enum When {
     AfterFix,
     /// Once the operation has ended.
     WhenEnded,
-}
-
-/// RFC 3339 UTC, to the second; `None` for a time that no calendar holds.
-pub(crate) fn rfc3339(epoch_millis: i64) -> Option<String> {
-    OffsetDateTime::from_unix_timestamp(epoch_millis.div_euclid(1_000)).ok()?.format(&Rfc3339).ok()
 }
 
 /// Link to the stack set in the console of its partition; `None` where its host or the stack set's

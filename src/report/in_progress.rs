@@ -4,13 +4,45 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::document::{InProgress, rfc3339};
+use crate::numbers::rfc3339;
 use crate::operation::ListedOperation;
 
 /// RUNNING targets of a report that are named; more are only counted.
 pub(super) const RUNNING_NAMED: usize = 100;
 /// QUEUED operations of a report that are named; more are only counted.
 const QUEUED_NAMED: usize = 50;
+
+/// How far an operation is that has not ended.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InProgress {
+    /// Seconds from its start until its results were read.
+    pub seconds: Option<u64>,
+    /// Regions with targets that have not ended.
+    pub regions: Vec<RegionInProgress>,
+    /// Regions left out for size; `counts` has their targets.
+    pub regions_omitted: u64,
+    /// Which targets are RUNNING, for each of `regions` that has any.
+    pub targets: Vec<RunningTargets>,
+    /// What waits behind it, where a sweep has listed the stack set's operations; `null` elsewhere.
+    pub queued: Option<Queued>,
+    /// `STUCK_AFTER_HOURS`, where the operation is reported because it takes longer.
+    pub stuck_after_hours: Option<u64>,
+    /// AWS CLI command that stops the operation; `null` once it is stopping, and where there was
+    /// no room for it.
+    pub stop_command: Option<String>,
+}
+
+/// One Region's targets that have not ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct RegionInProgress {
+    /// Region.
+    pub region: Option<String>,
+    /// RUNNING.
+    pub running: u64,
+    /// PENDING.
+    pub pending: u64,
+}
 
 /// One Region's targets that are RUNNING.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::document::{AccountGate, Cause, Counts, Outcome, PlanEntry, ResultsCommand, Retry, Target, When, rfc3339};
+use super::document::{AccountGate, Cause, Counts, Outcome, PlanEntry, ResultsCommand, Retry, Target, When};
 use crate::classify::{Code, RetryHelps};
-use crate::numbers::count;
+use crate::numbers::{count, rfc3339};
 use crate::operation::{self, CallAs, Operation, OperationRef};
 
 /// Accounts in one command: they make one word of 26 kB, and Linux takes words of at most 128 kB.

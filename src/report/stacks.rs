@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
-
-use super::document::{Group, Report, Target, console, percent_encode};
+use super::document::{Group, GroupStack, Report, Target, console, percent_encode};
 use super::retry::quote;
 use crate::classify;
 use crate::operation;
@@ -12,22 +10,6 @@ use crate::operation;
 /// Stacks of one group, and of a report: one shows what the others show.
 const PER_GROUP: usize = 3;
 const PER_REPORT: usize = 20;
-
-/// The stack of a target, and where its events can be seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GroupStack {
-    /// Account of the stack: who opens the link or runs the command must be signed in there.
-    pub account: String,
-    /// Region of the stack.
-    pub region: String,
-    /// ARN of the stack.
-    pub stack_id: String,
-    /// The stack's events in the console of its partition.
-    pub console_url: Option<String>,
-    /// AWS CLI command that lists its failed events.
-    pub command: String,
-}
 
 impl Report {
     /// The targets whose stacks may say more: a few of each group whose texts do not say what went wrong.

@@ -1,6 +1,7 @@
 //! What happened, in one sentence: the numbers that say how bad it is.
 
-use super::document::{InProgress, Outcome, Report};
+use super::document::{Outcome, Report};
+use super::in_progress::InProgress;
 use crate::numbers::{count, number};
 use crate::operation::{self, Totals};
 use crate::text::clean;
