@@ -6,7 +6,6 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox::{Fault, FaultKind, Request, Row, Rows, Scenario};
@@ -32,8 +31,8 @@ const ATTEMPT: Duration = Duration::from_millis(400);
 /// Attempts of one call.
 const ATTEMPTS: usize = 8;
 
-/// Cells at a time in one test: each needs its share of the processor before its deadline.
-const AT_A_TIME: usize = 24;
+/// Cells at a time in all tests: each needs its share of the processor before its deadline.
+static SLOTS: Semaphore = Semaphore::const_new(12);
 
 const NOT_WHOLE: &str = "the answer's XML is not whole";
 const OUT_OF_TIME: &str = "the function's time ran out";
@@ -551,7 +550,6 @@ async fn time_that_is_nearly_gone_at_the_start() {
 /// Runs all cells of a place, a few at a time, and lists all that went wrong.
 async fn matrix(place: Place) {
     let mut running = JoinSet::new();
-    let slots = Arc::new(Semaphore::new(AT_A_TIME));
     for (kind, nature, places) in faults() {
         if !places.contains(&place) {
             continue;
@@ -559,9 +557,8 @@ async fn matrix(place: Place) {
         for often in [Often::Once, Often::ForEver] {
             for time in [Time::Ample, Time::Exact, Time::Short] {
                 let cell = Cell { kind: kind.clone(), nature, place, often, time };
-                let slots = Arc::clone(&slots);
                 running.spawn(async move {
-                    let _slot = slots.acquire_owned().await.unwrap();
+                    let _slot = SLOTS.acquire().await.unwrap();
                     // Where time is short, a busy machine may take what is meant for the calls, but not each time.
                     let attempts = if cell.time == Time::Ample { 1 } else { 3 };
                     let mut result = Ok(());

@@ -109,7 +109,7 @@ async fn every_kind_of_problem_is_published_with_its_reason() {
         (
             "SUCCEEDED",
             operation("SUCCEEDED", vec![ok(1), Row::running(&account(2), "eu-west-1")]),
-            "the report is incomplete: the operation ended, but of its targets 1 did not: they are RUNNING or PENDING",
+            "the report is incomplete: the operation ended, but 1 target is still RUNNING or PENDING",
         ),
         (
             "SUCCEEDED",

@@ -197,7 +197,7 @@ async fn what_never_settles_is_reported_with_both_numbers() {
         assert_eq!(document["completeness"]["complete"], false);
         assert_eq!(
             document["completeness"]["reason"],
-            "the operation ended, but of its targets 1 did not: they are RUNNING or PENDING; CloudFormation counts 3 \
+            "the operation ended, but 1 target is still RUNNING or PENDING; CloudFormation counts 3 \
              failed targets, 0 are listed"
         );
         assert_eq!(document["counts"]["running"], 1);
