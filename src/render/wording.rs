@@ -62,15 +62,15 @@ pub(super) fn shorten_middle(text: &str, max: usize) -> Cow<'_, str> {
 /// A group's sample on one line, without what helps nobody who reads it: the resource's name that CloudFormation
 /// puts before it (it is shown apart), ids of requests, attempts of an SDK.
 pub(super) fn sample(group: &Group) -> String {
-    if let Some(excerpt) = &group.excerpt {
-        return format!("… {} …", without_noise(&plain(excerpt)));
-    }
-    let text = group.sample.as_deref().unwrap_or("(no reason given)");
-    let said = match &group.resource {
-        Some(_) => text.split_once("ResourceStatusReason:").map_or(text, |(_, said)| said),
-        None => text,
+    let said = |text: &str| {
+        let reason = group.resource.as_ref().and_then(|_| text.split_once("ResourceStatusReason:"));
+        without_noise(&plain(reason.map_or(text, |(_, said)| said)))
     };
-    without_noise(&plain(said))
+    match (&group.excerpt, &group.sample) {
+        (Some(excerpt), _) => format!("… {} …", said(excerpt)),
+        (None, Some(text)) => said(text),
+        (None, None) => "(no reason given)".to_owned(),
+    }
 }
 
 /// Parts of an error's text that only AWS Support asks for. They stand between `(Service: ...)`'s separators, so one
