@@ -17,6 +17,8 @@ pub use sdk_settings::SdkSettings;
 pub enum NotifyOn {
     /// Only when something needs a person: `NOTIFY_ON=problems`, the default.
     Problems,
+    /// The same, but not when all that is wrong is what failed last time too: `NOTIFY_ON=changes`.
+    Changes,
     /// After every operation: `NOTIFY_ON=always`.
     Always,
 }
@@ -161,7 +163,7 @@ impl Config {
             notify_on: choice(
                 "NOTIFY_ON",
                 setting("NOTIFY_ON")?,
-                &[("problems", NotifyOn::Problems), ("always", NotifyOn::Always)],
+                &[("problems", NotifyOn::Problems), ("changes", NotifyOn::Changes), ("always", NotifyOn::Always)],
             )?,
             expect_gate: choice(
                 "EXPECT_ACCOUNT_GATE",
@@ -405,7 +407,7 @@ mod tests {
             ),
             (
                 vec![TOPIC, ("NOTIFY_ON", "never")],
-                "could not read the setting NOTIFY_ON: it is \"never\", allowed are problems, always",
+                "could not read the setting NOTIFY_ON: it is \"never\", allowed are problems, changes, always",
             ),
             (
                 vec![TOPIC, ("SETTLE_TIMEOUT_SECONDS", "601")],

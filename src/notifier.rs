@@ -17,7 +17,7 @@ use crate::organization::{Lookup, Organization};
 use crate::publish::Publisher;
 use crate::read::{self, ReadLimits, Reader};
 use crate::render;
-use crate::report::{Queued, Report, ReportContext};
+use crate::report::{EarlierFailures, Queued, Report, ReportContext};
 use crate::response::{Action, Measurements, OperationResult};
 use crate::time_budget::TimeBudget;
 
@@ -258,7 +258,8 @@ impl Notifier {
             first_pause: self.first_pause,
             longest_pause: LONGEST_PAUSE,
         };
-        let mut collected = read::collect(&self.reader, operation, *call_as, described, limits).await?;
+        let earlier = self.earlier_failures(context).await;
+        let mut collected = read::collect(&self.reader, operation, *call_as, described, earlier, limits).await?;
         let closed = lookup.suspended_accounts(collected.builder.accounts_without_role(), budget).await;
         collected.builder.reclassify_suspended(&closed);
         let unread: Vec<&str> = [disagreement, &collected.unread].into_iter().flatten().map(String::as_str).collect();
@@ -277,7 +278,7 @@ impl Notifier {
             progress.stuck_after_hours = self.config.sweep.stuck_after.map(|after| after.as_secs() / 3_600);
             progress.queued = Some(Queued::of(&context.queued));
         }
-        let (should_notify, reason) = self.should_notify(*trigger, &report.problems());
+        let (should_notify, reason) = self.should_notify(*trigger, &report);
         let read_at = Instant::now();
         let mut result = OperationResult::of(operation, &report, collected.pages.pages, reason);
         result.measurements = Some(Measurements {
@@ -300,15 +301,33 @@ impl Notifier {
         })
     }
 
-    fn should_notify(&self, trigger: Trigger, problems: &[String]) -> (bool, String) {
-        if !problems.is_empty() {
-            (true, problems.join("; "))
-        } else if trigger == Trigger::Manual {
-            (true, "requested manually".to_owned())
-        } else if self.config.notify_on == NotifyOn::Always {
-            (true, "NOTIFY_ON is always".to_owned())
-        } else {
-            (false, "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned())
+    /// Reads what failed in the operation before, if targets of this one failed. The report goes out without it where it
+    /// cannot be read.
+    async fn earlier_failures(&self, context: &OperationContext) -> Option<EarlierFailures> {
+        let OperationContext { operation, call_as, described, budget, .. } = context;
+        if described.failed_expected == Some(0) {
+            return None;
+        }
+        let earlier = self.reader.earlier_failures(operation, *call_as, described, budget.earlier_ends()).await;
+        earlier.unwrap_or_else(|error| {
+            warn!("{error}");
+            None
+        })
+    }
+
+    fn should_notify(&self, trigger: Trigger, report: &Report) -> (bool, String) {
+        let problems = report.problems().join("; ");
+        match self.config.notify_on {
+            _ if trigger == Trigger::Manual && problems.is_empty() => (true, "requested manually".to_owned()),
+            _ if trigger == Trigger::Manual => (true, problems),
+            NotifyOn::Changes if report.has_only_known_failures() => (
+                false,
+                format!("{problems}; all of them failed for the same cause last time, and NOTIFY_ON is changes"),
+            ),
+            _ if !problems.is_empty() => (true, problems),
+            NotifyOn::Always => (true, "NOTIFY_ON is always".to_owned()),
+            NotifyOn::Problems => (false, "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned()),
+            NotifyOn::Changes => (false, "no target failed or was cancelled, and NOTIFY_ON is changes".to_owned()),
         }
     }
 

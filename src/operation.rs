@@ -93,6 +93,8 @@ pub struct OperationRef {
 pub struct ListedOperation {
     /// Operation id.
     pub id: String,
+    /// What it does, as [`Operation::action`].
+    pub action: Option<String>,
     /// Where the operation stands.
     pub status: OperationStatus,
     /// Start, in milliseconds since the Unix epoch.

@@ -5,6 +5,7 @@
 mod answers;
 mod collect;
 mod convert;
+mod earlier;
 mod error;
 mod lists;
 mod page;

@@ -5,6 +5,7 @@
 //! same report.
 
 mod builder;
+mod comparison;
 mod digest;
 mod document;
 mod in_progress;
@@ -20,12 +21,14 @@ use crate::numbers::{count, rfc3339};
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus, Totals};
 use builder::GroupBuilder;
 pub use builder::ReportBuilder;
+pub use comparison::EarlierFailures;
+pub(crate) use comparison::{can_be_compared, is_comparable};
 pub use digest::{Digest, DigestCounts, Failure, SweepProgress};
 pub use document::{
-    AccountGate, Cause, Collateral, Completeness, Counts, Group, GroupStack, GroupsOmitted, Names, OperationSummary,
-    OrganizationalUnitSummary, OtherReason, Outcome, PlanEntry, Reason, RegionSummary, Report, Resource,
-    ResultsCommand, Retry, SCHEMA_VERSION, Severity, SkippedGates, StackSetSummary, SucceededFrom, TalliesOmitted,
-    Tally, Target, When,
+    AccountGate, Cause, Collateral, ComparedWith, Completeness, Counts, Group, GroupStack, GroupsOmitted, Names,
+    OperationSummary, OrganizationalUnitSummary, OtherReason, Outcome, PlanEntry, Reason, RegionSummary, Report,
+    Resource, ResultsCommand, Retry, SCHEMA_VERSION, Severity, SkippedGates, StackSetSummary, SucceededFrom,
+    TalliesOmitted, Tally, Target, When,
 };
 pub use in_progress::{InProgress, Queued, QueuedOperation, RegionInProgress, RunningTargets};
 pub(crate) use summary::duration;
@@ -66,7 +69,9 @@ impl ReportBuilder {
         cancelled.sort_unstable();
         let reasons = collateral_reasons(self.collateral_reasons);
         let service_managed = !described.organizational_units.is_empty() || self.by_unit.keys().any(Option::is_some);
-        let causes = causes(self.groups, service_managed);
+        let mut causes = causes(self.groups, service_managed);
+        let unsettled = only_unsettled(self.unsettled, &causes);
+        let compared_with = self.earlier.map(|earlier| earlier.compare(&mut causes, &unsettled, self.fixed));
         let retry = retry::plan(&retry::Scope {
             operation: named,
             call_as: *call_as,
@@ -76,7 +81,7 @@ impl ReportBuilder {
             service_managed,
             causes: &causes,
             cancelled: &cancelled,
-            unsettled: &only_unsettled(self.unsettled, &causes),
+            unsettled: &unsettled,
             suspended: &self.suspended,
             complete: completeness.complete,
             is_full_grid,
@@ -122,7 +127,7 @@ impl ReportBuilder {
             outcome,
             completeness,
             counts: self.counts,
-            compared_with: (),
+            compared_with,
             causes,
             stack_events: (),
             other_reasons: other_reasons(self.other_reasons),
@@ -431,7 +436,7 @@ fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause
         count,
         accounts,
         regions,
-        newly_failed: (),
+        newly_failed: None,
         owners: code.owners(!service_managed, &named),
         retry_helps: code.retry_helps(&named),
         details: step.details(&named),

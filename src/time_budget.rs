@@ -9,6 +9,9 @@
 //! | 15 s before | reading, with its pauses; rendering takes what is needed of the rest | 15 s, a quarter of the whole |
 //! | a quarter before | a sweep begins no further stack set and no further operation | |
 //!
+//! Reading what failed in the operation before takes at most a tenth of the time that reading has: a report can do
+//! without it.
+//!
 //! Looking up the stacks behind targets takes at most a fifth of the time that reading has left, and 30 seconds: it
 //! says where to look, the message does not wait for it.
 //!
@@ -60,6 +63,12 @@ impl TimeBudget {
     /// When reading must have ended.
     pub fn reading_ends(&self) -> Instant {
         self.deadline - PUBLISH.min(self.whole() / 4)
+    }
+
+    /// When reading what failed in the operation before must have ended.
+    pub fn earlier_ends(&self) -> Instant {
+        let now = Instant::now();
+        now + self.reading_ends().saturating_duration_since(now) / 10
     }
 
     /// When looking up the stacks behind targets, after reading, must have ended.

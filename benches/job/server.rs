@@ -93,6 +93,9 @@ fn record(aws: &Aws, page_latency: Duration) -> Answers {
             keep(&form, exchange, latency);
         }
     }
+    // None of them is one that another is compared with.
+    let listed = work::operations_form(work::NAME);
+    keep(&listed, cloudformation.query("cloudformation", &listed), Duration::ZERO);
     let publish = work::publish_form();
     keep(&publish, http::Client::to(host).query("sns", &publish), Duration::ZERO);
     answers

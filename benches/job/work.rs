@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// Rows of one page, as the API's largest page has.
 const PAGE: usize = 100;
-const NAME: &str = "security-baseline:5c7d3c1e-8f0a-4b6e-9a55-2f1f6f0f7d21";
+pub(crate) const NAME: &str = "security-baseline:5c7d3c1e-8f0a-4b6e-9a55-2f1f6f0f7d21";
 const ADMINISTRATOR: &str = "111111111111";
 pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:stackset-notifications";

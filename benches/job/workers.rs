@@ -76,20 +76,27 @@ pub(crate) fn lister() {
     });
 }
 
+/// The ids of a stack set's operations.
+async fn list(reader: &aws_sdk_cloudformation::Client, stack_set: &str) -> Result<Vec<String>, Error> {
+    let mut pages = reader.list_stack_set_operations().stack_set_name(stack_set).into_paginator().page_size(100).send();
+    let mut operations = Vec::new();
+    while let Some(page) = pages.next().await {
+        operations.extend(page?.summaries.unwrap_or_default().into_iter().filter_map(|listed| listed.operation_id));
+    }
+    Ok(operations)
+}
+
 /// Lists a stack set's operations, and reads and reports those that are due.
 async fn operations(
     reader: &aws_sdk_cloudformation::Client,
     publisher: &aws_sdk_sns::Client,
     stack_set: String,
 ) -> Result<usize, Error> {
-    let mut pages =
-        reader.list_stack_set_operations().stack_set_name(&stack_set).into_paginator().page_size(100).send();
-    let mut operations = Vec::new();
-    while let Some(page) = pages.next().await {
-        operations.extend(page?.summaries.unwrap_or_default().into_iter().filter_map(|listed| listed.operation_id));
-    }
+    let operations = list(reader, &stack_set).await?;
     for due in operations.iter().filter(|id| id.starts_with(work::DUE)) {
         reader.describe_stack_set_operation().stack_set_name(&stack_set).operation_id(due).send().await?;
+        // For the operation before.
+        list(reader, &stack_set).await?;
         let rows = reader.list_stack_set_operation_results().stack_set_name(&stack_set).operation_id(due);
         let mut pages = rows.into_paginator().page_size(100).send();
         while let Some(page) = pages.next().await {

@@ -1,5 +1,6 @@
 //! Read all results of an operation, failures first where not all can be read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,7 +9,7 @@ use super::rows::{Ended, Rows, key};
 use super::{Next, Reader, Results, TargetResult};
 use crate::error::{ReadError, ReadErrorCause};
 use crate::operation::{CallAs, Operation, OperationRef, ResultStatus};
-use crate::report::ReportBuilder;
+use crate::report::{EarlierFailures, ReportBuilder};
 
 /// How long it may take.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +46,7 @@ pub struct CollectedResults {
     pub unread: Option<String>,
 }
 
-/// Reads an operation's results, and again what has not settled.
+/// Reads an operation's results, and again what has not settled; they are compared with what failed before.
 ///
 /// A page that cannot be read, or time that runs out, is no error once anything was read: then `unread`
 /// says what is missing.
@@ -57,15 +58,18 @@ pub async fn collect(
     operation: &OperationRef,
     call_as: CallAs,
     described: &Operation,
+    earlier: Option<EarlierFailures>,
     limits: ReadLimits,
 ) -> Result<CollectedResults, ReadError> {
+    let earlier = earlier.map(Arc::new);
     let mut collector = Collector {
         reader,
         operation,
         call_as,
         described,
         until: limits.until,
-        rows: Rows::default(),
+        rows: Rows::compared_with(earlier.clone()),
+        earlier,
         most: 0,
         pages: Pages::default(),
     };
@@ -85,6 +89,7 @@ pub(super) struct Collector<'a> {
     pub(super) call_as: CallAs,
     pub(super) described: &'a Operation,
     pub(super) until: Instant,
+    earlier: Option<Arc<EarlierFailures>>,
     pub(super) rows: Rows,
     /// Most targets that were known at one time.
     pub(super) most: u64,
@@ -196,7 +201,7 @@ impl<'a> Collector<'a> {
 
     /// Reads every page anew; keeps what was known when time runs out.
     pub(super) async fn read_all_again(&mut self) -> Result<bool, ReadError> {
-        let mut rows = Rows::default();
+        let mut rows = Rows::compared_with(self.earlier.clone());
         let mut results = self.results(None);
         let read = drain(&mut results, self.until, &mut self.pages, |row| rows.add(row)).await?;
         let in_time = matches!(read, ReadTo::End);

@@ -1,6 +1,7 @@
 //! The lists that a sweep goes through: stack sets, and the operations of one.
 
 use aws_sdk_cloudformation::types;
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::error::{Action, refused};
@@ -83,8 +84,7 @@ impl Operations<'_> {
         if self.cursor.has_ended() {
             return Ok(Next::End);
         }
-        let subject =
-            || format!("could not list the operations of stack set {} as {}", self.stack_set, self.call_as.as_str());
+        let subject = || operations_of(self.stack_set, self.call_as);
         let request = self
             .reader
             .client
@@ -93,8 +93,12 @@ impl Operations<'_> {
             .call_as(convert::to_sdk_call_as(self.call_as))
             .max_results(PAGE_SIZE)
             .set_next_token(self.cursor.token());
-        // The sweep's stack sets are all of the function's own Region.
-        let Some(answer) = self.reader.send(until, || request.clone().send()).await else {
+        let elsewhere = self.reader.elsewhere(&self.stack_set.region);
+        let answer = self.reader.send(until, || match elsewhere.clone() {
+            Some(there) => request.clone().customize().config_override(there).send().boxed(),
+            None => request.clone().send().boxed(),
+        });
+        let Some(answer) = answer.await else {
             return Ok(Next::OutOfTime);
         };
         let page = answer.map_err(|error| refused(subject(), Action::ListOperations, self.call_as, &error))?;
@@ -107,8 +111,14 @@ impl Operations<'_> {
     }
 }
 
+/// What an error of a list of operations could not do.
+pub(super) fn operations_of(stack_set: &StackSetRef, call_as: CallAs) -> String {
+    format!("could not list the operations of stack set {stack_set} as {}", call_as.as_str())
+}
+
 fn from_sdk_summary(row: types::StackSetOperationSummary) -> Option<ListedOperation> {
     Some(ListedOperation {
+        action: row.action().map(|action| action.as_str().to_owned()),
         status: OperationStatus::from(row.status().map_or("", types::StackSetOperationStatus::as_str)),
         started_at: row.creation_timestamp().and_then(convert::millis),
         ended_at: row.end_timestamp().and_then(convert::millis),

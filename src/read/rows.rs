@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use crate::operation::{ResultStatus, TargetResult};
-use crate::report::ReportBuilder;
+use crate::report::{EarlierFailures, ReportBuilder};
 
 /// A target, by a fingerprint of its account and Region.
 pub(super) type Key = u64;
@@ -69,6 +70,11 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// None yet; those that come are compared with what failed before.
+    pub(super) fn compared_with(earlier: Option<Arc<EarlierFailures>>) -> Self {
+        Self { settled: ReportBuilder::compared_with(earlier), ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, row: TargetResult) {
         match row.status {
             Some(ResultStatus::Failed) => self.failed.add(row),

@@ -142,6 +142,7 @@ fn nothing(report: &Report) -> &'static str {
 fn before_causes(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(wording::again(report));
+    lines.extend(wording::compared(report));
     if let Some(missing) = &report.completeness.missing {
         lines.push(format!("*INCOMPLETE*: {}", escaped(missing, 2 * SAMPLE)));
     }

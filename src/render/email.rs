@@ -149,6 +149,9 @@ fn between_wide(word: &str, at: usize) -> bool {
 fn headline(page: &mut Page, report: &Report) {
     page.folded("", &format!("{}.", what_happened(report)));
     page.folded("", &format!("{}.", wording::sentence(&numbers(report))));
+    if let Some(compared) = wording::compared(report) {
+        page.folded("", &compared);
+    }
     if let Some(drift) = report.drift.as_ref().map(wording::drift).filter(|drift| !drift.is_empty()) {
         page.folded("", &format!("Drift: {drift}."));
     }

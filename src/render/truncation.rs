@@ -234,7 +234,7 @@ fn framed(report: &Report, shape: Shape) -> Report {
         names: report.names.clone(),
         summary: wording::shorten(&report.summary, shape.text.max(250)).into_owned(),
         severity: report.severity,
-        compared_with: report.compared_with,
+        compared_with: report.compared_with.clone(),
         stack_events: report.stack_events,
         schema_version: report.schema_version,
         outcome: report.outcome,

@@ -25,6 +25,26 @@ pub(super) fn again(report: &Report) -> Option<String> {
     Some(format!("This is attempt {attempt}: an earlier one was cut off, and may have sent the same message."))
 }
 
+/// What is new since the operation before: `18 of the 22 failures are the same as last time; 3 targets that failed last
+/// time succeeded now.`
+pub(super) fn compared(report: &Report) -> Option<String> {
+    let compared = report.compared_with.as_ref()?;
+    let (same, all) = (compared.still_failing, compared.still_failing + compared.newly_failed);
+    let failures = match (same, all) {
+        (_, 0) => None,
+        (0, 1) => Some("the failure is new".to_owned()),
+        (0, _) => Some(format!("all {} failures are new", number(all))),
+        (1, 1) => Some("the failure is the same as last time".to_owned()),
+        (1, _) => Some(format!("1 of the {} failures is the same as last time", number(all))),
+        _ if same == all => Some(format!("all {} failures are the same as last time", number(all))),
+        _ => Some(format!("{} of the {} failures are the same as last time", number(same), number(all))),
+    };
+    let fixed =
+        (compared.fixed > 0).then(|| format!("{} that failed last time succeeded now", targets(compared.fixed)));
+    let parts: Vec<String> = [failures, fixed].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("{}.", sentence(&parts.join("; "))))
+}
+
 /// `2026-11-23T10:00:42Z` -> `2026-11-23 10:00 UTC`.
 pub(super) fn time(rfc3339: &str) -> String {
     let minutes = rfc3339.get(..16).unwrap_or(rfc3339);

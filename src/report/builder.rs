@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::comparison::EarlierFailures;
 use super::document::{AccountGate, Counts, Tally, Target};
 use super::in_progress::RUNNING_NAMED;
 use crate::classify::{self, Basis, Code, GateMeaning};
@@ -144,6 +145,9 @@ pub struct ReportBuilder {
     pub(super) unsettled: HashSet<Target>,
     /// Texts of rows with a status that is not known, by that status and their masked form.
     pub(super) other_reasons: BTreeMap<(String, Option<Arc<str>>), Text>,
+    pub(super) earlier: Option<Arc<EarlierFailures>>,
+    /// Targets among the earlier failures that succeeded.
+    pub(super) fixed: u64,
 }
 
 /// Without a copy where there was nothing yet, which is mostly so.
@@ -166,6 +170,12 @@ impl ReportBuilder {
         Self::default()
     }
 
+    /// An empty fold of rows that are compared with what failed before; that must be known before the first row, as
+    /// successes are not kept.
+    pub fn compared_with(earlier: Option<Arc<EarlierFailures>>) -> Self {
+        Self { earlier, ..Self::default() }
+    }
+
     /// Takes one row in.
     pub fn add(&mut self, row: TargetResult) {
         self.counts.count(row.status.as_ref());
@@ -185,6 +195,11 @@ impl ReportBuilder {
             if self.running.len() > RUNNING_NAMED {
                 self.running.pop_last();
             }
+        }
+        if row.status == Some(ResultStatus::Succeeded)
+            && self.earlier.as_ref().is_some_and(|earlier| earlier.contains(&row))
+        {
+            self.fixed += 1;
         }
         let gate = classify::gate_meaning_by(&row, |text| self.texts.of(text).1);
         self.count_gate(gate);
@@ -268,6 +283,7 @@ impl ReportBuilder {
             append(&mut ours.targets, theirs.targets);
             Sample::keep_first(&mut ours.sample, theirs.sample);
         }
+        self.fixed += other.fixed;
         self.tolerance_exceeded += other.tolerance_exceeded;
         self.stopped += other.stopped;
         append(&mut self.cancelled, other.cancelled);

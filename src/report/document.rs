@@ -40,8 +40,9 @@ pub struct Report {
     pub counts: Counts,
     /// Whether the rows read are all there is.
     pub completeness: Completeness,
-    /// The operation before; `null` in this version.
-    pub compared_with: (),
+    /// How the failed targets compare with those of the operation before; `null` where there is nothing to compare
+    /// with.
+    pub compared_with: Option<ComparedWith>,
     /// Why targets failed, most accounts first; never collateral.
     pub causes: Vec<Cause>,
     /// What the events of stacks say; `null` in this version.
@@ -114,6 +115,14 @@ impl Report {
             problems.push(format!("the report is incomplete: {reason}"));
         }
         problems
+    }
+
+    /// Whether all that needs a person's eye is targets that failed for the same cause in the operation before.
+    pub fn has_only_known_failures(&self) -> bool {
+        // That the operation is FAILED comes of them.
+        let phrases = if self.outcome == Outcome::Failed { 2 } else { 1 };
+        let is_known = self.compared_with.as_ref().is_some_and(|compared| compared.newly_failed == 0);
+        is_known && self.counts.failed > 0 && self.problems().len() == phrases
     }
 }
 
@@ -269,6 +278,22 @@ pub enum SucceededFrom {
     Results,
 }
 
+/// How the failed targets compare with those of the operation before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComparedWith {
+    /// Id of the operation before.
+    pub operation_id: String,
+    /// When it ended, RFC 3339 UTC.
+    pub ended_at: Option<String>,
+    /// Targets that failed now, and then not or for another cause.
+    pub newly_failed: u64,
+    /// Targets that failed both times for the same cause.
+    pub still_failing: u64,
+    /// Targets that failed then and succeeded now.
+    pub fixed: u64,
+}
+
 /// Targets by status.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -385,8 +410,9 @@ pub struct Cause {
     pub accounts: u64,
     /// Distinct Regions among them.
     pub regions: u64,
-    /// Of these, the targets that did not fail the same way before; `null` in this version.
-    pub newly_failed: (),
+    /// Of these, the targets that did not fail for this cause in the operation before; `null` where there is nothing
+    /// to compare with.
+    pub newly_failed: Option<u64>,
     /// Who can fix it, the likeliest first; empty where nobody can say.
     pub owners: &'static [Owner],
     /// Whether trying again unchanged helps; `null` where nobody can say.

@@ -98,6 +98,7 @@ mod tests {
     fn listed(status: &str, started: i64, ended: Option<i64>) -> ListedOperation {
         ListedOperation {
             id: "op".to_owned(),
+            action: None,
             status: OperationStatus::from(status),
             started_at: Some(NOW - started),
             ended_at: ended.map(|ago| NOW - ago),

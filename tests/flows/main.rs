@@ -4,6 +4,7 @@
 #[path = "../support/schema.rs"]
 mod schema;
 
+mod compare;
 mod events;
 mod faults;
 mod late;

@@ -51,7 +51,10 @@ fn asked(stage: &Stage) -> usize {
 }
 
 /// The WARN lines that are written while this is kept.
-struct Warnings(Arc<Mutex<Vec<String>>>, #[expect(dead_code, reason = "it is kept")] tracing::subscriber::DefaultGuard);
+pub(crate) struct Warnings(
+    Arc<Mutex<Vec<String>>>,
+    #[expect(dead_code, reason = "it is kept")] tracing::subscriber::DefaultGuard,
+);
 
 struct Capture(Arc<Mutex<Vec<String>>>);
 
@@ -76,14 +79,14 @@ impl<S: tracing::Subscriber> Layer<S> for Capture {
 }
 
 impl Warnings {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let subscriber = tracing_subscriber::registry().with(Capture(Arc::clone(&lines)));
         Self(lines, tracing::subscriber::set_default(subscriber))
     }
 
     /// The lines since the last time.
-    fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }

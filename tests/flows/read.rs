@@ -32,7 +32,7 @@ fn with_rows(count: usize) -> Operation {
 async fn the_operation_is_described_then_every_page_is_read() {
     let stage = Stage::of(with_rows(250)).await;
     stage.report("FAILED").await;
-    assert_eq!(stage.actions(), [DESCRIBE, RESULTS, RESULTS, RESULTS, "Publish"]);
+    assert_eq!(stage.actions(), [DESCRIBE, "ListStackSetOperations", RESULTS, RESULTS, RESULTS, "Publish"]);
     let set = stack_set();
     for request in stage.aws.requests_of(RESULTS) {
         assert_eq!(request.param("StackSetName"), Some(set.id().as_str()));

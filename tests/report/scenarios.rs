@@ -360,6 +360,7 @@ fn stuck_with_a_queue() {
     let mut report = report(&rows, &named(), &running, ExpectGate::Never);
     let waits = |n: u32| ListedOperation {
         id: format!("waits-{n}"),
+        action: Some("UPDATE".to_owned()),
         status: "QUEUED".into(),
         started_at: Some(1_774_000_000_000),
         ended_at: None,
