@@ -21,9 +21,9 @@ const FIRST_SCREEN: usize = 25;
 /// Lines of the whole email.
 const LINES: usize = 150;
 /// Lines after which no further cause is shown in detail, so that tables and commands have room.
-const DETAIL_LINES: usize = 60;
+const DETAIL_LINES: usize = 50;
 /// Lines after which no table is shown, so that commands have room.
-const TABLE_LINES: usize = 100;
+const TABLE_LINES: usize = 80;
 /// Characters of one line: a longer one is broken by servers on its way (RFC 5321 says at most 998).
 const LINE: usize = 900;
 /// Distinct texts shown of one cause.

@@ -74,7 +74,7 @@ async fn a_long_list_of_cancelled_rows_is_not_read_in_every_round() {
         |i: usize| Row::cancelled(&account(i), "eu-west-1", "Cancelled since failure tolerance has exceeded");
     let rows = std::iter::once(late).chain((1..1_200).map(cancelled)).collect();
     let scenario = Scenario::new().stack_set(stack_set().operation(operation("FAILED", among_many(rows))));
-    let stage = Stage::with(scenario, &[("SETTLE_TIMEOUT_SECONDS", "1")]).await;
+    let stage = Stage::with(scenario, &[("SETTLE_TIMEOUT_SECONDS", "3")]).await;
     let document = stage.report("FAILED").await;
     assert_eq!(numbers(&document), [1_500, 300, 0, 1_199, 0, 1]);
     let read = read_again(&stage);

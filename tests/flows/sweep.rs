@@ -206,7 +206,7 @@ async fn sweeps_with_too_little_time_report_everything_once_in_the_end() {
             let operations = (0..OPERATIONS / 12).map(|m| failed(&format!("op-{n}-{m}"), "2026-11-20T09:30:00Z"));
             scenario = scenario.stack_set(operations.fold(set(&format!("set-{n:02}")), StackSet::operation));
         }
-        let stage = recorded(scenario, &[("SWEEP_MODE", mode)]).await.time(Duration::from_millis(2_000));
+        let stage = recorded(scenario, &[("SWEEP_MODE", mode)]).await.time(Duration::from_secs(4));
         let mut published = Vec::new();
         let mut sweeps = 0;
         while published.len() < OPERATIONS {
