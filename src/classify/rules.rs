@@ -728,7 +728,8 @@ pub(super) static WORDS: &[Rule] = &[
         .unless(&["property", "key does not exist in the"]),
     // "Cannot do operations on a non-existent table (Service: DynamoDb, Status Code: 400)"
     any(DependencyNotFound, ABSENT)
-        .unless(&["for property", "does not exist in schema", "extraneous key", "property"]),
+        .unless(&["for property", "does not exist in schema", "extraneous key", "required key",
+            "property"]),
 
     // --- 8. texts that name no cause, whatever their codes
     // --------------------------------------------------
@@ -810,7 +811,7 @@ pub(super) static VAGUE_WORDS: &[Rule] = &[
         "out-of-range", "too long", "too short", "longer than", "incompatible", "not compatible",
         "contains one or more errors", "violates", "constraint", "extraneous key", "subschema", "immutable",
         "failed to parse", "cannot parse", "unable to parse", "could not parse", "bad request",
-        "not an allowed", "only supports", "only support", "does not allow", "not of type"]),
+        "not an allowed", "only supports", "only support", "does not allow", "not of type", "required key"]),
 ];
 
 /// Words so weak that what they name is a guess. They count only in texts of a service or of a resource's
