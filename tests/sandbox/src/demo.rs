@@ -309,6 +309,7 @@ impl Target {
                 .event(StackEvent::cancelled("AuditWriter", "AWS::IAM::Role"))
                 .status("CREATE_FAILED", "The following resource(s) failed to create: [AuditReader]. "),
         ]
+        .map(|stack| stack.began("2026-03-04T10:21"))
     }
 
     fn role_not_assumable(self) -> String {

@@ -76,6 +76,15 @@ impl Stack {
         self
     }
 
+    /// Sets the minute in which its events begin; those that it has already are a second apart.
+    #[must_use]
+    pub fn began(mut self, minute: &str) -> Self {
+        for (second, event) in self.events.iter_mut().enumerate() {
+            event.timestamp = Some(format!("{minute}:{second:02}.000Z"));
+        }
+        self
+    }
+
     /// Adds an event, later than those before.
     #[must_use]
     pub fn event(mut self, event: StackEvent) -> Self {
