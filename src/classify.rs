@@ -11,12 +11,14 @@ mod mask;
 mod matcher;
 mod named;
 mod rules;
+mod stack_event;
 mod structure;
 
 pub use cause::{Basis, Cause, Code, NextStep, Owner, Resource, RetryHelps};
 pub use gate::{GateMeaning, gate_meaning, gate_meaning_by};
 pub use mask::mask;
 pub(crate) use mask::mask_into;
+pub(crate) use stack_event::{cause_of_event, event_text, first_failure};
 
 use crate::operation::{ResultStatus, TargetResult};
 use matcher::Text;

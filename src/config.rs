@@ -75,6 +75,9 @@ pub struct Config {
     pub https_body: HttpsBody,
     /// Whether accounts and organizational units are looked up in AWS Organizations (`ACCOUNT_NAMES`).
     pub account_names: bool,
+    /// Role in the target accounts that lets the function read the events of their stacks (`MEMBER_ROLE_NAME`); `None`
+    /// to read none.
+    pub member_role_name: Option<String>,
     /// Longest time spent on waiting for results to settle (`SETTLE_TIMEOUT_SECONDS`).
     pub settle_timeout: Duration,
     /// DynamoDB table of what was reported already (`LEDGER_TABLE`). Without one, an event that comes
@@ -176,6 +179,7 @@ impl Config {
                 &[("chat", HttpsBody::Chat), ("document", HttpsBody::Document)],
             )?,
             account_names: choice("ACCOUNT_NAMES", setting("ACCOUNT_NAMES")?, &[("auto", true), ("never", false)])?,
+            member_role_name: setting("MEMBER_ROLE_NAME")?.map(role_name).transpose()?,
             settle_timeout: Duration::from_secs(number(
                 "SETTLE_TIMEOUT_SECONDS",
                 setting("SETTLE_TIMEOUT_SECONDS")?,
@@ -268,6 +272,19 @@ fn table(name: String) -> Result<String, Error> {
     )))
 }
 
+/// The name of an IAM role
+/// ([quotas](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)).
+fn role_name(name: String) -> Result<String, Error> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+    if (1..=64).contains(&name.len()) && name.bytes().all(legal) {
+        return Ok(name);
+    }
+    Err(Error::Config(format!(
+        "could not read the setting MEMBER_ROLE_NAME: it is {name:?}, allowed is the name of an IAM role, at most 64 \
+         letters, digits and any of _+=,.@-"
+    )))
+}
+
 fn hours(name: &str, value: Option<String>, default: u64, allowed: RangeInclusive<u64>) -> Result<Duration, Error> {
     Ok(Duration::from_secs(number(name, value, default, allowed, "hours")? * 3_600))
 }
@@ -333,6 +350,7 @@ mod tests {
         assert!(config.account_names);
         assert_eq!(config.settle_timeout, Duration::from_secs(60));
         assert_eq!(config.ledger_table, None);
+        assert_eq!(config.member_role_name, None);
         let hour = Duration::from_secs(3_600);
         let sweep = config.sweep;
         assert_eq!(sweep.mode, SweepMode::Each);
@@ -351,6 +369,17 @@ mod tests {
         let too_long = "t".repeat(256);
         for name in ["ab", "a b", "täble", "arn:aws:dynamodb:eu-central-1:111111111111:table/reports", &too_long] {
             assert!(read(&[TOPIC, ("LEDGER_TABLE", name)]).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_roles() {
+        for name in ["stackset-notifier", "a+b=c,d.e@f_g", &"r".repeat(64)] {
+            assert_eq!(read(&[TOPIC, ("MEMBER_ROLE_NAME", name)]).unwrap().member_role_name.as_deref(), Some(name));
+        }
+        assert_eq!(read(&[TOPIC, ("MEMBER_ROLE_NAME", "")]).unwrap().member_role_name, None);
+        for name in ["arn:aws:iam::111111111111:role/reader", "path/reader", "a b", "*", &"r".repeat(65)] {
+            assert!(read(&[TOPIC, ("MEMBER_ROLE_NAME", name)]).is_err(), "{name}");
         }
     }
 
@@ -452,6 +481,11 @@ mod tests {
             (
                 vec![TOPIC, ("ACCOUNT_NAMES", "always")],
                 "could not read the setting ACCOUNT_NAMES: it is \"always\", allowed are auto, never",
+            ),
+            (
+                vec![TOPIC, ("MEMBER_ROLE_NAME", "path/reader")],
+                "could not read the setting MEMBER_ROLE_NAME: it is \"path/reader\", allowed is the name of an IAM role, \
+                 at most 64 letters, digits and any of _+=,.@-",
             ),
             (
                 vec![TOPIC, ("LEDGER_TABLE", "my table")],

@@ -15,9 +15,9 @@ use crate::ledger::{Claims, Key, Ledger, NotClaimed, Sent};
 use crate::operation::{CallAs, ListedOperation, Operation, OperationRef, OperationStatus};
 use crate::organization::{Lookup, Organization};
 use crate::publish::Publisher;
-use crate::read::{self, ReadLimits, Reader};
+use crate::read::{self, CollectedResults, EventReader, ReadLimits, Reader};
 use crate::render;
-use crate::report::{EarlierFailures, Queued, Report, ReportContext};
+use crate::report::{EarlierFailures, Queued, Report, ReportBuilder, ReportContext, StackEvents};
 use crate::response::{Action, Measurements, OperationResult};
 use crate::time_budget::TimeBudget;
 
@@ -29,6 +29,7 @@ pub struct Notifier {
     pub(crate) publisher: Publisher,
     pub(crate) ledger: Option<Ledger>,
     organization: Option<Organization>,
+    events: Option<EventReader>,
     first_pause: Duration,
 }
 
@@ -46,6 +47,14 @@ struct OperationContext {
     disagreement: Option<String>,
     budget: TimeBudget,
     retries_before: u64,
+}
+
+/// One operation read.
+struct ReadOperation {
+    collected: CollectedResults,
+    /// Attempts beyond the first, and the time that it took.
+    retries: u64,
+    time: Duration,
 }
 
 /// One operation read and judged.
@@ -75,7 +84,10 @@ impl Notifier {
         let publisher = Publisher::new(aws, config.topic.clone());
         let ledger = config.ledger_table.clone().map(|table| Ledger::new(aws, table));
         let organization = config.account_names.then(|| Organization::new(aws));
-        Self { config, reader: Reader::new(aws), publisher, ledger, organization, first_pause: FIRST_PAUSE }
+        let reader = Reader::new(aws);
+        let role = config.member_role_name.clone();
+        let events = role.map(|role| EventReader::new(aws, reader.clone(), role));
+        Self { config, reader, publisher, ledger, organization, events, first_pause: FIRST_PAUSE }
     }
 
     /// Waits this long before results that have not settled are read again; it doubles each time.
@@ -165,7 +177,10 @@ impl Notifier {
         let attempt = key.and_then(|key| claims.attempt(&key));
         let publish = async {
             let lookup = self.lookup();
-            let mut assessment = self.read_and_judge(&context, attempt, &lookup).await?;
+            let mut read = self.read(&context, &lookup).await?;
+            let stack_events = self.look_up_stacks(&context, &mut read.collected.builder).await;
+            let mut assessment = self.judge(&context, read, attempt);
+            assessment.report.stack_events = stack_events;
             if assessment.should_notify {
                 let wanted = render::names_wanted(&assessment.report);
                 assessment.report.names = lookup.names(wanted, &context.budget).await;
@@ -187,7 +202,8 @@ impl Notifier {
         lookup: &Lookup<'_>,
     ) -> Result<Assessment, Error> {
         let context = self.describe(request, identity, budget).await?;
-        self.read_and_judge(&context, None, lookup).await
+        let read = self.read(&context, lookup).await?;
+        Ok(self.judge(&context, read, None))
     }
 
     /// What one message asks of AWS Organizations.
@@ -242,15 +258,9 @@ impl Notifier {
         })
     }
 
-    /// Reads, classifies, builds the report; and decides whether it needs a message.
-    async fn read_and_judge(
-        &self,
-        context: &OperationContext,
-        attempt: Option<u64>,
-        lookup: &Lookup<'_>,
-    ) -> Result<Assessment, Error> {
-        let OperationContext { operation, call_as, reader_account, trigger, described, disagreement, .. } = context;
-        let OperationContext { budget, retries_before, .. } = context;
+    /// Reads and classifies.
+    async fn read(&self, context: &OperationContext, lookup: &Lookup<'_>) -> Result<ReadOperation, Error> {
+        let OperationContext { operation, call_as, trigger, described, budget, retries_before, .. } = context;
         let started = Instant::now();
         let limits = ReadLimits {
             until: budget.reading_ends(),
@@ -262,6 +272,14 @@ impl Notifier {
         let mut collected = read::collect(&self.reader, operation, *call_as, described, earlier, limits).await?;
         let closed = lookup.suspended_accounts(collected.builder.accounts_without_role(), budget).await;
         collected.builder.reclassify_suspended(&closed);
+        let retries = self.reader.retries().saturating_sub(*retries_before);
+        Ok(ReadOperation { collected, retries, time: started.elapsed() })
+    }
+
+    /// Builds the report, and decides whether it needs a message.
+    fn judge(&self, context: &OperationContext, read: ReadOperation, attempt: Option<u64>) -> Assessment {
+        let OperationContext { operation, call_as, reader_account, trigger, described, disagreement, .. } = context;
+        let ReadOperation { collected, retries, time } = read;
         let unread: Vec<&str> = [disagreement, &collected.unread].into_iter().flatten().map(String::as_str).collect();
         let unread = Some(unread.join("; ")).filter(|unread| !unread.is_empty());
         let mut report = collected.builder.build(&ReportContext {
@@ -279,26 +297,25 @@ impl Notifier {
             progress.queued = Some(Queued::of(&context.queued));
         }
         let (should_notify, reason) = self.should_notify(*trigger, &report);
-        let read_at = Instant::now();
         let mut result = OperationResult::of(operation, &report, collected.pages.pages, reason);
         result.measurements = Some(Measurements {
             results: collected.pages.rows,
-            retries: self.reader.retries().saturating_sub(*retries_before),
-            reading: read_at - started,
+            retries,
+            reading: time,
             // A stuck operation is reported because it has not ended.
             complete: report.completeness.complete
                 || (matches!(trigger, Trigger::Stuck { .. }) && report.in_progress.is_some()),
             account_gate_skipped: report.account_gate.skipped.count,
         });
-        Ok(Assessment {
+        Assessment {
             operation: operation.clone(),
             report,
             result,
             should_notify,
             key: context.key(),
             rounds: collected.rounds,
-            read_at,
-        })
+            read_at: Instant::now(),
+        }
     }
 
     /// Reads what failed in the operation before, if targets of this one failed. The report goes out without it where it
@@ -331,15 +348,26 @@ impl Notifier {
         }
     }
 
-    /// Adds the stacks that may say what the texts of a report do not. It goes out without them where they are not found.
-    async fn look_up_stacks(&self, context: &OperationContext, report: &mut Report) {
-        let targets = report.targets_to_look_up();
+    /// Adds the stacks that may say what the texts of results do not, and what their events say. A report goes out
+    /// without what is not found.
+    ///
+    /// There are such targets only where some failed or have not ended, which always needs a message.
+    async fn look_up_stacks(&self, context: &OperationContext, builder: &mut ReportBuilder) -> Option<StackEvents> {
+        let targets = builder.targets_to_look_up();
         let (stack_set, until) = (&context.operation.stack_set, context.budget.stacks_end());
         let (found, error) = self.reader.stacks(stack_set, context.call_as, &targets, until).await;
-        report.add_stacks(&found);
-        if let Some(error) = error {
-            warn!("{error}");
-        }
+        builder.add_stacks(&found);
+        let mut reason = error.map(|error| error.to_string());
+        let Some(events) = &self.events else {
+            reason.iter().for_each(|reason| warn!("{reason}"));
+            return None;
+        };
+        let (read, errors) = events.failures(&builder.stacks(), &context.described, until).await;
+        builder.add_stack_events(&read);
+        reason = reason.or(errors.first().map(ToString::to_string));
+        reason.iter().for_each(|reason| warn!("{reason}"));
+        let errors = targets.len() - found.len() + errors.len();
+        Some(StackEvents { targets_read: read.len() as u64, errors: errors as u64, reason })
     }
 
     /// Renders and publishes a report that needs a message.
@@ -351,8 +379,7 @@ impl Notifier {
         let mut rendered_at = Instant::now();
         let mut message_id = None;
         if assessment.should_notify {
-            self.look_up_stacks(context, &mut assessment.report).await;
-            // That is no part of the time for rendering.
+            // Looking up names is no part of the time for rendering.
             assessment.read_at = Instant::now();
             let message = render::message(&assessment.report, self.config.https_body)?;
             // The message holds them, and takes several times its own size while it is sent.

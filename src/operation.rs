@@ -389,3 +389,22 @@ pub struct Gate {
     /// Why; free text.
     pub reason: Option<String>,
 }
+
+/// An event of a stack that says why something failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FailedEvent {
+    /// ARN of the stack.
+    pub stack_id: String,
+    /// The resource in the template.
+    pub logical_id: Option<String>,
+    /// Its type.
+    pub resource_type: Option<String>,
+    /// What it says.
+    pub reason: String,
+    /// The hook that refused the resource, where one did.
+    pub hook: Option<String>,
+    /// ARN of the nested stack that failed, where the resource is one.
+    pub nested_stack: Option<String>,
+    /// When, in milliseconds since the Unix epoch.
+    pub at: Option<i64>,
+}

@@ -7,6 +7,7 @@ mod collect;
 mod convert;
 mod earlier;
 mod error;
+mod events;
 mod lists;
 mod page;
 mod page_cursor;
@@ -16,6 +17,7 @@ mod stacks;
 mod totals;
 
 pub use collect::{CollectedResults, Pages, ReadLimits, collect};
+pub use events::EventReader;
 pub use lists::{Operations, StackSets};
 
 use std::time::Duration;
@@ -24,6 +26,7 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::config::Region;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudformation::operation::describe_events::DescribeEventsError;
 use aws_sdk_cloudformation::operation::describe_stack_set_operation::DescribeStackSetOperationError;
 use aws_sdk_cloudformation::operation::list_stack_instances::ListStackInstancesError;
 use aws_sdk_cloudformation::operation::list_stack_set_operation_results::ListStackSetOperationResultsError;
@@ -87,6 +90,7 @@ impl Reader {
             .retry_classifier(aws::Refusals::<ListStackSetOperationsError>::of())
             .retry_classifier(aws::Refusals::<ListStackSetsError>::of())
             .retry_classifier(aws::Refusals::<ListStackInstancesError>::of())
+            .retry_classifier(aws::Refusals::<DescribeEventsError>::of())
             .retry_partition(aws::no_retry_quota("CloudFormation"))
             .interceptor(answers.clone())
             .build();

@@ -10,6 +10,7 @@ mod digest;
 mod document;
 mod in_progress;
 mod retry;
+mod stack_events;
 mod stacks;
 mod summary;
 
@@ -19,16 +20,16 @@ use std::sync::Arc;
 use crate::classify::{self, Code};
 use crate::numbers::{count, rfc3339};
 use crate::operation::{CallAs, Operation, OperationRef, OperationStatus, Totals};
-use builder::GroupBuilder;
 pub use builder::ReportBuilder;
+use builder::{Finding, GroupBuilder};
 pub use comparison::EarlierFailures;
 pub(crate) use comparison::{can_be_compared, is_comparable};
 pub use digest::{Digest, DigestCounts, Failure, SweepProgress};
 pub use document::{
-    AccountGate, Cause, Collateral, ComparedWith, Completeness, Counts, Group, GroupStack, GroupsOmitted, Names,
-    OperationSummary, OrganizationalUnitSummary, OtherReason, Outcome, PlanEntry, Reason, RegionSummary, Report,
-    Resource, ResultsCommand, Retry, SCHEMA_VERSION, Severity, SkippedGates, StackSetSummary, SucceededFrom,
-    TalliesOmitted, Tally, Target, When,
+    AccountGate, Cause, Collateral, ComparedWith, Completeness, Counts, Evidence, Group, GroupStack, GroupsOmitted,
+    Names, OperationSummary, OrganizationalUnitSummary, OtherReason, Outcome, PlanEntry, Reason, RegionSummary, Report,
+    Resource, ResultsCommand, Retry, SCHEMA_VERSION, Severity, SkippedGates, StackEvents, StackSetSummary,
+    SucceededFrom, TalliesOmitted, Tally, Target, When,
 };
 pub use in_progress::{InProgress, Queued, QueuedOperation, RegionInProgress, RunningTargets};
 pub(crate) use summary::duration;
@@ -129,7 +130,7 @@ impl ReportBuilder {
             counts: self.counts,
             compared_with,
             causes,
-            stack_events: (),
+            stack_events: None,
             other_reasons: other_reasons(self.other_reasons),
             other_reasons_omitted: GroupsOmitted::default(),
             collateral: Collateral {
@@ -283,7 +284,7 @@ fn totals_disagreement(
 
 fn collateral_reasons(texts: BTreeMap<Option<Arc<str>>, builder::Text>) -> Vec<Reason> {
     let reason = |(pattern, known): (Option<Arc<str>>, builder::Text)| Reason {
-        pattern: pattern.map(text),
+        pattern: pattern.map(owned),
         sample: known.sample.and_then(|sample| sample.text),
         count: known.count,
     };
@@ -295,7 +296,7 @@ fn collateral_reasons(texts: BTreeMap<Option<Arc<str>>, builder::Text>) -> Vec<R
 fn other_reasons(texts: BTreeMap<(String, Option<Arc<str>>), builder::Text>) -> Vec<OtherReason> {
     let reason = |((status, pattern), known): ((String, Option<Arc<str>>), builder::Text)| OtherReason {
         status,
-        pattern: pattern.map(text),
+        pattern: pattern.map(owned),
         sample: known.sample.and_then(|sample| sample.text),
         count: known.count,
     };
@@ -318,10 +319,10 @@ fn only_unsettled(mut unsettled: HashSet<Target>, causes: &[Cause]) -> HashSet<T
     unsettled
 }
 
-/// A group by its masked text and its gate's.
-type Patterned = ((Option<Arc<str>>, Option<Arc<str>>), GroupBuilder);
+/// A group by its masked text, its gate's and its events'.
+type Patterned = ((Option<Arc<str>>, Option<Arc<str>>, Option<Arc<str>>), GroupBuilder);
 
-fn text(shared: Arc<str>) -> String {
+fn owned(shared: Arc<str>) -> String {
     shared.as_ref().to_owned()
 }
 
@@ -332,7 +333,7 @@ fn by_name(tallies: HashMap<Option<String>, Tally>) -> impl Iterator<Item = (Opt
 
 /// How a name in a group's sample is shown: as it stands there, but for what differs between the targets.
 struct Shown {
-    /// The account and Region of the sample.
+    /// The account and Region of the event or sample.
     target: Option<(String, String)>,
     is_one_account: bool,
     is_one_region: bool,
@@ -341,7 +342,8 @@ struct Shown {
 
 impl Shown {
     fn of(group: &GroupBuilder) -> Self {
-        let target = group.sample.as_ref().map(|sample| &sample.target);
+        let found = group.finding.as_ref().map(|finding| &finding.target);
+        let target = found.or(group.sample.as_ref().map(|sample| &sample.target));
         let is_one = |of: fn(&Target) -> Option<&str>| {
             target.is_none_or(|first| group.targets.iter().all(|target| of(target) == of(first)))
         };
@@ -386,8 +388,8 @@ fn excerpt(code: Code, text: &str) -> Option<String> {
 
 fn causes(groups: HashMap<builder::GroupKey, GroupBuilder>, service_managed: bool) -> Vec<Cause> {
     let mut by_code: BTreeMap<Code, Vec<Patterned>> = BTreeMap::new();
-    for ((code, pattern, gate), group) in groups {
-        by_code.entry(code).or_default().push(((pattern, gate), group));
+    for ((code, pattern, gate, said), group) in groups {
+        by_code.entry(code).or_default().push(((pattern, gate, said), group));
     }
     let mut causes: Vec<Cause> =
         by_code.into_iter().map(|(code, groups)| cause(code, groups, service_managed)).collect();
@@ -405,16 +407,18 @@ fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause
     let mut known = HashSet::new();
     let groups = groups
         .into_iter()
-        .map(|((pattern, _), mut group)| {
+        .map(|((pattern, ..), mut group)| {
             group.targets.sort_unstable();
             let shown_of = Shown::of(&group);
             let (sample, gate_reason) = group.sample.map(|sample| (sample.text, sample.gate)).unwrap_or_default();
-            let (resource, names) = sample.as_deref().map(|text| classify::named_by(code, text)).unwrap_or_default();
+            let event = group.finding.as_ref().map(|finding| classify::event_text(&finding.event));
+            let text = event.as_deref().or(sample.as_deref());
+            let (resource, names) = text.map(|text| classify::named_by(code, text)).unwrap_or_default();
             let names = names.into_iter().map(|name| shown_of.name(name));
             named.extend(names.filter(|name| known.insert(name.clone())));
-            let excerpt = sample.as_deref().and_then(|text| excerpt(code, text));
+            let excerpt = text.and_then(|text| excerpt(code, text));
             Group {
-                pattern: pattern.map(text),
+                pattern: pattern.map(owned),
                 sample,
                 gate_reason,
                 basis: group.basis,
@@ -422,8 +426,8 @@ fn cause(code: Code, mut groups: Vec<Patterned>, service_managed: bool) -> Cause
                 count: group.targets.len() as u64,
                 resource: resource
                     .map(|resource| Resource { logical_id: resource.logical_id, r#type: resource.resource_type }),
-                evidence: (),
-                stacks: Vec::new(),
+                evidence: group.finding.map(Finding::evidence),
+                stacks: group.stacks,
                 targets: group.targets.into(),
                 targets_omitted: 0,
             }

@@ -12,8 +12,8 @@
 //! Reading what failed in the operation before takes at most a tenth of the time that reading has: a report can do
 //! without it.
 //!
-//! Looking up the stacks behind targets takes at most a fifth of the time that reading has left, and 30 seconds: it
-//! says where to look, the message does not wait for it.
+//! Looking up the stacks behind targets, and reading their events, takes at most a fifth of the time that reading has
+//! left, and 30 seconds: the message does not wait for it.
 //!
 //! A call to the ledger before the message takes at most 3 seconds, and at most a quarter of the time
 //! that is left: the ledger protects the message, it must not hold it up. A record after the message
@@ -71,7 +71,7 @@ impl TimeBudget {
         now + self.reading_ends().saturating_duration_since(now) / 10
     }
 
-    /// When looking up the stacks behind targets, after reading, must have ended.
+    /// When looking at the stacks behind targets, after reading, must have ended.
     pub fn stacks_end(&self) -> Instant {
         let now = Instant::now();
         now + STACKS.min(self.reading_ends().saturating_duration_since(now) / 5)

@@ -15,7 +15,7 @@ const TOPIC: (&str, &str) = ("TOPIC_ARN", "arn:aws:sns:eu-central-1:111111111111
 /// Set from resources of the template, not from a parameter of the same meaning.
 const WIRED: &[&str] = &["TOPIC_ARN", "LEDGER_TABLE", "SWEEP_ENABLED"];
 /// Set from parameters with a pattern, each of which has a test below.
-const PATTERNS: &[&str] = &["STACK_SET_NAME_PATTERN", "MANAGEMENT_ACCOUNT_ID"];
+const PATTERNS: &[&str] = &["STACK_SET_NAME_PATTERN", "MANAGEMENT_ACCOUNT_ID", "MEMBER_ROLE_NAME"];
 /// Set from parameters with a pattern of whole numbers.
 const NUMBERS: &[&str] = &["SETTLE_TIMEOUT_SECONDS", "SWEEP_LOOKBACK_HOURS", "STUCK_AFTER_HOURS", "SWEEP_CONCURRENCY"];
 
@@ -148,6 +148,12 @@ fn parameters_with_a_pattern_take_what_the_code_takes() {
             vec!["a b", "a:b", "a_b"],
         ),
         ("ManagementAccountId", "MANAGEMENT_ACCOUNT_ID", vec!["", "999999999999"], vec!["1234", "o-1234567890"]),
+        (
+            "MemberRoleName",
+            "MEMBER_ROLE_NAME",
+            vec!["", "stackset-notifier", "a+b=c,d.e@f_g-h"],
+            vec!["*", "path/role", "a b", "arn:aws:iam::111111111111:role/x"],
+        ),
     ] {
         let pattern = word(get(&documents[0], &["Parameters", parameter, "AllowedPattern"]).unwrap());
         let schema = json!({"pattern": pattern});

@@ -447,6 +447,8 @@ pub enum Basis {
     Text,
     /// A generic error code, or words that are about as weak: the cause is a guess.
     ErrorCode,
+    /// The events of the target's stack.
+    StackEvents,
     /// The state of the account, which the text does not know.
     AccountState,
     /// Nothing names a cause.

@@ -7,11 +7,12 @@ use crate::error::Error;
 
 /// Variables that lead to one service alone, by service id
 /// ([service-specific endpoints](https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html)).
-const ENDPOINTS: [(&str, &str); 4] = [
+const ENDPOINTS: [(&str, &str); 5] = [
     ("CloudFormation", "AWS_ENDPOINT_URL_CLOUDFORMATION"),
     ("DynamoDB", "AWS_ENDPOINT_URL_DYNAMODB"),
     ("Organizations", "AWS_ENDPOINT_URL_ORGANIZATIONS"),
     ("SNS", "AWS_ENDPOINT_URL_SNS"),
+    ("STS", "AWS_ENDPOINT_URL_STS"),
 ];
 
 /// What the variables say that all AWS SDKs know

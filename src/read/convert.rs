@@ -3,7 +3,8 @@
 use aws_sdk_cloudformation::types;
 
 use crate::operation::{
-    self, CallAs, Drift, Gate, GateStatus, Operation, OperationStatus, Preferences, ResultStatus, TargetResult,
+    self, CallAs, Drift, FailedEvent, Gate, GateStatus, Operation, OperationStatus, Preferences, ResultStatus,
+    TargetResult,
 };
 use crate::text::clean;
 
@@ -68,6 +69,40 @@ pub(super) fn millis(time: &aws_sdk_cloudformation::primitives::DateTime) -> Opt
 /// A status or an action as it came, or cleaned and cut if it is no word.
 fn word(text: &str) -> String {
     if operation::is_word(text) { text.to_owned() } else { clean(text).chars().take(64).collect() }
+}
+
+/// An event that says why something failed: a validation, a hook that refused, or a resource.
+pub(super) fn failed_event(event: types::OperationEvent) -> Option<FailedEvent> {
+    let filled = |text: Option<String>| text.map(|text| clean(&text)).filter(|text| !text.is_empty());
+    let only_warns = |mode: Option<&types::HookFailureMode>| mode == Some(&types::HookFailureMode::Warn);
+    let has_failed = |status: &str| status.ends_with("FAILED");
+    let validation = event.validation_status().is_some_and(|status| has_failed(status.as_str()))
+        && !only_warns(event.validation_failure_mode());
+    let hook =
+        event.hook_status().is_some_and(|status| has_failed(status.as_str())) && !only_warns(event.hook_failure_mode());
+    let resource = event.resource_status().is_some_and(|status| has_failed(status.as_str()));
+    let at = event.timestamp().and_then(millis);
+    let stack_id = filled(event.stack_id)?;
+    let resource_type = filled(event.resource_type);
+    let is_stack = resource_type.as_deref() == Some("AWS::CloudFormation::Stack");
+    let nested_stack = filled(event.physical_resource_id)
+        .filter(|id| is_stack && resource && id.starts_with("arn:") && id.contains(":stack/") && *id != stack_id);
+    let reason = if validation {
+        event.validation_status_reason
+    } else if hook {
+        event.hook_status_reason
+    } else {
+        event.resource_status_reason.filter(|_| resource)
+    };
+    Some(FailedEvent {
+        reason: filled(reason)?,
+        hook: filled(event.hook_type).filter(|_| hook && !validation),
+        logical_id: filled(event.logical_resource_id),
+        resource_type,
+        nested_stack,
+        stack_id,
+        at,
+    })
 }
 
 /// One row of a page of results.

@@ -14,38 +14,38 @@ use crate::operation::{CallAs, StackSetRef};
 use crate::report::Target;
 
 /// Targets that are looked up at a time.
-const AT_A_TIME: usize = 4;
+pub(super) const AT_A_TIME: usize = 4;
 
 impl Reader {
-    /// Looks the stacks of targets up, until the first target that cannot be; gives the ARNs that were found, and why
-    /// there are no more.
+    /// Looks the stacks of targets up, until the first target that cannot be; gives the ARN of each, and why
+    /// there are no more. `None` is for a target that has no stack, as where its creation failed at once.
     pub async fn stacks(
         &self,
         stack_set: &StackSetRef,
         call_as: CallAs,
         targets: &[Target],
         until: Instant,
-    ) -> (HashMap<Target, String>, Option<ReadError>) {
+    ) -> (HashMap<Target, Option<String>>, Option<ReadError>) {
         let lookups: Vec<_> = targets.iter().map(|target| self.stack(stack_set, call_as, target, until)).collect();
         let mut lookups = stream::iter(lookups).buffered(AT_A_TIME);
         let mut found = HashMap::new();
         while let Some(stack) = lookups.next().await {
             match stack {
-                Ok(stack) => found.extend(stack),
+                Ok((target, stack)) => drop(found.insert(target, stack)),
                 Err(error) => return (found, Some(error)),
             }
         }
         (found, None)
     }
 
-    /// A target and the ARN of its stack; `None` for one that has no stack, as where its creation failed at once.
+    /// A target and the ARN of its stack.
     async fn stack(
         &self,
         stack_set: &StackSetRef,
         call_as: CallAs,
         target: &Target,
         until: Instant,
-    ) -> Result<Option<(Target, String)>, ReadError> {
+    ) -> Result<(Target, Option<String>), ReadError> {
         let (account, region) = (target.account().unwrap_or_default(), target.region().unwrap_or_default());
         let subject = || {
             let call_as = call_as.as_str();
@@ -68,6 +68,6 @@ impl Reader {
         };
         let page = answer.map_err(|error| refused(subject(), Action::ListStackInstances, call_as, &error))?;
         let stack = page.summaries().iter().find_map(types::StackInstanceSummary::stack_id);
-        Ok(stack.map(|stack| (target.clone(), stack.to_owned())))
+        Ok((target.clone(), stack.map(str::to_owned)))
     }
 }

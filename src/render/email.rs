@@ -478,6 +478,9 @@ fn one_group(page: &mut Page, indent: &str, group: &Group, one_of_many: bool) {
         indent = "   ";
     }
     page.hanging(&format!("{indent}> "), "   > ", &wording::shorten(&wording::sample(group), SAMPLE));
+    if let Some(read_in) = wording::read_in(group) {
+        page.folded("   ", &read_in);
+    }
     if let Some(reason) = &group.gate_reason {
         page.folded("   ", &format!("The gate said: {}", wording::shorten(&wording::plain(reason), SAMPLE)));
     }
@@ -763,7 +766,8 @@ fn lists(page: &mut Page, report: &Report) {
     page.gap();
     page.line("COMMANDS TO LOOK CLOSER");
     let groups = report.causes.iter().flat_map(|cause| &cause.groups);
-    for stack in groups.flat_map(|group| group.stacks.first()).take(STACKS_SHOWN) {
+    let unexplained = groups.filter(|group| group.evidence.is_none());
+    for stack in unexplained.flat_map(|group| group.stacks.first()).take(STACKS_SHOWN) {
         let account = wording::account(report, &stack.account);
         page.paragraph("", &format!("To see why, in account {account}, {}:", wording::plain(&stack.region)));
         page.gap();
@@ -806,6 +810,12 @@ fn footer(page: &mut Page, report: &Report) {
         (None, true, None) => ", all of them.",
     };
     page.folded("", &format!("Read {}{whole}", wording::count(completeness.results_read, "result", "results")));
+    if let Some(events) = report.stack_events.as_ref().filter(|events| events.errors > 0) {
+        let reason = events.reason.as_deref().unwrap_or_default();
+        let reason = wording::shorten(&wording::plain(reason), SAMPLE).into_owned();
+        let stacks = wording::count(events.errors, "stack", "stacks");
+        page.folded("", &format!("Could not read the events of {stacks}: {reason}"));
+    }
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use super::wording;
 use crate::error::Error;
 use crate::report::{
-    AccountGate, Cause, Collateral, Counts, Group, GroupsOmitted, InProgress, OperationSummary, OtherReason, Reason,
-    Report, Resource, TalliesOmitted, Tally, Target,
+    AccountGate, Cause, Collateral, Counts, Evidence, Group, GroupsOmitted, InProgress, OperationSummary, OtherReason,
+    Reason, Report, Resource, StackEvents, TalliesOmitted, Tally, Target,
 };
 
 /// What a shortened report may hold, apart from targets.
@@ -235,7 +235,10 @@ fn framed(report: &Report, shape: Shape) -> Report {
         summary: wording::shorten(&report.summary, shape.text.max(250)).into_owned(),
         severity: report.severity,
         compared_with: report.compared_with.clone(),
-        stack_events: report.stack_events,
+        stack_events: report
+            .stack_events
+            .as_ref()
+            .map(|events| StackEvents { reason: cut(&events.reason, shape.text), ..*events }),
         schema_version: report.schema_version,
         outcome: report.outcome,
         attempt: report.attempt,
@@ -256,6 +259,12 @@ fn short_group(group: &Group, text: usize) -> Group {
             .resource
             .as_ref()
             .map(|resource| Resource { logical_id: name(&resource.logical_id), r#type: name(&resource.r#type) }),
+        evidence: group.evidence.as_ref().map(|evidence| Evidence {
+            logical_id: cut(&evidence.logical_id, text),
+            r#type: cut(&evidence.r#type, text),
+            reason: name(&evidence.reason),
+            ..evidence.clone()
+        }),
         stacks: if text > TIGHTEST.text { group.stacks.clone() } else { Vec::new() },
         targets: Arc::clone(&group.targets),
         ..*group

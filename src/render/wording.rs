@@ -1,11 +1,12 @@
 //! How numbers, times, names and AWS's free texts are written for people.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::classify::{Basis, Owner};
 pub(super) use crate::numbers::{count, number};
 use crate::operation::Drift;
-use crate::report::{Cause, Collateral, Group, Outcome, PlanEntry, RegionInProgress, Report, When};
+use crate::report::{Cause, Collateral, Group, Outcome, PlanEntry, RegionInProgress, Report, Target, When};
 use crate::text::clean;
 
 /// Regions named of an operation that has not ended.
@@ -79,17 +80,18 @@ pub(super) fn shorten_middle(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{head}…{tail}"))
 }
 
-/// A group's sample on one line, without what helps nobody who reads it: the resource's name that CloudFormation
-/// puts before it (it is shown apart), ids of requests, attempts of an SDK.
+/// A group's sample, or what the events of a stack say in its place, on one line. What helps nobody who reads it is left
+/// out: the resource's name that CloudFormation puts before it (it is shown apart), ids of requests, attempts of an SDK.
 pub(super) fn sample(group: &Group) -> String {
     let said = |text: &str| {
         let reason = group.resource.as_ref().and_then(|_| text.split_once("ResourceStatusReason:"));
         without_noise(&plain(reason.map_or(text, |(_, said)| said)))
     };
-    match (&group.excerpt, &group.sample) {
-        (Some(excerpt), _) => format!("… {} …", said(excerpt)),
-        (None, Some(text)) => said(text),
-        (None, None) => "(no reason given)".to_owned(),
+    match (&group.excerpt, &group.evidence, &group.sample) {
+        (Some(excerpt), ..) => format!("… {} …", said(excerpt)),
+        (None, Some(evidence), _) => without_noise(&plain(&evidence.reason)),
+        (None, None, Some(text)) => said(text),
+        (None, None, None) => "(no reason given)".to_owned(),
     }
 }
 
@@ -168,8 +170,20 @@ pub(super) fn cancelled(collateral: &Collateral) -> String {
 
 /// `probably ` before a cause that only a generic code or weak words name.
 pub(super) fn probably(cause: &Cause) -> &'static str {
-    let is_guess = !cause.groups.is_empty() && cause.groups.iter().all(|group| group.basis == Basis::ErrorCode);
+    let is_weak = |group: &Group| {
+        group.basis == Basis::ErrorCode || group.evidence.as_ref().is_some_and(|evidence| evidence.is_guess)
+    };
+    let is_guess = !cause.groups.is_empty() && cause.groups.iter().all(is_weak);
     if is_guess { "probably " } else { "" }
+}
+
+/// Of how many stacks the events were read that name the cause of a group.
+pub(super) fn read_in(group: &Group) -> Option<String> {
+    let sampled = number(group.evidence.as_ref()?.sampled);
+    let accounts: HashSet<&str> = group.targets.iter().filter_map(Target::account).collect();
+    let is_one_each = accounts.len() as u64 == group.count;
+    let all = if is_one_each { count(group.count, "account", "accounts") } else { targets(group.count) };
+    Some(format!("Found in the events of the stack, read in {sampled} of {all}."))
 }
 
 /// Who most likely can fix a cause.

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::comparison::EarlierFailures;
-use super::document::{AccountGate, Counts, Tally, Target};
+use super::document::{AccountGate, Counts, GroupStack, Tally, Target};
 use super::in_progress::RUNNING_NAMED;
 use crate::classify::{self, Basis, Code, GateMeaning};
-use crate::operation::{self, GateStatus, ResultStatus, TargetResult};
+use crate::operation::{self, FailedEvent, GateStatus, ResultStatus, TargetResult};
 
 /// Targets with a skipped gate that are kept by name; more are only counted. No message can list more, and
 /// an organization without gates would otherwise make memory grow with every success.
@@ -23,7 +23,7 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    fn keep_first(ours: &mut Option<Self>, theirs: Option<Self>) {
+    pub(super) fn keep_first(ours: &mut Option<Self>, theirs: Option<Self>) {
         let Some(theirs) = theirs else { return };
         let first = ours.as_ref().is_none_or(|ours| theirs < *ours);
         if first {
@@ -33,7 +33,7 @@ impl Sample {
 
     /// The sample of some of its group's targets. Where it is another one's, its text is made to name the first of
     /// them: texts of one group differ in ids and Regions only.
-    fn of_first(&self, targets: &[Target]) -> Option<Self> {
+    pub(super) fn of_first(&self, targets: &[Target]) -> Option<Self> {
         let target = targets.iter().min()?.clone();
         let name = |text: &String| {
             let mut text = text.clone();
@@ -48,12 +48,27 @@ impl Sample {
     }
 }
 
+/// An event that was found for the first of some targets, and for the others in other words.
+#[derive(Debug)]
+pub(super) struct Finding {
+    pub(super) target: Target,
+    pub(super) event: FailedEvent,
+    /// How many there are.
+    pub(super) sampled: u64,
+    /// Whether only a generic code or weak words of the event name the cause.
+    pub(super) is_guess: bool,
+}
+
 /// Rows with one cause and one masked text.
 #[derive(Debug, Default)]
 pub(super) struct GroupBuilder {
     pub(super) basis: Basis,
     pub(super) sample: Option<Sample>,
     pub(super) targets: Vec<Target>,
+    /// The stacks of a few of them.
+    pub(super) stacks: Vec<GroupStack>,
+    /// What the events of these name as the cause.
+    pub(super) finding: Option<Finding>,
 }
 
 /// Rows with one masked text, of which only the number matters.
@@ -112,8 +127,9 @@ impl KnownTexts {
 const NO_CAUSE_YET: [Code; 5] =
     [Code::Unknown, Code::CauseNotReported, Code::FailureToleranceExceeded, Code::OperationStopped, Code::NoChanges];
 
-/// A cause, its masked text, and what the gate said (masked) where the gate is the cause.
-pub(super) type GroupKey = (Code, Option<Arc<str>>, Option<Arc<str>>);
+/// A cause, its masked text, what the gate said (masked) where the gate is the cause, and what the events of stacks say
+/// (masked) where these name the cause.
+pub(super) type GroupKey = (Code, Option<Arc<str>>, Option<Arc<str>>, Option<Arc<str>>);
 
 /// What the rows so far come to. Its memory is bounded by the number of targets that did not succeed,
 /// and by 2,000 texts.
@@ -317,18 +333,19 @@ impl ReportBuilder {
         };
         let affected: Vec<GroupKey> = self.groups.iter().filter_map(is_affected).collect();
         for key in affected {
-            let Some(group) = self.groups.remove(&key) else { continue };
-            let (moved, kept): (Vec<Target>, Vec<Target>) = group.targets.into_iter().partition(is_closed);
+            let Some(mut group) = self.groups.remove(&key) else { continue };
+            let (moved, kept): (Vec<Target>, Vec<Target>) =
+                std::mem::take(&mut group.targets).into_iter().partition(is_closed);
             self.suspended.extend(moved.iter().filter_map(|target| target.account.clone()));
-            let (_, pattern, gate) = key.clone();
-            let suspended = self.groups.entry((Code::AccountSuspended, pattern, gate)).or_default();
+            let (_, pattern, gate, _) = key.clone();
+            let suspended = self.groups.entry((Code::AccountSuspended, pattern, gate, None)).or_default();
             suspended.basis = Basis::AccountState;
             let sample = group.sample.as_ref().and_then(|sample| sample.of_first(&moved));
             Sample::keep_first(&mut suspended.sample, sample);
             append(&mut suspended.targets, moved);
             if !kept.is_empty() {
-                let sample = group.sample.and_then(|sample| sample.of_first(&kept));
-                self.groups.insert(key, GroupBuilder { basis: group.basis, sample, targets: kept });
+                let sample = group.sample.as_ref().and_then(|sample| sample.of_first(&kept));
+                self.groups.insert(key, GroupBuilder { sample, targets: kept, ..group });
             }
         }
     }
@@ -379,7 +396,7 @@ impl ReportBuilder {
     ) {
         let gate = row.gate.and_then(|gate| gate.reason).filter(|_| code == Code::AccountGateFailed);
         let gate_pattern = gate.as_deref().map(|text| self.texts.of(text).0);
-        let group = self.groups.entry((code, pattern, gate_pattern)).or_default();
+        let group = self.groups.entry((code, pattern, gate_pattern, None)).or_default();
         // A gate's refusal is a fact; what names no cause has no basis.
         group.basis = match code {
             Code::AccountGateFailed => Basis::Text,

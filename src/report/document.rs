@@ -45,8 +45,8 @@ pub struct Report {
     pub compared_with: Option<ComparedWith>,
     /// Why targets failed, most accounts first; never collateral.
     pub causes: Vec<Cause>,
-    /// What the events of stacks say; `null` in this version.
-    pub stack_events: (),
+    /// What was read of the events of stacks; `null` without `MEMBER_ROLE_NAME`.
+    pub stack_events: Option<StackEvents>,
     /// Targets that were cancelled.
     pub collateral: Collateral,
     /// How to try the failed and cancelled targets again.
@@ -454,8 +454,8 @@ pub struct Group {
     pub basis: Basis,
     /// The resource that the text names.
     pub resource: Option<Resource>,
-    /// What the events of a stack say; `null` in this version.
-    pub evidence: (),
+    /// The event of a stack that names the cause, where one does.
+    pub evidence: Option<Evidence>,
     /// The stacks of a few targets, where the texts do not say what went wrong.
     pub stacks: Vec<GroupStack>,
     /// The targets, by Region and organizational unit.
@@ -468,6 +468,43 @@ pub struct Group {
     /// The sentence of the sample that decided, where people would not see it otherwise.
     #[serde(skip)]
     pub excerpt: Option<String>,
+}
+
+/// What was read of the events of stacks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StackEvents {
+    /// Targets whose events were read.
+    pub targets_read: u64,
+    /// Targets whose events could not be read.
+    pub errors: u64,
+    /// Why the first of them could not.
+    pub reason: Option<String>,
+}
+
+/// The event that names the cause of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// Account of the stack.
+    pub account: String,
+    /// Region of the stack.
+    pub region: String,
+    /// ARN of the stack; a nested one where the failure is in it.
+    pub stack_id: String,
+    /// Logical id of the resource.
+    pub logical_id: Option<String>,
+    /// Type of the resource.
+    pub r#type: Option<String>,
+    /// What the event says.
+    pub reason: String,
+    /// When it happened, RFC 3339 UTC.
+    pub at: Option<String>,
+    /// Targets of the group whose events were read; they agree.
+    pub sampled: u64,
+    /// Whether only a generic code or weak words of the event name the cause.
+    #[serde(skip)]
+    pub is_guess: bool,
 }
 
 /// The stack of a target, and where its events can be seen.

@@ -1,8 +1,10 @@
 //! The stacks behind targets whose texts do not say what went wrong.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::document::{Group, GroupStack, Report, Target, console, percent_encode};
+use super::builder::{GroupBuilder, GroupKey, ReportBuilder};
+use super::document::{GroupStack, Target, console, percent_encode};
 use super::retry::quote;
 use crate::classify;
 use crate::operation;
@@ -11,34 +13,59 @@ use crate::operation;
 const PER_GROUP: usize = 3;
 const PER_REPORT: usize = 20;
 
-impl Report {
-    /// The targets whose stacks may say more: a few of each group whose texts do not say what went wrong.
+impl ReportBuilder {
+    /// The targets whose stacks may say more: a few of each group whose texts do not say what went wrong, those of the
+    /// largest groups first.
     pub fn targets_to_look_up(&self) -> Vec<Target> {
-        let groups = self.causes.iter().flat_map(|cause| cause.groups.iter().map(|group| (cause.code, group)));
-        groups.flat_map(|(code, group)| first_targets(code, group)).take(PER_REPORT).cloned().collect()
+        let mut groups: Vec<(&GroupKey, &GroupBuilder)> = self.groups.iter().collect();
+        groups.sort_unstable_by_key(|&(key, group)| (Reverse(group.targets.len()), key));
+        groups.into_iter().flat_map(|(key, group)| targets_to_look_up(key, group)).take(PER_REPORT).cloned().collect()
     }
 
     /// Takes in the ids of stacks that were found.
-    pub fn add_stacks(&mut self, found: &HashMap<Target, String>) {
-        for cause in &mut self.causes {
-            for group in &mut cause.groups {
-                let stacks = first_targets(cause.code, group)
-                    .filter_map(|target| GroupStack::of(target, found.get(target)?))
-                    .collect();
-                group.stacks = stacks;
-            }
+    pub fn add_stacks(&mut self, found: &HashMap<Target, Option<String>>) {
+        for (key, group) in &mut self.groups {
+            let targets = targets_to_look_up(key, group).into_iter();
+            let stacks = targets.filter_map(|target| GroupStack::of(target, found.get(target)?.as_deref()?)).collect();
+            group.stacks = stacks;
         }
+    }
+
+    /// All stacks that were found, in the order of their ids.
+    pub fn stacks(&self) -> Vec<GroupStack> {
+        let mut stacks: Vec<GroupStack> = self.groups.values().flat_map(|group| &group.stacks).cloned().collect();
+        stacks.sort_unstable_by(|one, two| one.stack_id.cmp(&two.stack_id));
+        stacks
     }
 }
 
-/// None if the texts say what went wrong.
-fn first_targets<'a>(code: &str, group: &'a Group) -> impl Iterator<Item = &'a Target> {
-    let is_wanted = classify::is_in_stack_events(code, group.sample.as_deref());
-    let wanted = if is_wanted { &group.targets[..] } else { &[] };
-    wanted.iter().filter(|target| target.is_addressable()).take(PER_GROUP)
+/// None if the texts say what went wrong; else a few, of as many accounts as there are.
+fn targets_to_look_up<'a>((code, ..): &GroupKey, group: &'a GroupBuilder) -> Vec<&'a Target> {
+    let reason = group.sample.as_ref().and_then(|sample| sample.text.as_deref());
+    if !classify::is_in_stack_events(code.as_str(), reason) {
+        return Vec::new();
+    }
+    let mut targets: Vec<&Target> = group.targets.iter().filter(|target| target.is_addressable()).collect();
+    targets.sort_unstable();
+    let (mut wanted, mut others): (Vec<&Target>, Vec<&Target>) = Default::default();
+    for of_account in targets.chunk_by(|one, two| one.account() == two.account()) {
+        let (first, rest) = of_account.split_at(1);
+        wanted.extend(first);
+        others.extend(rest.iter().take(PER_GROUP));
+        if wanted.len() == PER_GROUP {
+            break;
+        }
+    }
+    wanted.extend(others);
+    wanted.truncate(PER_GROUP);
+    wanted
 }
 
 impl GroupStack {
+    pub(super) fn is_of(&self, target: &Target) -> bool {
+        target.account() == Some(&self.account) && target.region() == Some(&self.region)
+    }
+
     /// `None` for an id that is not the ARN of a stack of this target.
     fn of(target: &Target, stack_id: &str) -> Option<Self> {
         let (account, region) = (target.account()?, target.region()?);

@@ -6,6 +6,7 @@ mod schema;
 
 mod compare;
 mod events;
+mod events_of_stacks;
 mod faults;
 mod late;
 mod ledger;
