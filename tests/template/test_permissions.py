@@ -51,17 +51,24 @@ VARIANTS = {
     },
     "without a ledger": ({"Ledger": "disabled"}, [ENCRYPTION, X_RAY]),
     "without names": ({"AccountNames": "never"}, [ENCRYPTION, X_RAY]),
+    "with a member role": ({"MemberRoleName": "read-stack-events"}, [ENCRYPTION, X_RAY]),
 }
 
 
 @pytest.fixture(scope="module")
-def calls():
+def all_calls():
     assert CALLS.exists(), f"first run: SANDBOX_CALLS={CALLS} cargo test"
     calls = {Call(*line.split()) for line in CALLS.read_text().splitlines()}
     # The loopback AWS has tests of its own, which call it without our code.
     ours = {call for call in calls if call.package == "stackset-notifier"}
     assert {call.call_as for call in ours} >= {"SELF", "DELEGATED_ADMIN"}, "the tests read in both capacities"
     return ours
+
+
+@pytest.fixture(scope="module")
+def calls(all_calls):
+    """Those with the function's own rights."""
+    return {call for call in all_calls if not call.call_as.startswith("role/")}
 
 
 def policy(stack):
@@ -89,6 +96,7 @@ def test_the_policy_is_what_the_code_calls_and_what_aws_does_for_it(deploy, call
     services = {call.service for call in calls}
     services -= {"dynamodb"} if parameters.get("Ledger") == "disabled" else set()
     services -= {"organizations"} if parameters.get("AccountNames") == "never" else set()
+    services -= set() if parameters.get("MemberRoleName") else {"sts"}
     made = {f"{call.service}:{call.action}" for call in calls if call.service in services}
     assert actions.keys() == made | platform.keys()
     assert {action: actions[action] for action in platform} == platform
@@ -108,7 +116,9 @@ def test_every_action_exists_and_is_scoped_as_far_as_iam_can(deploy, variant):
             else:
                 assert scopes, f"{name} knows no resources"
                 for arn in listed(statement["Resource"]):
-                    assert arn.startswith("arn:aws:") and arn.split(":")[2] == service, arn
+                    # Roles are IAM's.
+                    owner = {"sts": "iam"}.get(service, service)
+                    assert arn.startswith("arn:aws:") and arn.split(":")[2] == owner, arn
 
 
 def test_the_wildcards_are_the_explained_ones(deploy):
@@ -178,7 +188,7 @@ def test_every_call_is_allowed_on_its_resource_and_only_there(deploy, calls):
         has_id = ":" in call.resource
         kinds.setdefault((call.service, call.action, call.region, call.call_as, has_id), call)
     named = list(kinds.values())
-    assert {call.service for call in named} == {"cloudformation", "organizations", "sns"}
+    assert {call.service for call in named} == {"cloudformation", "organizations", "sns", "sts"}
     policies = {}
 
     def scoped(region, **parameters):
@@ -200,6 +210,12 @@ def test_every_call_is_allowed_on_its_resource_and_only_there(deploy, calls):
             assert permits(scoped(call.region), name, arn.format(kind)), call
             assert not permits(scoped(call.region, AccountNames="never"), name, arn.format(kind)), call
             continue
+        if call.service == "sts":
+            role = call.resource.split("/")[-1]
+            assert permits(scoped(call.region, MemberRoleName=role), name, call.resource), call
+            assert not permits(scoped(call.region, MemberRoleName="another"), name, call.resource), call
+            assert not permits(scoped(call.region), name, call.resource), call
+            continue
         # name:uuid, or a bare name of a manual request, to which IAM adds the id.
         bare, _, uuid = call.resource.partition(":")
         owner = {"SELF": ACCOUNT, "DELEGATED_ADMIN": MANAGEMENT}[call.call_as]
@@ -208,6 +224,28 @@ def test_every_call_is_allowed_on_its_resource_and_only_there(deploy, calls):
         own = {"ManagementAccountId": MANAGEMENT} if owner == MANAGEMENT else {}
         assert permits(scoped(call.region, StackSetNamePattern=bare, **own), name, arn), call
         assert not permits(scoped(call.region, StackSetNamePattern="another", **own), name, arn), call
+
+
+MEMBER = {"path": "deploy/member-role.yaml", "OrganizationId": "o-a1b2c3d4e5", "MemberRoleName": "read-stack-events"}
+
+
+def test_the_member_role_reads_events_and_is_for_the_function_only(deploy, all_calls):
+    notifier = deploy(name="one", MemberRoleName="read-stack-events")
+    function = notifier.outputs["FunctionRoleArn"]
+    assert function == notifier.arn("FunctionRole")
+    role = deploy(name="two", FunctionRoleArn=function, **MEMBER).properties("MemberRole")
+    assert role["RoleName"] == notifier.properties("Function")["Environment"]["Variables"]["MEMBER_ROLE_NAME"]
+    (trust,) = statements(role["AssumeRolePolicyDocument"])
+    assert trust["Principal"] == {"AWS": function}
+    assert trust["Condition"] == {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}
+    (document,) = [one["PolicyDocument"] for one in role["Policies"]]
+    # The command line's older action is for people who look themselves.
+    made = {f"{call.service}:{call.action}" for call in all_calls if call.call_as.startswith("role/")}
+    assert made == {"cloudformation:DescribeEvents"}
+    assert allowed(document).keys() == made | {"cloudformation:DescribeStackEvents"}
+    stack = f"arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/StackSet-baseline-1b2c/8f083a20"
+    for arn, expected in [(stack, True), (stack.replace("StackSet-", "own-"), False), (stack.replace(ACCOUNT, MANAGEMENT), False)]:
+        assert permits(document, "cloudformation:DescribeEvents", arn) == expected, arn
 
 
 def test_nothing_can_be_changed(deploy):
@@ -290,5 +328,6 @@ def test_iam_takes_the_policies(deploy):
     deploy(name="one", ManagementAccountId=MANAGEMENT)
     deploy(name="two", path="deploy/chat.yaml", TopicArns=TOPIC, ChatGuardrail="read-only", SlackChannelId="C0")
     deploy(name="three", path="deploy/forward-events.yaml", DelegatedAdministratorAccountId=ACCOUNT)
+    deploy(name="four", FunctionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/notifier", **MEMBER)
     roles = boto3.client("iam").list_roles()["Roles"]
-    assert len(roles) == 4
+    assert len(roles) == 5

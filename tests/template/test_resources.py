@@ -638,7 +638,7 @@ def test_the_applications_metadata():
     assert len(application["Description"]) <= 256 and len(application["Labels"]) <= 10
 
 
-@pytest.mark.parametrize("path", TEMPLATES)
+@pytest.mark.parametrize("path", [*TEMPLATES, "deploy/member-role.yaml"])
 def test_parameters_explain_themselves(path):
     document = template(path)
     parameters = document["Parameters"]
@@ -672,6 +672,7 @@ def test_parameters_explain_themselves(path):
     ("TeamsTenantId", ["", UUID], ["contoso"]),
     ("TeamsTeamId", ["", UUID], ["platform"]),
     ("TeamsChannelId", ["", TEAMS["TeamsChannelId"]], ["19:b6ef@thread.tacv2", "General"]),
+    ("MemberRoleName", ["", "stackset-notifier", "a+b=c,d.e@f_g"], ["*", "path/role", "a b", "r" * 65]),
     ("ManagementAccountId", ["", MANAGEMENT], ["1234", "o-1234567890"]),
     ("PermissionsBoundaryArn", ["", "arn:aws-cn:iam::123456789012:policy/path/boundary"], ["boundary"]),
 ])
