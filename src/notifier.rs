@@ -351,7 +351,8 @@ impl Notifier {
     /// Adds the stacks that may say what the texts of results do not, and what their events say. A report goes out
     /// without what is not found.
     ///
-    /// There are such targets only where some failed or have not ended, which always needs a message.
+    /// There are such targets only where some failed or have not ended, which needs a message unless all that failed is
+    /// known and `NOTIFY_ON` is `changes`.
     async fn look_up_stacks(&self, context: &OperationContext, builder: &mut ReportBuilder) -> Option<StackEvents> {
         let targets = builder.targets_to_look_up();
         let (stack_set, until) = (&context.operation.stack_set, context.budget.stacks_end());

@@ -14,7 +14,7 @@ const PAGES: u64 = 20;
 impl Reader {
     /// Reads what failed in the last comparable operation that had ended before this one began.
     ///
-    /// Gives `None` if there is no such operation, or if more failed in it than [`PAGES`] hold.
+    /// Gives `None` if there is no such operation, or if more failed in it than 20 pages hold.
     ///
     /// # Errors
     /// [`ReadError`] of the first page that cannot be read, by `until` at the latest.

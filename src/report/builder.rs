@@ -57,6 +57,8 @@ pub(super) struct Finding {
     pub(super) sampled: u64,
     /// Whether only a generic code or weak words of the event name the cause.
     pub(super) is_guess: bool,
+    /// The code of the result's text.
+    pub(super) text_code: Code,
 }
 
 /// Rows with one cause and one masked text.

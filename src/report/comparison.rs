@@ -71,9 +71,12 @@ impl EarlierFailures {
     pub(super) fn compare(&self, causes: &mut [Cause], unsettled: &HashSet<Target>, fixed: u64) -> ComparedWith {
         let (mut newly_failed, mut still_failing) = (0, 0);
         for cause in causes {
-            let targets = cause.groups.iter().flat_map(|group| group.targets.iter());
-            let failed = targets.filter(|target| !unsettled.contains(target));
-            let (same, new): (Vec<_>, Vec<_>) = failed.partition(|target| self.is_same(target, cause.code));
+            let targets = cause.groups.iter().flat_map(|group| {
+                let code = group.evidence.as_ref().map_or(cause.code, |evidence| evidence.text_code);
+                group.targets.iter().map(move |target| (target, code))
+            });
+            let failed = targets.filter(|(target, _)| !unsettled.contains(target));
+            let (same, new): (Vec<_>, Vec<_>) = failed.partition(|(target, code)| self.is_same(target, code));
             let (same, new) = (same.len() as u64, new.len() as u64);
             cause.newly_failed = Some(new);
             newly_failed += new;

@@ -505,6 +505,9 @@ pub struct Evidence {
     /// Whether only a generic code or weak words of the event name the cause.
     #[serde(skip)]
     pub is_guess: bool,
+    /// The code of the result's text, which is all that is known of the operation before.
+    #[serde(skip)]
+    pub text_code: &'static str,
 }
 
 /// The stack of a target, and where its events can be seen.

@@ -21,6 +21,7 @@ impl Finding {
             at: self.event.at.and_then(rfc3339),
             sampled: self.sampled,
             is_guess: self.is_guess,
+            text_code: self.text_code.as_str(),
         }
     }
 }
@@ -46,7 +47,8 @@ impl ReportBuilder {
                 let Some(Some(event)) = read.get(&stack.stack_id) else { continue };
                 let target = group.targets.iter().find(|target| stack.is_of(target));
                 let Some((target, (cause, is_guess))) = target.zip(found_cause(key.0, event)) else { continue };
-                let finding = Finding { target: target.clone(), event: event.clone(), sampled: 0, is_guess };
+                let finding =
+                    Finding { target: target.clone(), event: event.clone(), sampled: 0, is_guess, text_code: key.0 };
                 by_cause.entry(cause).or_default().push(finding);
             }
             let agree = by_cause.len() == 1 && by_cause.values().all(|findings| findings.len() == sampled);

@@ -234,6 +234,20 @@ async fn the_first_event_may_be_on_a_later_page() {
     assert_eq!(stage.aws.requests_of("DescribeEvents").len(), 12);
 }
 
+/// Of the operation before only the texts are known.
+#[tokio::test]
+async fn a_roll_up_that_failed_before_is_no_new_failure() {
+    let rows = || (0..5).map(|i| Row::failed(&account(i), "eu-west-1", ROLL_UP)).collect::<Vec<Row>>();
+    let before = operation("FAILED", rows()).times("2026-03-01T09:00:00Z", Some("2026-03-01T09:10:00Z"));
+    let before = sandbox::Operation { id: "op-0".to_owned(), ..before };
+    let mut scenario = scenario((0..3).map(|i| failed_stack(i, role(EXISTS))));
+    scenario.stack_sets = vec![stack_set().operation(operation("FAILED", rows())).operation(before)];
+    let document = document(scenario).await;
+    assert_eq!(groups(&document), json!([["RESOURCE_ALREADY_EXISTS", "STACK_EVENTS", 5, 3]]));
+    assert_eq!(document["comparedWith"]["stillFailing"], 5, "{}", document["comparedWith"]);
+    assert_eq!(document["causes"][0]["newlyFailed"], 0);
+}
+
 #[tokio::test]
 async fn without_the_setting_nothing_is_called() {
     let stage = Stage::new(scenario((0..3).map(|i| failed_stack(i, role(EXISTS))))).await;
