@@ -35,7 +35,9 @@ pub(super) fn notification(report: &Report) -> Notification {
     // The numbers stay whole, however long the names are.
     let (what, numbers) = report.summary.split_once(": ").unwrap_or((&report.summary, ""));
     let numbers = escaped(&format!(": {numbers}"), TITLE / 2);
-    let title = escaped(what, TITLE - numbers.chars().count()) + &numbers;
+    // Both ends of a long name stay, and so does what happened.
+    let room = TITLE - numbers.chars().count();
+    let title = escaped(&wording::shorten_middle(what, room), room) + &numbers;
     let operation = report.operation.id.clone();
     Notification::from(Parts {
         id: report.read_at.map_or_else(|| operation.clone(), |at| format!("{operation}-{at}")),
