@@ -22,8 +22,8 @@ pub struct Invocation<'a> {
 /// Handles one invocation.
 ///
 /// # Errors
-/// [`Error`] of the step that failed; nothing has been published then. An event whose operation
-/// another invocation is reporting is [`Error::InProgress`] where no sweep runs: Lambda tries it again,
+/// [`Error`] of the step that failed. After [`Error::Publish`] SNS may have taken the message all the same, and a sweep
+/// may have published other reports before it failed. An event whose operation another invocation is reporting is [`Error::InProgress`] where no sweep runs: Lambda tries it again,
 /// and so nothing is lost if the other one fails. A scheduled event without a ledger is [`Error::Config`].
 pub async fn handle(notifier: &Notifier, payload: &Value, invocation: &Invocation<'_>) -> Result<Response, Error> {
     let identity = FunctionIdentity::from_function_arn(invocation.function_arn);

@@ -144,8 +144,8 @@ impl Notifier {
     /// Claims an operation, reads and publishes while the claim is held, and records it.
     ///
     /// # Errors
-    /// [`Error`] of the step that failed; nothing has been published then. [`Error::InProgress`] if
-    /// another invocation has the claim. A ledger that does not answer stops a sweep's report only:
+    /// [`Error`] of the step that failed; after [`Error::Publish`] SNS may have taken the message all the same.
+    /// [`Error::InProgress`] if another invocation has the claim. A ledger that does not answer stops a sweep's report only:
     /// no later sweep would repeat an event's.
     async fn claim_and_report(
         &self,

@@ -138,8 +138,7 @@ fn check_email(report: &Report, email: &str) {
     }
     let longest = lines.iter().map(|line| line.len()).max().unwrap_or_default();
     assert!(longest <= 900 || !email.is_ascii(), "{longest}: {email}");
-    // The scenarios hold 150; one cause of names without bound may need a few more.
-    assert!(lines.len() <= 165, "{} lines: {email}", lines.len());
+    assert!(lines.len() <= 150, "{} lines: {email}", lines.len());
     let sentences: Vec<&str> = lines.iter().copied().filter(|line| line.len() > 60 && !line.starts_with(' ')).collect();
     let distinct: std::collections::HashSet<&&str> = sentences.iter().collect();
     assert_eq!(distinct.len(), sentences.len(), "a sentence twice in {email}");
