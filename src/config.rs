@@ -60,19 +60,24 @@ pub struct Sweep {
     pub name_pattern: String,
 }
 
-/// The settings of one deployment.
+/// Which results are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadResults {
+    /// Not the successes of a large operation whose successes CloudFormation counts: `READ_RESULTS=auto`, the default.
+    Auto,
+    /// All: `READ_RESULTS=all`.
+    All,
+}
+
+/// How an operation is read, and what its report has.
 #[derive(Debug, Clone)]
-pub struct Config {
-    /// Topic that gets the reports (`TOPIC_ARN`).
-    pub topic: Topic,
+pub struct ReportSettings {
     /// Capacity in which stack sets are read (`CALL_AS`).
     pub call_as: CallAsSetting,
-    /// Which reports are published (`NOTIFY_ON`).
-    pub notify_on: NotifyOn,
+    /// Which results are read (`READ_RESULTS`).
+    pub results: ReadResults,
     /// Whether account gates are in use (`EXPECT_ACCOUNT_GATE`).
     pub expect_gate: ExpectGate,
-    /// What subscribers by HTTPS get (`HTTPS_BODY`).
-    pub https_body: HttpsBody,
     /// Whether accounts and organizational units are looked up in AWS Organizations (`ACCOUNT_NAMES`).
     pub account_names: bool,
     /// Role in the target accounts that lets the function read the events of their stacks (`MEMBER_ROLE_NAME`); `None`
@@ -80,6 +85,19 @@ pub struct Config {
     pub member_role_name: Option<String>,
     /// Longest time spent on waiting for results to settle (`SETTLE_TIMEOUT_SECONDS`).
     pub settle_timeout: Duration,
+}
+
+/// The settings of one deployment.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Topic that gets the reports (`TOPIC_ARN`).
+    pub topic: Topic,
+    /// How an operation is read, and what its report has.
+    pub report: ReportSettings,
+    /// Which reports are published (`NOTIFY_ON`).
+    pub notify_on: NotifyOn,
+    /// What subscribers by HTTPS get (`HTTPS_BODY`).
+    pub https_body: HttpsBody,
     /// DynamoDB table of what was reported already (`LEDGER_TABLE`). Without one, an event that comes
     /// twice is reported twice, and there is no sweep.
     pub ledger_table: Option<String>,
@@ -148,12 +166,36 @@ impl Config {
     /// # Errors
     /// Those of `lookup`, and [`Error::Config`] as for [`Config::from_env`].
     pub fn from_lookup(lookup: impl Fn(&str) -> Result<Option<String>, Error>) -> Result<Self, Error> {
-        let setting = |name: &'static str| -> Result<Option<String>, Error> {
-            // A template parameter left empty arrives as an empty variable: the same as unset.
-            Ok(lookup(name)?.filter(|value| !value.is_empty()))
-        };
+        let setting = |name: &'static str| not_empty(lookup(name));
         Ok(Self {
             topic: topic(setting("TOPIC_ARN")?)?,
+            report: ReportSettings::from_lookup(&lookup)?,
+            notify_on: choice(
+                "NOTIFY_ON",
+                setting("NOTIFY_ON")?,
+                &[("problems", NotifyOn::Problems), ("changes", NotifyOn::Changes), ("always", NotifyOn::Always)],
+            )?,
+            https_body: choice(
+                "HTTPS_BODY",
+                setting("HTTPS_BODY")?,
+                &[("chat", HttpsBody::Chat), ("document", HttpsBody::Document)],
+            )?,
+            ledger_table: setting("LEDGER_TABLE")?.map(table).transpose()?,
+            sweep_enabled: choice("SWEEP_ENABLED", setting("SWEEP_ENABLED")?, &[("false", false), ("true", true)])?,
+            sweep: Sweep::read(setting)?,
+        })
+    }
+}
+
+impl ReportSettings {
+    /// Reads the settings through `lookup`, which gives a variable's value by its name; without one, each has its
+    /// default.
+    ///
+    /// # Errors
+    /// Those of `lookup`, and [`Error::Config`] as for [`Config::from_env`].
+    pub fn from_lookup(lookup: impl Fn(&str) -> Result<Option<String>, Error>) -> Result<Self, Error> {
+        let setting = |name: &'static str| not_empty(lookup(name));
+        Ok(Self {
             call_as: choice(
                 "CALL_AS",
                 setting("CALL_AS")?,
@@ -163,20 +205,15 @@ impl Config {
                     ("DELEGATED_ADMIN", CallAsSetting::Fixed(CallAs::DelegatedAdmin)),
                 ],
             )?,
-            notify_on: choice(
-                "NOTIFY_ON",
-                setting("NOTIFY_ON")?,
-                &[("problems", NotifyOn::Problems), ("changes", NotifyOn::Changes), ("always", NotifyOn::Always)],
+            results: choice(
+                "READ_RESULTS",
+                setting("READ_RESULTS")?,
+                &[("auto", ReadResults::Auto), ("all", ReadResults::All)],
             )?,
             expect_gate: choice(
                 "EXPECT_ACCOUNT_GATE",
                 setting("EXPECT_ACCOUNT_GATE")?,
                 &[("never", ExpectGate::Never), ("auto", ExpectGate::Auto), ("always", ExpectGate::Always)],
-            )?,
-            https_body: choice(
-                "HTTPS_BODY",
-                setting("HTTPS_BODY")?,
-                &[("chat", HttpsBody::Chat), ("document", HttpsBody::Document)],
             )?,
             account_names: choice("ACCOUNT_NAMES", setting("ACCOUNT_NAMES")?, &[("auto", true), ("never", false)])?,
             member_role_name: setting("MEMBER_ROLE_NAME")?.map(role_name).transpose()?,
@@ -187,11 +224,13 @@ impl Config {
                 0..=600,
                 "seconds",
             )?),
-            ledger_table: setting("LEDGER_TABLE")?.map(table).transpose()?,
-            sweep_enabled: choice("SWEEP_ENABLED", setting("SWEEP_ENABLED")?, &[("false", false), ("true", true)])?,
-            sweep: Sweep::read(setting)?,
         })
     }
+}
+
+/// A template parameter left empty arrives as an empty variable: the same as unset.
+fn not_empty(value: Result<Option<String>, Error>) -> Result<Option<String>, Error> {
+    Ok(value?.filter(|value| !value.is_empty()))
 }
 
 impl Sweep {
@@ -344,13 +383,13 @@ mod tests {
     fn defaults() {
         let config = read(&[TOPIC, ("CALL_AS", "")]).unwrap();
         assert_eq!(config.topic.region, "cn-north-1");
-        assert_eq!(config.call_as, CallAsSetting::Auto);
+        assert_eq!(config.report.call_as, CallAsSetting::Auto);
         assert_eq!(config.notify_on, NotifyOn::Problems);
-        assert_eq!(config.expect_gate, ExpectGate::Never);
-        assert!(config.account_names);
-        assert_eq!(config.settle_timeout, Duration::from_secs(60));
+        assert_eq!(config.report.expect_gate, ExpectGate::Never);
+        assert!(config.report.account_names);
+        assert_eq!(config.report.settle_timeout, Duration::from_secs(60));
         assert_eq!(config.ledger_table, None);
-        assert_eq!(config.member_role_name, None);
+        assert_eq!(config.report.member_role_name, None);
         let hour = Duration::from_secs(3_600);
         let sweep = config.sweep;
         assert_eq!(sweep.mode, SweepMode::Each);
@@ -375,9 +414,12 @@ mod tests {
     #[test]
     fn names_of_roles() {
         for name in ["stackset-notifier", "a+b=c,d.e@f_g", &"r".repeat(64)] {
-            assert_eq!(read(&[TOPIC, ("MEMBER_ROLE_NAME", name)]).unwrap().member_role_name.as_deref(), Some(name));
+            assert_eq!(
+                read(&[TOPIC, ("MEMBER_ROLE_NAME", name)]).unwrap().report.member_role_name.as_deref(),
+                Some(name)
+            );
         }
-        assert_eq!(read(&[TOPIC, ("MEMBER_ROLE_NAME", "")]).unwrap().member_role_name, None);
+        assert_eq!(read(&[TOPIC, ("MEMBER_ROLE_NAME", "")]).unwrap().report.member_role_name, None);
         for name in ["arn:aws:iam::111111111111:role/reader", "path/reader", "a b", "*", &"r".repeat(65)] {
             assert!(read(&[TOPIC, ("MEMBER_ROLE_NAME", name)]).is_err(), "{name}");
         }
@@ -396,19 +438,22 @@ mod tests {
     #[test]
     fn every_allowed_word() {
         let config = read(&[TOPIC, ("CALL_AS", "DELEGATED_ADMIN"), ("NOTIFY_ON", "always")]).unwrap();
-        assert_eq!(config.call_as, CallAsSetting::Fixed(CallAs::DelegatedAdmin));
+        assert_eq!(config.report.call_as, CallAsSetting::Fixed(CallAs::DelegatedAdmin));
         assert_eq!(config.notify_on, NotifyOn::Always);
         for (text, number) in [("0", 0), ("600", 600)] {
             let config = read(&[TOPIC, ("SETTLE_TIMEOUT_SECONDS", text)]).unwrap();
-            assert_eq!(config.settle_timeout, Duration::from_secs(number));
+            assert_eq!(config.report.settle_timeout, Duration::from_secs(number));
         }
         for (word, meaning) in [("always", ExpectGate::Always), ("auto", ExpectGate::Auto)] {
-            assert_eq!(read(&[TOPIC, ("EXPECT_ACCOUNT_GATE", word)]).unwrap().expect_gate, meaning);
+            assert_eq!(read(&[TOPIC, ("EXPECT_ACCOUNT_GATE", word)]).unwrap().report.expect_gate, meaning);
         }
         assert_eq!(read(&[TOPIC]).unwrap().https_body, HttpsBody::Chat);
         assert_eq!(read(&[TOPIC, ("HTTPS_BODY", "document")]).unwrap().https_body, HttpsBody::Document);
-        assert!(!read(&[TOPIC, ("ACCOUNT_NAMES", "never")]).unwrap().account_names);
-        assert_eq!(read(&[TOPIC, ("CALL_AS", "SELF")]).unwrap().call_as, CallAsSetting::Fixed(CallAs::SelfAccount));
+        assert!(!read(&[TOPIC, ("ACCOUNT_NAMES", "never")]).unwrap().report.account_names);
+        assert_eq!(
+            read(&[TOPIC, ("CALL_AS", "SELF")]).unwrap().report.call_as,
+            CallAsSetting::Fixed(CallAs::SelfAccount)
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //!
 //! One file a step, in that order: [`event`], [`read`], [`classify`], [`report`], [`render`],
 //! [`publish`]. [`handler`] decides what an invocation is for, and [`notifier`] is the sentence above for
-//! one operation. [`organization`] knows what accounts are called and which of them are suspended.
+//! one operation, of which [`reporter`] is the part that ends with the report. [`organization`] knows what accounts are called and which of them are suspended.
 //! [`ledger`] knows what was reported already. [`sweep`] finds on a schedule what no event reported, and
 //! hands it to the notifier. [`response`] is what an invocation answers, and [`time_budget`] shares out its
 //! time. [`operation`] holds our words for what CloudFormation says, [`config`] every setting, [`error`]
@@ -32,6 +32,7 @@ pub mod publish;
 pub mod read;
 pub mod render;
 pub mod report;
+pub mod reporter;
 pub mod response;
 pub mod sweep;
 pub mod text;

@@ -1,60 +1,32 @@
 //! An **event** names an operation; we **read** all its results, **classify** each one, build a
 //! **report**, **render** it for each kind of subscriber, and **publish** it.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::config::{CallAsSetting, Config, NotifyOn};
+use crate::config::{Config, NotifyOn};
 use crate::error::{Error, InProgress};
 use crate::event::{FunctionIdentity, ReportRequest, Trigger};
 use crate::ledger::{Claims, Key, Ledger, NotClaimed, Sent};
-use crate::operation::{CallAs, ListedOperation, Operation, OperationRef, OperationStatus};
-use crate::organization::{Lookup, Organization};
+use crate::operation::{CallAs, OperationRef, OperationStatus};
+use crate::organization::Lookup;
 use crate::publish::Publisher;
-use crate::read::{self, CollectedResults, EventReader, ReadLimits, Reader};
 use crate::render;
-use crate::report::{EarlierFailures, Queued, Report, ReportBuilder, ReportContext, StackEvents};
+use crate::report::{Queued, Report};
+use crate::reporter::{OperationContext, ReadOperation, Reporter};
 use crate::response::{Action, Measurements, OperationResult};
 use crate::time_budget::TimeBudget;
 
 /// The whole function, built once at init.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Notifier {
     pub(crate) config: Config,
-    pub(crate) reader: Reader,
+    pub(crate) reporter: Reporter,
     pub(crate) publisher: Publisher,
     pub(crate) ledger: Option<Ledger>,
-    organization: Option<Organization>,
-    events: Option<EventReader>,
-    first_pause: Duration,
-}
-
-/// One operation to be reported, with what was described of it.
-struct OperationContext {
-    operation: OperationRef,
-    call_as: CallAs,
-    /// The function's own account.
-    reader_account: Option<String>,
-    trigger: Trigger,
-    /// What waits behind a stuck operation.
-    queued: Arc<[ListedOperation]>,
-    described: Operation,
-    /// The event's status, where CloudFormation still describes another.
-    disagreement: Option<String>,
-    budget: TimeBudget,
-    retries_before: u64,
-}
-
-/// One operation read.
-struct ReadOperation {
-    collected: CollectedResults,
-    /// Attempts beyond the first, and the time that it took.
-    retries: u64,
-    time: Duration,
 }
 
 /// One operation read and judged.
@@ -71,10 +43,6 @@ pub(crate) struct Assessment {
     read_at: Instant,
 }
 
-/// First pause before results that have not settled are read again.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Longest of these pauses.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// Recorded in place of an id that SNS did not give: the message is out all the same.
 const UNKNOWN_ID: &str = "unknown";
 
@@ -83,16 +51,13 @@ impl Notifier {
     pub fn new(config: Config, aws: &SdkConfig) -> Self {
         let publisher = Publisher::new(aws, config.topic.clone());
         let ledger = config.ledger_table.clone().map(|table| Ledger::new(aws, table));
-        let organization = config.account_names.then(|| Organization::new(aws));
-        let reader = Reader::new(aws);
-        let role = config.member_role_name.clone();
-        let events = role.map(|role| EventReader::new(aws, reader.clone(), role));
-        Self { config, reader, publisher, ledger, organization, events, first_pause: FIRST_PAUSE }
+        let reporter = Reporter::new(config.report.clone(), aws);
+        Self { config, reporter, publisher, ledger }
     }
 
     /// Waits this long before results that have not settled are read again; it doubles each time.
     pub fn settle_after(mut self, first_pause: Duration) -> Self {
-        self.first_pause = first_pause;
+        self.reporter = self.reporter.settle_after(first_pause);
         self
     }
 
@@ -130,7 +95,7 @@ impl Notifier {
     fn reason_if_gone(&self, request: &ReportRequest, identity: &FunctionIdentity) -> Option<&'static str> {
         let owner = request.operation.stack_set.account.as_ref();
         let is_own = owner.is_none_or(|owner| *owner == identity.account);
-        match (self.call_as(request, identity), is_own) {
+        match (self.reporter.call_as(request, identity), is_own) {
             // A person gets an answer.
             _ if request.trigger == Trigger::Manual => None,
             (CallAs::SelfAccount, true) => Some("the stack set no longer exists"),
@@ -153,7 +118,7 @@ impl Notifier {
         identity: &FunctionIdentity,
         budget: TimeBudget,
     ) -> Result<OperationResult, Error> {
-        let context = self.describe(request, identity, budget).await?;
+        let context = self.reporter.describe(request, identity, budget).await?;
         let mut claims = Claims::new(self.ledger.as_ref(), budget);
         let mut ledger_errors = Vec::new();
         let key = context.key();
@@ -176,11 +141,10 @@ impl Notifier {
         }
         let attempt = key.and_then(|key| claims.attempt(&key));
         let publish = async {
-            let lookup = self.lookup();
-            let mut read = self.read(&context, &lookup).await?;
-            let stack_events = self.look_up_stacks(&context, &mut read.collected.builder).await;
+            let lookup = self.reporter.lookup();
+            let mut read = self.reporter.read(&context, &lookup).await?;
+            self.reporter.look_up_stacks(&context, &mut read).await;
             let mut assessment = self.judge(&context, read, attempt);
-            assessment.report.stack_events = stack_events;
             if assessment.should_notify {
                 let wanted = render::names_wanted(&assessment.report);
                 assessment.report.names = lookup.names(wanted, &context.budget).await;
@@ -201,107 +165,28 @@ impl Notifier {
         budget: TimeBudget,
         lookup: &Lookup<'_>,
     ) -> Result<Assessment, Error> {
-        let context = self.describe(request, identity, budget).await?;
-        let read = self.read(&context, lookup).await?;
+        let context = self.reporter.describe(request, identity, budget).await?;
+        let read = self.reporter.read(&context, lookup).await?;
         Ok(self.judge(&context, read, None))
-    }
-
-    /// What one message asks of AWS Organizations.
-    pub(crate) fn lookup(&self) -> Lookup<'_> {
-        Lookup::new(self.organization.as_ref())
-    }
-
-    /// Describes an operation; again for a while where its event is ahead of the description.
-    async fn describe(
-        &self,
-        request: ReportRequest,
-        identity: &FunctionIdentity,
-        budget: TimeBudget,
-    ) -> Result<OperationContext, Error> {
-        let call_as = self.call_as(&request, identity);
-        let ReportRequest { mut operation, trigger, event_status, queued, .. } = request;
-        if call_as == CallAs::SelfAccount && operation.stack_set.account.is_none() && !identity.account.is_empty() {
-            operation.stack_set.account = Some(identity.account.clone());
-        }
-        let retries_before = self.reader.retries();
-        let until = budget.reading_ends();
-        let (mut described, id) = self.reader.describe(&operation, call_as, until).await?;
-        operation.stack_set.id = operation.stack_set.id.or(id);
-        let mut disagreement = None;
-        if let Some(status) = event_status {
-            let settle_until = until.min(Instant::now() + self.config.settle_timeout);
-            let mut pause = self.first_pause;
-            while !described.status.is_terminal() && Instant::now() + pause <= settle_until {
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-                (described, _) = self.reader.describe(&operation, call_as, until).await?;
-            }
-            if !described.status.is_terminal() {
-                let (event, described) = (status.as_str(), described.status.as_str());
-                disagreement = Some(format!("the event says {event}, CloudFormation still says {described}"));
-            }
-            if disagreement.is_some() {
-                described.status = status;
-            }
-        }
-        let reader_account = Some(identity.account.clone()).filter(|account| !account.is_empty());
-        Ok(OperationContext {
-            operation,
-            call_as,
-            reader_account,
-            trigger,
-            queued,
-            described,
-            disagreement,
-            budget,
-            retries_before,
-        })
-    }
-
-    /// Reads and classifies.
-    async fn read(&self, context: &OperationContext, lookup: &Lookup<'_>) -> Result<ReadOperation, Error> {
-        let OperationContext { operation, call_as, trigger, described, budget, retries_before, .. } = context;
-        let started = Instant::now();
-        let limits = ReadLimits {
-            until: budget.reading_ends(),
-            settle: self.settle(*trigger, described),
-            first_pause: self.first_pause,
-            longest_pause: LONGEST_PAUSE,
-        };
-        let earlier = self.earlier_failures(context).await;
-        let mut collected = read::collect(&self.reader, operation, *call_as, described, earlier, limits).await?;
-        let closed = lookup.suspended_accounts(collected.builder.accounts_without_role(), budget).await;
-        collected.builder.reclassify_suspended(&closed);
-        let retries = self.reader.retries().saturating_sub(*retries_before);
-        Ok(ReadOperation { collected, retries, time: started.elapsed() })
     }
 
     /// Builds the report, and decides whether it needs a message.
     fn judge(&self, context: &OperationContext, read: ReadOperation, attempt: Option<u64>) -> Assessment {
-        let OperationContext { operation, call_as, reader_account, trigger, described, disagreement, .. } = context;
-        let ReadOperation { collected, retries, time } = read;
-        let unread: Vec<&str> = [disagreement, &collected.unread].into_iter().flatten().map(String::as_str).collect();
-        let unread = Some(unread.join("; ")).filter(|unread| !unread.is_empty());
-        let mut report = collected.builder.build(&ReportContext {
-            operation,
-            call_as: *call_as,
-            reader_account: reader_account.as_deref(),
-            described,
-            expect_gate: self.config.expect_gate,
-            unread: unread.as_deref(),
-            now: Some(now()),
-        });
+        let OperationContext { operation, trigger, .. } = context;
+        let (pages, rounds) = (read.collected.pages, read.collected.rounds);
+        let (retries, reading) = (read.retries, read.time);
+        let mut report = self.reporter.build(context, read);
         report.attempt = attempt;
         if let (Trigger::Stuck { .. }, Some(progress)) = (trigger, &mut report.in_progress) {
             progress.stuck_after_hours = self.config.sweep.stuck_after.map(|after| after.as_secs() / 3_600);
             progress.queued = Some(Queued::of(&context.queued));
         }
         let (should_notify, reason) = self.should_notify(*trigger, &report);
-        let mut result = OperationResult::of(operation, &report, collected.pages.pages, reason);
+        let mut result = OperationResult::of(operation, &report, pages.pages, reason);
         result.measurements = Some(Measurements {
-            results: collected.pages.rows,
+            results: pages.rows,
             retries,
-            reading: time,
+            reading,
             // A stuck operation is reported because it has not ended.
             complete: report.completeness.complete
                 || (matches!(trigger, Trigger::Stuck { .. }) && report.in_progress.is_some()),
@@ -313,23 +198,9 @@ impl Notifier {
             result,
             should_notify,
             key: context.key(),
-            rounds: collected.rounds,
+            rounds,
             read_at: Instant::now(),
         }
-    }
-
-    /// Reads what failed in the operation before, if targets of this one failed. The report goes out without it where it
-    /// cannot be read.
-    async fn earlier_failures(&self, context: &OperationContext) -> Option<EarlierFailures> {
-        let OperationContext { operation, call_as, described, budget, .. } = context;
-        if described.failed_expected == Some(0) {
-            return None;
-        }
-        let earlier = self.reader.earlier_failures(operation, *call_as, described, budget.earlier_ends()).await;
-        earlier.unwrap_or_else(|error| {
-            warn!("{error}");
-            None
-        })
     }
 
     fn should_notify(&self, trigger: Trigger, report: &Report) -> (bool, String) {
@@ -346,29 +217,6 @@ impl Notifier {
             NotifyOn::Problems => (false, "no target failed or was cancelled, and NOTIFY_ON is problems".to_owned()),
             NotifyOn::Changes => (false, "no target failed or was cancelled, and NOTIFY_ON is changes".to_owned()),
         }
-    }
-
-    /// Adds the stacks that may say what the texts of results do not, and what their events say. A report goes out
-    /// without what is not found.
-    ///
-    /// There are such targets only where some failed or have not ended, which needs a message unless all that failed is
-    /// known and `NOTIFY_ON` is `changes`.
-    async fn look_up_stacks(&self, context: &OperationContext, builder: &mut ReportBuilder) -> Option<StackEvents> {
-        let targets = builder.targets_to_look_up();
-        let (stack_set, until) = (&context.operation.stack_set, context.budget.stacks_end());
-        let (found, error) = self.reader.stacks(stack_set, context.call_as, &targets, until).await;
-        builder.add_stacks(&found);
-        let mut reason = error.map(|error| error.to_string());
-        let Some(events) = &self.events else {
-            reason.iter().for_each(|reason| warn!("{reason}"));
-            return None;
-        };
-        let (read, errors) = events.failures(&builder.stacks(), &context.described, until).await;
-        builder.add_stack_events(&read);
-        reason = reason.or(errors.first().map(ToString::to_string));
-        reason.iter().for_each(|reason| warn!("{reason}"));
-        let errors = targets.len() - found.len() + errors.len();
-        Some(StackEvents { targets_read: read.len() as u64, errors: errors as u64, reason })
     }
 
     /// Renders and publishes a report that needs a message.
@@ -392,31 +240,6 @@ impl Notifier {
         }
         assessment.log(rendered_at);
         Ok((assessment.result, Sent { message_id, named: None }))
-    }
-
-    /// How long to wait for results to settle. A sweep finds most operations long after their end, and
-    /// waits shortly then.
-    fn settle(&self, trigger: Trigger, described: &Operation) -> Duration {
-        let longest = self.config.settle_timeout;
-        described.ended_at.filter(|_| trigger == Trigger::Sweep).map_or(longest, |ended| {
-            let since = Duration::from_millis(u64::try_from(now() - ended).unwrap_or_default());
-            longest.saturating_sub(since).max(self.first_pause).min(longest)
-        })
-    }
-
-    /// `auto` means delegated administrator when the stack set belongs to another account.
-    fn call_as(&self, request: &ReportRequest, identity: &FunctionIdentity) -> CallAs {
-        let owner = request.operation.stack_set.account.as_ref();
-        match (request.call_as, self.config.call_as) {
-            (Some(requested), _) => requested,
-            (None, CallAsSetting::Fixed(fixed)) => fixed,
-            (None, CallAsSetting::Auto)
-                if !identity.account.is_empty() && owner.is_some_and(|owner| *owner != identity.account) =>
-            {
-                CallAs::DelegatedAdmin
-            }
-            (None, CallAsSetting::Auto) => CallAs::SelfAccount,
-        }
     }
 }
 
@@ -475,12 +298,6 @@ pub(crate) fn key(operation: &OperationRef, status: &OperationStatus, trigger: T
 /// The id to record for a message that SNS took.
 pub(crate) fn recorded_id(message_id: Option<String>) -> String {
     message_id.unwrap_or_else(|| UNKNOWN_ID.to_owned())
-}
-
-/// Milliseconds since the Unix epoch.
-pub(crate) fn now() -> i64 {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn millis(time: Duration) -> u64 {

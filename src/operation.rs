@@ -3,7 +3,7 @@
 //! Values that AWS may extend (statuses, actions) keep the text they came with, so that something
 //! unknown is counted and shown under its own name rather than dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use serde::Serialize;
@@ -293,7 +293,30 @@ pub struct Totals {
     pub by_region: BTreeMap<String, TargetTotals>,
 }
 
+/// So few results are read without a look at the totals: 20 pages.
+const FEW_RESULTS: u64 = 2_000;
+
 impl Totals {
+    /// Whether there are so many targets that it helps not to read those that succeeded.
+    pub(crate) fn are_worth_adding_up(&self) -> bool {
+        self.all.targets.is_some_and(|targets| targets > FEW_RESULTS)
+    }
+
+    /// Whether the successes that are counted, and these other targets by Region, are all targets, in each Region too.
+    pub(crate) fn add_up_with(&self, others: &HashMap<String, u64>) -> bool {
+        let is_whole = |counted: &TargetTotals, others: u64| {
+            counted.targets.is_some() && counted.succeeded.map(|succeeded| succeeded + others) == counted.targets
+        };
+        let sum = |of: fn(&TargetTotals) -> Option<u64>| self.by_region.values().map(of).sum::<Option<u64>>();
+        is_whole(&self.all, others.values().sum())
+            && sum(|region| region.targets) == self.all.targets
+            && sum(|region| region.succeeded) == self.all.succeeded
+            && self
+                .by_region
+                .iter()
+                .all(|(region, counted)| is_whole(counted, others.get(region).copied().unwrap_or(0)))
+    }
+
     /// Targets that have not ended, and all; unlike the listed results, these counts are not behind.
     pub fn to_go(&self) -> Option<(u64, u64)> {
         self.all.pending.zip(self.all.targets)

@@ -16,7 +16,7 @@ mod settle;
 mod stacks;
 mod totals;
 
-pub use collect::{CollectedResults, Pages, ReadLimits, collect};
+pub use collect::{CollectedResults, OnPage, Pages, ReadLimits, collect};
 pub use events::EventReader;
 pub use lists::{Operations, StackSets};
 

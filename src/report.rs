@@ -52,7 +52,15 @@ impl ReportBuilder {
         let ReportContext { operation: named, call_as, described, expect_gate, .. } = context;
         let outcome = outcome(described, &self.counts);
         let is_full_grid = self.is_full_grid();
-        let completeness = completeness(described, &self.counts, &self.by_region, context.unread);
+        let mut completeness = completeness(described, &self.counts, &self.by_region, context.unread);
+        let mut fixed = Some(self.fixed);
+        let mut by_unit = self.by_unit;
+        if self.counted_accounts.is_some() {
+            completeness.succeeded_from = SucceededFrom::CloudFormation;
+            completeness.results_read -= self.counts.succeeded;
+            fixed = None;
+            by_unit.values_mut().for_each(|tally| tally.succeeded = None);
+        }
         let mut gates = self.gates;
         gates.reasons = other_reasons(self.gate_reasons);
         let gates_in_use = match expect_gate {
@@ -69,10 +77,10 @@ impl ReportBuilder {
         let mut cancelled = self.cancelled;
         cancelled.sort_unstable();
         let reasons = collateral_reasons(self.collateral_reasons);
-        let service_managed = !described.organizational_units.is_empty() || self.by_unit.keys().any(Option::is_some);
+        let service_managed = !described.organizational_units.is_empty() || by_unit.keys().any(Option::is_some);
         let mut causes = causes(self.groups, service_managed);
         let unsettled = only_unsettled(self.unsettled, &causes);
-        let compared_with = self.earlier.map(|earlier| earlier.compare(&mut causes, &unsettled, self.fixed));
+        let compared_with = self.earlier.map(|earlier| earlier.compare(&mut causes, &unsettled, fixed));
         let retry = retry::plan(&retry::Scope {
             operation: named,
             call_as: *call_as,
@@ -147,7 +155,7 @@ impl ReportBuilder {
             in_progress,
             by_region: by_name(self.by_region).map(|(region, tally)| RegionSummary { region, tally }).collect(),
             by_region_omitted: TalliesOmitted::default(),
-            by_organizational_unit: by_name(self.by_unit)
+            by_organizational_unit: by_name(by_unit)
                 .map(|(organizational_unit_id, tally)| OrganizationalUnitSummary { organizational_unit_id, tally })
                 .collect(),
             by_organizational_unit_omitted: TalliesOmitted::default(),

@@ -22,6 +22,7 @@ use crate::operation::{CallAs, ListedOperation, OperationRef, StackSetRef};
 use crate::organization::Lookup;
 use crate::read::Next;
 use crate::report::Failure;
+use crate::reporter;
 use crate::response::{OperationResult, Response, SweepSummary};
 use crate::time_budget::TimeBudget;
 use due::Due;
@@ -58,7 +59,7 @@ pub(crate) async fn run(
         settings,
         ledger,
         identity,
-        scheduled_time: scheduled_time.unwrap_or_else(notifier::now),
+        scheduled_time: scheduled_time.unwrap_or_else(reporter::now),
         budget: match settings.mode {
             SweepMode::Each => budget,
             SweepMode::Digest => budget.before_digest(),
@@ -66,7 +67,7 @@ pub(crate) async fn run(
         ledger_error: OnceLock::new(),
         is_stopped: AtomicBool::new(false),
         in_digest: AtomicUsize::new(0),
-        lookup: notifier.lookup(),
+        lookup: notifier.reporter.lookup(),
     };
     let mut progress = Progress::new();
     let mut stack_sets = sweep.stack_sets(&mut progress).await?;
@@ -163,7 +164,7 @@ impl Sweep<'_> {
         let mut found: Vec<StackSet> = Vec::new();
         let mut pages = 0;
         for call_as in self.capacities() {
-            let mut list = self.notifier.reader.stack_sets(call_as);
+            let mut list = self.notifier.reporter.reader().stack_sets(call_as);
             loop {
                 match list.next(self.budget.last_start()).await {
                     Ok(Next::Page(page)) => {
@@ -198,7 +199,7 @@ impl Sweep<'_> {
     /// `auto` is the owner's capacity, and the delegated administrator's too where it is known for whom.
     fn capacities(&self) -> Vec<CallAs> {
         let is_foreign = self.settings.management_account.as_ref().is_some_and(|id| *id != self.identity.account);
-        match self.notifier.config.call_as {
+        match self.notifier.config.report.call_as {
             CallAsSetting::Fixed(fixed) => vec![fixed],
             CallAsSetting::Auto if is_foreign => vec![CallAs::SelfAccount, CallAs::DelegatedAdmin],
             CallAsSetting::Auto => vec![CallAs::SelfAccount],
@@ -240,7 +241,7 @@ impl Sweep<'_> {
     /// the list was read to its end.
     async fn due_operations(&self, stack_set: &StackSet, part: &mut Part) -> Vec<ReportRequest> {
         let mut going_on = Vec::new();
-        let mut operations = self.notifier.reader.operations(&stack_set.stack_set, stack_set.call_as);
+        let mut operations = self.notifier.reporter.reader().operations(&stack_set.stack_set, stack_set.call_as);
         let mut requests = Vec::new();
         while self.may_begin() {
             match operations.next(self.budget.last_start()).await {

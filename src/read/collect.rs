@@ -1,5 +1,6 @@
 //! Read all results of an operation, failures first where not all can be read.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +9,15 @@ use tokio::time::Instant;
 use super::rows::{Ended, Rows, key};
 use super::{Next, Reader, Results, TargetResult};
 use crate::error::{ReadError, ReadErrorCause};
-use crate::operation::{CallAs, Operation, OperationRef, ResultStatus};
+use crate::operation::{CallAs, Operation, OperationRef, ResultStatus, Totals};
 use crate::report::{EarlierFailures, ReportBuilder};
 
-/// How long it may take.
-#[derive(Debug, Clone, Copy)]
-pub struct ReadLimits {
+/// Gets the results of each page as it comes.
+pub type OnPage = dyn Fn(&[TargetResult]) + Send + Sync;
+
+/// How long it may take, and what must be read.
+#[derive(Clone, Copy)]
+pub struct ReadLimits<'a> {
     /// When reading must have ended.
     pub until: Instant,
     /// Longest time spent on waiting for results to settle.
@@ -22,6 +26,10 @@ pub struct ReadLimits {
     pub first_pause: Duration,
     /// Longest pause.
     pub longest_pause: Duration,
+    /// Whether successes are read even where CloudFormation counts them.
+    pub read_successes: bool,
+    /// Gets the results of each page as it comes.
+    pub on_page: Option<&'a OnPage>,
 }
 
 /// How much was read.
@@ -59,7 +67,7 @@ pub async fn collect(
     call_as: CallAs,
     described: &Operation,
     earlier: Option<EarlierFailures>,
-    limits: ReadLimits,
+    limits: ReadLimits<'_>,
 ) -> Result<CollectedResults, ReadError> {
     let earlier = earlier.map(Arc::new);
     let mut collector = Collector {
@@ -68,12 +76,13 @@ pub async fn collect(
         call_as,
         described,
         until: limits.until,
+        on_page: limits.on_page,
         rows: Rows::compared_with(earlier.clone()),
         earlier,
         most: 0,
         pages: Pages::default(),
     };
-    let mut unread = collector.read_all().await?;
+    let mut unread = collector.read(limits.read_successes).await?;
     let mut rounds = 0;
     if unread.is_none() {
         unread = if described.status.is_terminal() { collector.settle(limits, &mut rounds).await } else { None };
@@ -89,6 +98,7 @@ pub(super) struct Collector<'a> {
     pub(super) call_as: CallAs,
     pub(super) described: &'a Operation,
     pub(super) until: Instant,
+    on_page: Option<&'a OnPage>,
     earlier: Option<Arc<EarlierFailures>>,
     pub(super) rows: Rows,
     /// Most targets that were known at one time.
@@ -103,6 +113,46 @@ enum ReadTo {
 }
 
 impl<'a> Collector<'a> {
+    /// Reads the operation. Gives what is missing, if anything is.
+    async fn read(&mut self, read_successes: bool) -> Result<Option<String>, ReadError> {
+        let counted = self.described.totals.as_ref().filter(|totals| !read_successes && totals.are_worth_adding_up());
+        if let Some(totals) = counted
+            // Whatever is wrong here, reading every result shows it.
+            && self.read_all_but_successes(totals).await.unwrap_or(false)
+        {
+            return Ok(None);
+        }
+        self.read_all().await
+    }
+
+    /// Reads by status what did not succeed. Gives whether that and the successes that CloudFormation counts are all
+    /// targets.
+    async fn read_all_but_successes(&mut self, totals: &Totals) -> Result<bool, ReadError> {
+        let now = Instant::now();
+        let until = now + self.until.saturating_duration_since(now) / 3;
+        let mut rows = Rows::compared_with(self.earlier.clone());
+        let mut by_region: HashMap<String, u64> = HashMap::new();
+        for status in [ResultStatus::Failed, ResultStatus::Cancelled, ResultStatus::Running, ResultStatus::Pending] {
+            let mut results = self.results(Some(&status));
+            let take = |row: TargetResult| {
+                *by_region.entry(row.region.clone().unwrap_or_default()).or_default() += 1;
+                rows.add(row);
+            };
+            match drain(&mut results, until, &mut self.pages, self.on_page, take).await? {
+                ReadTo::End => {}
+                ReadTo::OutOfTime => return Ok(false),
+            }
+        }
+        let has_ended = rows.open.is_empty() || !self.described.status.is_terminal();
+        let has_failed = self.described.failed_expected.is_none_or(|expected| rows.failed.rows() >= expected);
+        let is_all = has_ended && has_failed && rows.repeated() == 0 && totals.add_up_with(&by_region);
+        if is_all {
+            rows.settled.add_counted_successes(totals);
+            self.rows = rows;
+        }
+        Ok(is_all)
+    }
+
     /// Reads every page. Gives what is missing, if anything is.
     ///
     /// When half of the time is gone, the failed and cancelled rows are read by status, and only then the
@@ -111,7 +161,7 @@ impl<'a> Collector<'a> {
         let started = Instant::now();
         let half = started + self.until.saturating_duration_since(started) / 2;
         let mut results = self.results(None);
-        let failed = match drain(&mut results, half, &mut self.pages, |row| self.rows.add(row)).await {
+        let failed = match drain(&mut results, half, &mut self.pages, self.on_page, |row| self.rows.add(row)).await {
             Ok(ReadTo::End) => {
                 self.rows.drop_what_ended();
                 return Ok(None);
@@ -148,7 +198,7 @@ impl<'a> Collector<'a> {
                 self.rows.add(row);
             }
         };
-        let read = drain(&mut results, self.until, &mut self.pages, take).await;
+        let read = drain(&mut results, self.until, &mut self.pages, self.on_page, take).await;
         self.rows.drop_what_ended();
         match read {
             Ok(ReadTo::End) => Ok(None),
@@ -203,7 +253,7 @@ impl<'a> Collector<'a> {
     pub(super) async fn read_all_again(&mut self) -> Result<bool, ReadError> {
         let mut rows = Rows::compared_with(self.earlier.clone());
         let mut results = self.results(None);
-        let read = drain(&mut results, self.until, &mut self.pages, |row| rows.add(row)).await?;
+        let read = drain(&mut results, self.until, &mut self.pages, self.on_page, |row| rows.add(row)).await?;
         let in_time = matches!(read, ReadTo::End);
         if in_time {
             self.rows = rows;
@@ -226,7 +276,7 @@ impl<'a> Collector<'a> {
         take: impl FnMut(TargetResult),
     ) -> Result<ReadTo, ReadError> {
         let mut results = self.results(Some(status));
-        drain(&mut results, self.until, &mut self.pages, take).await
+        drain(&mut results, self.until, &mut self.pages, self.on_page, take).await
     }
 
     fn results(&self, status: Option<&ResultStatus>) -> Results<'a> {
@@ -249,6 +299,7 @@ async fn drain(
     results: &mut Results<'_>,
     until: Instant,
     pages: &mut Pages,
+    on_page: Option<&OnPage>,
     mut take: impl FnMut(TargetResult),
 ) -> Result<ReadTo, ReadError> {
     let mut next = results.next(until).await?;
@@ -260,6 +311,7 @@ async fn drain(
         };
         pages.pages += 1;
         pages.rows += page.len() as u64;
+        on_page.iter().for_each(|on_page| on_page(&page));
         let taken = async {
             // The connection writes the request when it gets its turn, and that is now.
             tokio::task::yield_now().await;

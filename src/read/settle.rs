@@ -22,7 +22,7 @@ impl Collector<'_> {
     /// Reads again what has not settled, until it has or time is up.
     ///
     /// What was read stands whatever becomes of that: an error loses nothing.
-    pub(super) async fn settle(&mut self, limits: ReadLimits, rounds: &mut u32) -> Option<String> {
+    pub(super) async fn settle(&mut self, limits: ReadLimits<'_>, rounds: &mut u32) -> Option<String> {
         let whole = self.pages.pages <= FEW_PAGES;
         let settle_until = limits.until.min(Instant::now() + limits.settle);
         let mut pause = limits.first_pause;

@@ -655,7 +655,8 @@ fn table(page: &mut Page, title: &str, mut rows: Vec<Row>, omitted: u64) {
         return;
     }
     let share = |a: &Row, b: &Row| u128::from(a.tally.trouble()) * u128::from(b.tally.total());
-    let uneven = rows.windows(2).any(|pair| matches!(pair, [a, b] if share(a, b) != share(b, a)));
+    let is_uneven = |a: &Row, b: &Row| a.tally.succeeded.is_none() || share(a, b) != share(b, a);
+    let uneven = rows.windows(2).any(|pair| matches!(pair, [a, b] if is_uneven(a, b)));
     if !uneven || rows.iter().all(|row| row.tally.failed == 0) {
         return;
     }
@@ -663,7 +664,7 @@ fn table(page: &mut Page, title: &str, mut rows: Vec<Row>, omitted: u64) {
     let width = rows.iter().map(|row| display_width(&row.name)).max().unwrap_or(0).max(title.len());
     let padded = |name: &str| format!("{name}{}", " ".repeat(width - display_width(name)));
     let columns: [Column; 4] = [
-        ("succeeded", |tally| tally.succeeded),
+        ("succeeded", |tally| tally.succeeded.unwrap_or(0)),
         ("failed", |tally| tally.failed),
         ("cancelled", |tally| tally.cancelled),
         ("other", |tally| tally.other),

@@ -40,8 +40,8 @@ pub(super) fn compared(report: &Report) -> Option<String> {
         _ if same == all => Some(format!("all {} failures are the same as last time", number(all))),
         _ => Some(format!("{} of the {} failures are the same as last time", number(same), number(all))),
     };
-    let fixed =
-        (compared.fixed > 0).then(|| format!("{} that failed last time succeeded now", targets(compared.fixed)));
+    let fixed = compared.fixed.filter(|fixed| *fixed > 0);
+    let fixed = fixed.map(|fixed| format!("{} that failed last time succeeded now", targets(fixed)));
     let parts: Vec<String> = [failures, fixed].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("{}.", sentence(&parts.join("; "))))
 }

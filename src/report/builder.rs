@@ -7,7 +7,7 @@ use super::comparison::EarlierFailures;
 use super::document::{AccountGate, Counts, GroupStack, Tally, Target};
 use super::in_progress::RUNNING_NAMED;
 use crate::classify::{self, Basis, Code, GateMeaning};
-use crate::operation::{self, FailedEvent, GateStatus, ResultStatus, TargetResult};
+use crate::operation::{self, FailedEvent, GateStatus, ResultStatus, TargetResult, Totals};
 
 /// Targets with a skipped gate that are kept by name; more are only counted. No message can list more, and
 /// an organization without gates would otherwise make memory grow with every success.
@@ -166,6 +166,8 @@ pub struct ReportBuilder {
     pub(super) earlier: Option<Arc<EarlierFailures>>,
     /// Targets among the earlier failures that succeeded.
     pub(super) fixed: u64,
+    /// CloudFormation's count of accounts, where the successes are its count, too.
+    pub(super) counted_accounts: Option<Option<u64>>,
 }
 
 /// Without a copy where there was nothing yet, which is mostly so.
@@ -357,9 +359,22 @@ impl ReportBuilder {
         &self.counts
     }
 
-    /// Whether there is one row for each account in each Region.
+    /// Adds the successes that CloudFormation counts, in place of results.
+    pub fn add_counted_successes(&mut self, totals: &Totals) {
+        for (region, counted) in &totals.by_region {
+            let succeeded = counted.succeeded.unwrap_or(0);
+            self.counts.succeeded += succeeded;
+            self.counts.total += succeeded;
+            *self.by_region.entry(Some(region.clone())).or_default() +=
+                Tally { succeeded: Some(succeeded), ..Tally::default() };
+        }
+        self.counted_accounts = Some(totals.accounts);
+    }
+
+    /// Whether there is one target for each account in each Region.
     pub(super) fn is_full_grid(&self) -> bool {
-        let accounts = self.accounts.len() as u64;
+        let listed = Some(self.accounts.len() as u64);
+        let Some(accounts) = self.counted_accounts.unwrap_or(listed) else { return false };
         self.nameless == 0 && self.by_region.values().all(|tally| tally.total() == accounts)
     }
 

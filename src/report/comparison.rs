@@ -68,7 +68,12 @@ impl EarlierFailures {
     }
 
     /// Counts what is new of each cause; targets that have not failed yet do not count.
-    pub(super) fn compare(&self, causes: &mut [Cause], unsettled: &HashSet<Target>, fixed: u64) -> ComparedWith {
+    pub(super) fn compare(
+        &self,
+        causes: &mut [Cause],
+        unsettled: &HashSet<Target>,
+        fixed: Option<u64>,
+    ) -> ComparedWith {
         let (mut newly_failed, mut still_failing) = (0, 0);
         for cause in causes {
             let targets = cause.groups.iter().flat_map(|group| {

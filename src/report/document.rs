@@ -261,7 +261,7 @@ pub struct Completeness {
     /// The same without that the operation has not ended: people read that in the headline.
     #[serde(skip)]
     pub missing: Option<String>,
-    /// Rows read.
+    /// Targets whose results were read.
     pub results_read: u64,
     /// Failed targets by CloudFormation's own count.
     pub failed_expected: Option<u64>,
@@ -271,11 +271,13 @@ pub struct Completeness {
 
 /// Where the number of succeeded targets comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "UPPERCASE")]
 pub enum SucceededFrom {
     /// From the results, which were all read.
     #[default]
     Results,
+    /// From CloudFormation's own count: with it, the results that were read are all targets.
+    CloudFormation,
 }
 
 /// How the failed targets compare with those of the operation before.
@@ -290,8 +292,8 @@ pub struct ComparedWith {
     pub newly_failed: u64,
     /// Targets that failed both times for the same cause.
     pub still_failing: u64,
-    /// Targets that failed then and succeeded now.
-    pub fixed: u64,
+    /// Targets that failed then and succeeded now; `None` where the results of targets that succeeded were not read.
+    pub fixed: Option<u64>,
 }
 
 /// Targets by status.
@@ -648,10 +650,10 @@ pub struct SkippedGates {
 }
 
 /// Targets of one Region or organizational unit by status.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Tally {
-    /// SUCCEEDED.
-    pub succeeded: u64,
+    /// SUCCEEDED; `None` where these were counted by CloudFormation, which does not say of which units they are.
+    pub succeeded: Option<u64>,
     /// FAILED.
     pub failed: u64,
     /// CANCELLED.
@@ -660,10 +662,16 @@ pub struct Tally {
     pub other: u64,
 }
 
+impl Default for Tally {
+    fn default() -> Self {
+        Self { succeeded: Some(0), failed: 0, cancelled: 0, other: 0 }
+    }
+}
+
 impl Tally {
     pub(super) fn count(&mut self, status: Option<&ResultStatus>) {
         let field = match status {
-            Some(ResultStatus::Succeeded) => &mut self.succeeded,
+            Some(ResultStatus::Succeeded) => self.succeeded.get_or_insert_default(),
             Some(ResultStatus::Failed) => &mut self.failed,
             Some(ResultStatus::Cancelled) => &mut self.cancelled,
             _ => &mut self.other,
@@ -676,15 +684,15 @@ impl Tally {
         self.failed + self.cancelled
     }
 
-    /// All targets.
+    /// All targets that are known.
     pub fn total(&self) -> u64 {
-        self.succeeded + self.failed + self.cancelled + self.other
+        self.succeeded.unwrap_or(0) + self.failed + self.cancelled + self.other
     }
 }
 
 impl std::ops::AddAssign for Tally {
     fn add_assign(&mut self, more: Self) {
-        self.succeeded += more.succeeded;
+        self.succeeded = self.succeeded.zip(more.succeeded).map(|(ours, theirs)| ours + theirs);
         self.failed += more.failed;
         self.cancelled += more.cancelled;
         self.other += more.other;

@@ -1,0 +1,3 @@
+//! `stackset-report`: the report of a StackSet operation at the terminal.
+
+fn main() {}
