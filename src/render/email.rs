@@ -12,7 +12,7 @@ use unicode_linebreak::linebreaks;
 use super::wording;
 use crate::classify::Basis;
 use crate::operation::{self, Totals};
-use crate::report::{self, Cause, Group, Outcome, PlanEntry, Report, Severity, Tally, Target, When};
+use crate::report::{self, Cause, Group, Outcome, PlanEntry, Report, Severity, SucceededFrom, Tally, Target, When};
 
 /// Columns, where nothing unbreakable forbids it.
 const COLUMNS: usize = 78;
@@ -807,6 +807,9 @@ fn footer(page: &mut Page, report: &Report) {
     let whole = match (&completeness.missing, completeness.complete, completeness.failed_expected) {
         (Some(_), ..) => ", not all of them.",
         (None, false, _) => "; the operation has not ended.",
+        (None, true, _) if completeness.succeeded_from == SucceededFrom::CloudFormation => {
+            ". CloudFormation counts all other targets as succeeded."
+        }
         (None, true, Some(_)) => ", all of them. CloudFormation's own count of failed targets agrees.",
         (None, true, None) => ", all of them.",
     };

@@ -5,6 +5,7 @@
 mod schema;
 
 mod compare;
+mod counted;
 mod events;
 mod events_of_stacks;
 mod faults;
