@@ -62,7 +62,14 @@ async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         .into_builder()
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build();
-    let config = Config::from_lookup(|name| Ok((name == "TOPIC_ARN").then(|| demo::TOPIC_ARN.to_owned())))?;
+    let config = Config::from_lookup(|name| {
+        let value = match name {
+            "TOPIC_ARN" => demo::TOPIC_ARN,
+            "MEMBER_ROLE_NAME" => demo::MEMBER_ROLE_NAME,
+            _ => return Ok(None),
+        };
+        Ok(Some(value.to_owned()))
+    })?;
     let deadline = Instant::now() + Duration::from_secs(300);
     let invocation = Invocation { function_arn: demo::FUNCTION_ARN, deadline };
     let response = handler::handle(&Notifier::new(config, &sdk), &event, &invocation).await?;

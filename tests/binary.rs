@@ -42,6 +42,12 @@ async fn every_event_file_gets_its_response_and_its_message() {
         ("instance-status-change.json", "ignored", Value::Null, None),
         ("manual.json", "published", json!("FAILED"), Some("[FAILED] security-baseline, us-east-1: ")),
         ("operation-failed.json", "published", json!("FAILED"), Some("[FAILED] security-baseline, us-east-1: ")),
+        (
+            "operation-rolled-up.json",
+            "published",
+            json!("FAILED"),
+            Some("[FAILED] security-baseline, us-east-1: 28 of 40 targets failed"),
+        ),
         ("operation-running.json", "ignored", Value::Null, None),
         ("operation-stopped.json", "published", json!("STOPPED"), Some("[STOPPED] security-baseline, us-east-1: ")),
         (
@@ -51,6 +57,12 @@ async fn every_event_file_gets_its_response_and_its_message() {
             Some("[WARNING] security-baseline, us-east-1: "),
         ),
         ("operation-succeeded.json", "quiet", json!("SUCCEEDED"), None),
+        (
+            "operation-totals-disagree.json",
+            "published",
+            json!("SUCCEEDED_WITH_FAILURES"),
+            Some("[INCOMPLETE] security-baseline, us-east-1: "),
+        ),
         // At its time the bad day has ended within the hour before.
         ("scheduled-by-rule.json", "published", json!("FAILED"), Some("[FAILED] security-baseline, us-east-1: ")),
         // At its time the running operation has been so for six hours.

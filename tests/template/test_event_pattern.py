@@ -13,10 +13,12 @@ FILES = {
     "instance-status-change.json": False,
     "manual.json": False,
     "operation-failed.json": True,
+    "operation-rolled-up.json": True,
     "operation-running.json": False,
     "operation-stopped.json": True,
     "operation-succeeded-with-failures.json": True,
     "operation-succeeded.json": True,
+    "operation-totals-disagree.json": True,
     "scheduled-by-rule.json": False,
     "scheduled-by-scheduler.json": False,
 }
