@@ -63,7 +63,7 @@ pub struct Sweep {
 /// Which results are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadResults {
-    /// Not the successes of a large operation whose successes CloudFormation counts: `READ_RESULTS=auto`, the default.
+    /// Successes are left out where CloudFormation counts them and there are many: `READ_RESULTS=auto`, the default.
     Auto,
     /// All: `READ_RESULTS=all`.
     All,
@@ -75,7 +75,7 @@ pub struct ReportSettings {
     /// Capacity in which stack sets are read (`CALL_AS`).
     pub call_as: CallAsSetting,
     /// Which results are read (`READ_RESULTS`).
-    pub results: ReadResults,
+    pub read_results: ReadResults,
     /// Whether account gates are in use (`EXPECT_ACCOUNT_GATE`).
     pub expect_gate: ExpectGate,
     /// Whether accounts and organizational units are looked up in AWS Organizations (`ACCOUNT_NAMES`).
@@ -205,7 +205,7 @@ impl ReportSettings {
                     ("DELEGATED_ADMIN", CallAsSetting::Fixed(CallAs::DelegatedAdmin)),
                 ],
             )?,
-            results: choice(
+            read_results: choice(
                 "READ_RESULTS",
                 setting("READ_RESULTS")?,
                 &[("auto", ReadResults::Auto), ("all", ReadResults::All)],

@@ -9,7 +9,7 @@
 //!
 //! One file a step, in that order: [`event`], [`read`], [`classify`], [`report`], [`render`],
 //! [`publish`]. [`handler`] decides what an invocation is for, and [`notifier`] is the sentence above for
-//! one operation, of which [`reporter`] is the part that ends with the report. [`organization`] knows what accounts are called and which of them are suspended.
+//! one operation; [`reporter`] is the part of it that reads the operation and builds its report. [`organization`] knows what accounts are called and which of them are suspended.
 //! [`ledger`] knows what was reported already. [`sweep`] finds on a schedule what no event reported, and
 //! hands it to the notifier. [`response`] is what an invocation answers, and [`time_budget`] shares out its
 //! time. [`operation`] holds our words for what CloudFormation says, [`config`] every setting, [`error`]

@@ -293,28 +293,32 @@ pub struct Totals {
     pub by_region: BTreeMap<String, TargetTotals>,
 }
 
-/// So few results are read without a look at the totals: 20 pages.
-const FEW_RESULTS: u64 = 2_000;
+/// Up to so many results are always read: 20 pages.
+const READ_ALL_UP_TO: u64 = 2_000;
+
+impl TargetTotals {
+    /// Whether so many listed targets agree with a count; a skipped one may be listed with any status.
+    pub(crate) fn agrees(&self, counted: Option<u64>, listed: u64) -> bool {
+        counted.is_none_or(|counted| (counted..=counted + self.skipped.unwrap_or(0)).contains(&listed))
+    }
+}
 
 impl Totals {
-    /// Whether there are so many targets that it helps not to read those that succeeded.
-    pub(crate) fn are_worth_adding_up(&self) -> bool {
-        self.all.targets.is_some_and(|targets| targets > FEW_RESULTS)
+    /// Whether there are so many targets that it helps to count those that succeeded instead of reading them.
+    pub(crate) fn are_large(&self) -> bool {
+        self.accounts.is_some() && self.all.targets.is_some_and(|targets| targets > READ_ALL_UP_TO)
     }
 
-    /// Whether the successes that are counted, and these other targets by Region, are all targets, in each Region too.
+    /// Whether the counted successes and these other targets, by Region, equal the total, overall and in each Region.
     pub(crate) fn add_up_with(&self, others: &HashMap<String, u64>) -> bool {
-        let is_whole = |counted: &TargetTotals, others: u64| {
+        let adds_up = |counted: &TargetTotals, others: u64| {
             counted.targets.is_some() && counted.succeeded.map(|succeeded| succeeded + others) == counted.targets
         };
         let sum = |of: fn(&TargetTotals) -> Option<u64>| self.by_region.values().map(of).sum::<Option<u64>>();
-        is_whole(&self.all, others.values().sum())
+        adds_up(&self.all, others.values().sum())
             && sum(|region| region.targets) == self.all.targets
             && sum(|region| region.succeeded) == self.all.succeeded
-            && self
-                .by_region
-                .iter()
-                .all(|(region, counted)| is_whole(counted, others.get(region).copied().unwrap_or(0)))
+            && self.by_region.iter().all(|(region, counted)| adds_up(counted, others.get(region).copied().unwrap_or(0)))
     }
 
     /// Targets that have not ended, and all; unlike the listed results, these counts are not behind.

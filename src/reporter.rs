@@ -166,7 +166,8 @@ impl Reporter {
             first_pause: self.first_pause,
             longest_pause: LONGEST_PAUSE,
             // What gates said of targets that succeeded is in their results only.
-            read_successes: self.settings.results == ReadResults::All || self.settings.expect_gate != ExpectGate::Never,
+            read_successes: self.settings.read_results == ReadResults::All
+                || self.settings.expect_gate != ExpectGate::Never,
             on_page: self.on_page.as_deref(),
         };
         let earlier = self.earlier_failures(context).await;

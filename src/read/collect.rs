@@ -115,19 +115,24 @@ enum ReadTo {
 impl<'a> Collector<'a> {
     /// Reads the operation. Gives what is missing, if anything is.
     async fn read(&mut self, read_successes: bool) -> Result<Option<String>, ReadError> {
-        let counted = self.described.totals.as_ref().filter(|totals| !read_successes && totals.are_worth_adding_up());
+        let counted = self.described.totals.as_ref().filter(|totals| !read_successes && totals.are_large());
+        let mut tried = Pages::default();
         if let Some(totals) = counted
-            // Whatever is wrong here, reading every result shows it.
-            && self.read_all_but_successes(totals).await.unwrap_or(false)
+            // On any error, every result is read instead.
+            && self.read_all_but_successes(totals, &mut tried).await.unwrap_or(false)
         {
+            self.pages = tried;
             return Ok(None);
         }
-        self.read_all().await
+        let unread = self.read_all().await?;
+        self.pages.pages += tried.pages;
+        self.pages.rows += tried.rows;
+        Ok(unread)
     }
 
     /// Reads by status what did not succeed. Gives whether that and the successes that CloudFormation counts are all
     /// targets.
-    async fn read_all_but_successes(&mut self, totals: &Totals) -> Result<bool, ReadError> {
+    async fn read_all_but_successes(&mut self, totals: &Totals, pages: &mut Pages) -> Result<bool, ReadError> {
         let now = Instant::now();
         let until = now + self.until.saturating_duration_since(now) / 3;
         let mut rows = Rows::compared_with(self.earlier.clone());
@@ -138,14 +143,16 @@ impl<'a> Collector<'a> {
                 *by_region.entry(row.region.clone().unwrap_or_default()).or_default() += 1;
                 rows.add(row);
             };
-            match drain(&mut results, until, &mut self.pages, self.on_page, take).await? {
+            match drain(&mut results, until, pages, self.on_page, take).await? {
                 ReadTo::End => {}
                 ReadTo::OutOfTime => return Ok(false),
             }
         }
         let has_ended = rows.open.is_empty() || !self.described.status.is_terminal();
-        let has_failed = self.described.failed_expected.is_none_or(|expected| rows.failed.rows() >= expected);
-        let is_all = has_ended && has_failed && rows.repeated() == 0 && totals.add_up_with(&by_region);
+        let all = &totals.all;
+        let agrees = all.agrees(all.failed.or(self.described.failed_expected), rows.failed.rows())
+            && all.agrees(all.cancelled, rows.cancelled.rows());
+        let is_all = has_ended && agrees && rows.are_distinct() && totals.add_up_with(&by_region);
         if is_all {
             rows.settled.add_counted_successes(totals);
             self.rows = rows;

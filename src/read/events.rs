@@ -84,12 +84,9 @@ impl EventReader {
     async fn client(&self, stack: &GroupStack, until: Instant) -> Result<Client, ReadError> {
         let partition = stack.stack_id.split(':').nth(1).unwrap_or_default();
         let role = format!("arn:{partition}:iam::{}:role/{}", stack.account, self.role_name);
-        let subject = || format!("could not assume role {role} in {}", stack.region);
+        let subject = || format!("could not assume role {role}");
         let request = self.sts.assume_role().role_arn(&role).role_session_name(SESSION_NAME).duration_seconds(SESSION);
-        let answer = self.reader.send(until, || {
-            let there = aws_sdk_sts::Config::builder().region(Region::new(stack.region.clone()));
-            request.clone().customize().config_override(there).send()
-        });
+        let answer = self.reader.send(until, || request.clone().send());
         let answer = answer.await.ok_or_else(|| ReadError::out_of_time(&subject()))?;
         let answer = answer.map_err(|error| ReadError::broken(format!("{}: {}", subject(), aws::cause(&error))))?;
         let Some(given) = answer.credentials else {

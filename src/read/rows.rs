@@ -111,6 +111,15 @@ impl Rows {
         self.open = open.into_iter().filter(|open| key(&open.row).is_none_or(|key| !self.has_ended(key))).collect();
     }
 
+    /// Whether no target is listed with two of FAILED, CANCELLED, RUNNING and PENDING, or twice with one.
+    pub(super) fn are_distinct(&self) -> bool {
+        let mut open = HashSet::new();
+        let is_new = |row: &TargetResult| key(row).is_none_or(|key| open.insert(key) && !self.has_ended(key));
+        self.repeated() == 0
+            && self.failed.targets.is_disjoint(&self.cancelled.targets)
+            && self.open.iter().map(|open| &open.row).all(is_new)
+    }
+
     pub(super) fn repeated(&self) -> u64 {
         self.failed.repeated + self.cancelled.repeated
     }

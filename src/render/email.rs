@@ -193,22 +193,23 @@ fn what_happened(report: &Report) -> String {
 
 /// `107 of 2,000 targets failed, 91 were cancelled, 1,802 succeeded`.
 fn numbers(report: &Report) -> String {
-    let counts = &report.counts;
+    let counts = &report.best_counts();
     let mut parts = Vec::new();
     let totals = report.operation.totals.as_ref().filter(|_| report.in_progress.is_some());
-    if let Some((pending, total)) = totals.and_then(Totals::to_go) {
+    let to_go = totals.and_then(Totals::to_go);
+    if let Some((pending, total)) = to_go {
         parts.push(format!("{} of {} to go", wording::number(pending), wording::targets(total)));
     }
-    let expected = report.completeness.failed_expected.filter(|&expected| expected > counts.failed);
+    let expected = report.completeness.failed_expected.filter(|&expected| expected > report.counts.failed);
     if let Some(expected) = expected {
-        parts.push(format!("{} failed, {} listed", wording::targets(expected), wording::number(counts.failed)));
+        parts.push(format!("{} failed, {} listed", wording::targets(expected), wording::number(report.counts.failed)));
     }
     let shown = [
         (if expected.is_none() { counts.failed } else { 0 }, "failed", "failed"),
         (counts.cancelled, "was cancelled", "were cancelled"),
         (counts.succeeded, "succeeded", "succeeded"),
         (counts.running, "is running", "are running"),
-        (counts.pending, "is pending", "are pending"),
+        (if counts.running == 0 && to_go.is_some() { 0 } else { counts.pending }, "is pending", "are pending"),
     ];
     let shown = shown.into_iter().map(|(n, one, many)| (n, if n == 1 { one } else { many }.to_owned()));
     let others = counts.other_statuses.iter().map(|(status, n)| (*n, wording::status(status)));
@@ -608,10 +609,12 @@ fn gates(page: &mut Page, report: &Report) {
         .filter(|(n, _)| *n > 0)
         .map(|(n, word)| format!("{} {word}", wording::number(*n)))
         .collect();
-    page.paragraph(
-        "",
-        &format!("Account gates of the targets: {} passed, {}.", wording::number(gate.passed), parts.join(", ")),
-    );
+    // Those of targets that succeeded were not read.
+    let passed = match report.completeness.succeeded_from {
+        SucceededFrom::Results => format!("{} passed, ", wording::number(gate.passed)),
+        SucceededFrom::CloudFormation => String::new(),
+    };
+    page.paragraph("", &format!("Account gates of the targets: {passed}{}.", parts.join(", ")));
     // Beside failures the list would be noise; the document has it.
     if gate.skipped.count > 0 && report.counts.failed + report.counts.cancelled == 0 {
         fold_targets(page, report, &gate.skipped.targets, gate.skipped.count);
@@ -806,10 +809,10 @@ fn footer(page: &mut Page, report: &Report) {
     let completeness = &report.completeness;
     let whole = match (&completeness.missing, completeness.complete, completeness.failed_expected) {
         (Some(_), ..) => ", not all of them.",
-        (None, false, _) => "; the operation has not ended.",
-        (None, true, _) if completeness.succeeded_from == SucceededFrom::CloudFormation => {
+        _ if completeness.succeeded_from == SucceededFrom::CloudFormation => {
             ". CloudFormation counts all other targets as succeeded."
         }
+        (None, false, _) => "; the operation has not ended.",
         (None, true, Some(_)) => ", all of them. CloudFormation's own count of failed targets agrees.",
         (None, true, None) => ", all of them.",
     };

@@ -167,7 +167,7 @@ pub struct ReportBuilder {
     /// Targets among the earlier failures that succeeded.
     pub(super) fixed: u64,
     /// CloudFormation's count of accounts, where the successes are its count, too.
-    pub(super) counted_accounts: Option<Option<u64>>,
+    pub(super) counted_accounts: Option<u64>,
 }
 
 /// Without a copy where there was nothing yet, which is mostly so.
@@ -190,7 +190,7 @@ impl ReportBuilder {
         Self::default()
     }
 
-    /// An empty fold of rows that are compared with what failed before; that must be known before the first row, as
+    /// An empty builder of rows that are compared with what failed before; that must be known before the first row, as
     /// successes are not kept.
     pub fn compared_with(earlier: Option<Arc<EarlierFailures>>) -> Self {
         Self { earlier, ..Self::default() }
@@ -359,22 +359,21 @@ impl ReportBuilder {
         &self.counts
     }
 
-    /// Adds the successes that CloudFormation counts, in place of results.
+    /// Adds the successes that CloudFormation counts, whose results are not read.
     pub fn add_counted_successes(&mut self, totals: &Totals) {
         for (region, counted) in &totals.by_region {
-            let succeeded = counted.succeeded.unwrap_or(0);
+            let Some(succeeded) = counted.succeeded.filter(|_| counted.targets > Some(0)) else { continue };
             self.counts.succeeded += succeeded;
             self.counts.total += succeeded;
             *self.by_region.entry(Some(region.clone())).or_default() +=
                 Tally { succeeded: Some(succeeded), ..Tally::default() };
         }
-        self.counted_accounts = Some(totals.accounts);
+        self.counted_accounts = totals.accounts;
     }
 
     /// Whether there is one target for each account in each Region.
     pub(super) fn is_full_grid(&self) -> bool {
-        let listed = Some(self.accounts.len() as u64);
-        let Some(accounts) = self.counted_accounts.unwrap_or(listed) else { return false };
+        let accounts = self.counted_accounts.unwrap_or(self.accounts.len() as u64);
         self.nameless == 0 && self.by_region.values().all(|tally| tally.total() == accounts)
     }
 

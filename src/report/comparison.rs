@@ -1,6 +1,7 @@
 //! What is new since the operation before.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::ReportBuilder;
 use super::document::{Cause, ComparedWith, Target};
@@ -12,8 +13,23 @@ use crate::operation::{ListedOperation, Operation, TargetResult};
 #[derive(Debug)]
 pub struct EarlierFailures {
     operation: ListedOperation,
-    /// The code of each target's cause, by account and Region.
-    codes: HashMap<String, HashMap<String, &'static str>>,
+    /// The cause of each target, by account and Region.
+    causes: HashMap<String, HashMap<String, EarlierCause>>,
+}
+
+/// The cause of a failed target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct EarlierCause {
+    code: &'static str,
+    /// The masked text where the code says nothing of the cause: then the same text is the same cause.
+    text: Option<String>,
+}
+
+impl EarlierCause {
+    fn of(code: &'static str, pattern: Option<&str>) -> Self {
+        let is_named = ![Code::Unknown, Code::CauseNotReported].map(Code::as_str).contains(&code);
+        Self { code, text: pattern.filter(|_| !is_named).map(str::to_owned) }
+    }
 }
 
 /// Whether an operation can be compared with an earlier one.
@@ -40,31 +56,34 @@ fn kind(action: Option<&str>) -> Option<&'static str> {
 impl EarlierFailures {
     /// The failed targets that were read of an operation.
     pub(crate) fn of(operation: ListedOperation, failed: ReportBuilder) -> Self {
-        let mut codes: HashMap<String, HashMap<String, &'static str>> = HashMap::new();
-        for ((code, ..), group) in failed.groups {
+        let mut causes: HashMap<String, HashMap<String, EarlierCause>> = HashMap::new();
+        for ((code, pattern, ..), group) in failed.groups {
+            let cause = EarlierCause::of(code.as_str(), pattern.as_deref());
             for target in group.targets {
                 if let (Some(account), Some(region)) = (target.account, target.region) {
-                    codes.entry(account).or_default().insert(region, code.as_str());
+                    causes.entry(account).or_default().insert(region, cause.clone());
                 }
             }
         }
-        Self { operation, codes }
+        Self { operation, causes }
     }
 
-    fn code(&self, account: &str, region: &str) -> Option<&'static str> {
-        self.codes.get(account)?.get(region).copied()
+    fn cause(&self, account: &str, region: &str) -> Option<&EarlierCause> {
+        self.causes.get(account)?.get(region)
     }
 
     /// Whether the target of a result failed.
     pub(super) fn contains(&self, row: &TargetResult) -> bool {
-        row.target().is_some_and(|(account, region)| self.code(account, region).is_some())
+        row.target().is_some_and(|(account, region)| self.cause(account, region).is_some())
     }
 
-    fn is_same(&self, target: &Target, code: &str) -> bool {
-        let before = target.account().zip(target.region()).and_then(|(account, region)| self.code(account, region));
+    fn is_same(&self, target: &Target, cause: &EarlierCause) -> bool {
+        let before = target.account().zip(target.region()).and_then(|(account, region)| self.cause(account, region));
         // Of the operation before, only the text is known, and that is one for both.
-        let is_suspended = code == Code::AccountSuspended.as_str();
-        before == Some(code) || (is_suspended && before == Some(Code::ExecutionRoleNotAssumable.as_str()))
+        let is_suspended = cause.code == Code::AccountSuspended.as_str();
+        before.is_some_and(|before| {
+            before == cause || (is_suspended && before.code == Code::ExecutionRoleNotAssumable.as_str())
+        })
     }
 
     /// Counts what is new of each cause; targets that have not failed yet do not count.
@@ -78,10 +97,11 @@ impl EarlierFailures {
         for cause in causes {
             let targets = cause.groups.iter().flat_map(|group| {
                 let code = group.evidence.as_ref().map_or(cause.code, |evidence| evidence.text_code);
-                group.targets.iter().map(move |target| (target, code))
+                let cause = Arc::new(EarlierCause::of(code, group.pattern.as_deref()));
+                group.targets.iter().map(move |target| (target, Arc::clone(&cause)))
             });
             let failed = targets.filter(|(target, _)| !unsettled.contains(target));
-            let (same, new): (Vec<_>, Vec<_>) = failed.partition(|(target, code)| self.is_same(target, code));
+            let (same, new): (Vec<_>, Vec<_>) = failed.partition(|(target, cause)| self.is_same(target, cause));
             let (same, new) = (same.len() as u64, new.len() as u64);
             cause.newly_failed = Some(new);
             newly_failed += new;

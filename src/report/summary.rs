@@ -1,6 +1,6 @@
 //! What happened, in one sentence: the numbers that say how bad it is.
 
-use super::document::{Outcome, Report};
+use super::document::{Counts, Outcome, Report};
 use super::in_progress::InProgress;
 use crate::numbers::{count, number};
 use crate::operation::{self, Totals};
@@ -24,14 +24,14 @@ pub(super) fn summary(report: &Report) -> String {
 impl Report {
     /// The numbers that say how bad it is: `280 of 2,000 targets failed, 120 cancelled`.
     pub fn how_bad(&self) -> String {
-        let counts = &self.counts;
+        let counts = &self.best_counts();
         if let Some(progress) = &self.in_progress {
             return how_far(self, progress);
         }
         let mut parts = Vec::new();
         let of_total = |n: u64, word: &str| format!("{} of {} {word}", number(n), targets(counts.total));
         if let Some(expected) = self.unlisted_failures() {
-            parts.push(format!("{} failed, {} listed", targets(expected), number(counts.failed)));
+            parts.push(format!("{} failed, {} listed", targets(expected), number(self.counts.failed)));
         } else if counts.failed > 0 {
             parts.push(of_total(counts.failed, "failed"));
         }
@@ -63,7 +63,7 @@ impl Report {
 
     /// The same with fewer words: `280 failed, 120 cancelled of 2,000`.
     pub fn how_bad_in_short(&self) -> String {
-        let counts = &self.counts;
+        let counts = &self.best_counts();
         let mut parts = vec![format!("{} failed", number(self.unlisted_failures().unwrap_or(counts.failed)))];
         if counts.cancelled > 0 {
             parts.push(format!("{} cancelled", number(counts.cancelled)));
@@ -71,6 +71,22 @@ impl Report {
         let drifted = self.drift.as_ref().and_then(|drift| drift.drifted).filter(|n| *n > 0);
         parts.extend(drifted.map(|n| format!("{} drifted", number(n))));
         format!("{} of {}", parts.join(", "), number(counts.total))
+    }
+
+    /// The numbers for people: CloudFormation's own where results are missing or behind, and the listed ones elsewhere.
+    pub(crate) fn best_counts(&self) -> Counts {
+        let counts = self.counts.clone();
+        let is_behind = self.completeness.missing.is_some() || self.in_progress.is_some();
+        let Some(all) = self.operation.totals.as_ref().map(|totals| &totals.all).filter(|_| is_behind) else {
+            return counts;
+        };
+        match (all.targets, all.succeeded, all.failed, all.cancelled) {
+            (Some(total), Some(succeeded), Some(failed), Some(cancelled)) if total > counts.total => {
+                let pending = all.pending.unwrap_or(0);
+                Counts { total, succeeded, failed, cancelled, running: 0, pending, ..counts }
+            }
+            _ => counts,
+        }
     }
 
     /// CloudFormation's own count of failures, where it is larger than what is listed.
@@ -95,7 +111,7 @@ fn drifted(report: &Report) -> Option<String> {
 
 /// How far an operation is that has not ended: `28 of 40 targets to go, 3 failed`.
 fn how_far(report: &Report, progress: &InProgress) -> String {
-    let counts = &report.counts;
+    let counts = &report.best_counts();
     let status = report.operation.status.as_deref().unwrap_or("in progress").to_lowercase();
     let status: String = clean(&status).chars().take(20).collect();
     let since = progress.seconds.map_or_else(String::new, |seconds| format!(" for {}", duration(seconds)));

@@ -360,3 +360,20 @@ async fn what_changes_kept_quiet_is_recorded() {
     assert!(second["reason"].as_str().unwrap().starts_with("it was read and needed no message at "), "{second}");
     assert!(stage.aws.published().is_empty());
 }
+
+/// Two texts that say nothing of the cause, or are not known, are two causes.
+#[tokio::test]
+async fn another_unknown_text_is_a_new_failure() {
+    let unknown = |text: &str| Row::failed(&account(1), "eu-west-1", text);
+    let roll_up = |name: &str| unknown(&format!("The following resource(s) failed to create: [{name}]. "));
+    for (before, now, newly) in [
+        (unknown("The zephyr blew"), unknown("The mistral blew"), 1),
+        (unknown("The zephyr blew"), unknown("The zephyr blew"), 0),
+        (roll_up("Role"), roll_up("Topic"), 1),
+        (roll_up("Role"), roll_up("Role"), 0),
+    ] {
+        let stage = Stage::with(two(vec![before], operation("FAILED", vec![now])), CHANGES).await;
+        let result = stage.ended("FAILED").await.unwrap();
+        assert_eq!(result["action"], if newly == 1 { "published" } else { "quiet" }, "{result}");
+    }
+}

@@ -251,3 +251,60 @@ async fn the_comparison_does_not_say_what_is_fixed() {
     assert_eq!(numbers(&all), [json!(18), json!(1), json!(1)]);
     assert_eq!(numbers(&some), [json!(18), json!(1), Value::Null]);
 }
+
+/// Those of targets that succeeded were not read, so nobody can say how many gates passed.
+#[tokio::test]
+async fn the_email_does_not_count_gates_that_passed() {
+    let mut rows = rows();
+    rows[50] = Row::failed(&account(16), REGIONS[2], "AccountGate check failed").gate("FAILED", "Change freeze");
+    let stage = stage_of(ended(rows).totals_from_rows()).await;
+    let document = report(&stage).await;
+    assert_eq!((&document["accountGate"]["passed"], &document["accountGate"]["refused"]), (&json!(0), &json!(1)));
+    let email = stage.published().body("email").unwrap();
+    assert!(email.contains("Account gates of the targets: 1 refused, 29 never asked."), "{email}");
+}
+
+/// An outage after the failures were read is no report without any results.
+#[tokio::test]
+async fn an_outage_is_an_error_and_no_empty_report() {
+    let fault = Fault::error(RESULTS, 503, "ServiceUnavailable", "try again").from_call(2);
+    let scenario = Scenario::new().stack_set(set(ended(rows()).totals_from_rows())).fault(fault);
+    let stage = stage(scenario, &[]).await.time(std::time::Duration::from_secs(3));
+    let error = stage.invoke(&event(&arn(), OPERATION, "FAILED")).await.unwrap_err();
+    assert_eq!(error.kind(), "ReadError");
+    assert!(stage.aws.published().is_empty());
+}
+
+/// A target that goes on between two lists is in both.
+#[tokio::test]
+async fn a_target_in_two_lists_is_read_again() {
+    let cancelled = Row::cancelled(&account(1), "us-east-1", TOLERANCE).ou("ou-ab12-22222222");
+    let mut rows = rows();
+    rows[5] = Row::failed(&account(1), "us-east-1", "Internal Failure").ou("ou-ab12-22222222").later(1, cancelled);
+    let stage = stage_of(ended(rows).totals_from_rows()).await;
+    let document = report(&stage).await;
+    assert_all_read(&stage, &document);
+    assert_eq!(numbers(&document), [2_400, 2_370, 19, 11, 0, 0]);
+}
+
+/// All targets of a Region may be gone, and the number of accounts may be missing.
+#[tokio::test]
+async fn odd_totals_do_not_change_the_retry_plan() {
+    type Change = fn(&mut Totals);
+    let cases: [(Change, &str); 2] = [
+        (
+            |totals| drop(totals.regions.insert("me-south-1".to_owned(), Progress::of_counts(0, 0, 0, 0, 0))),
+            "CLOUDFORMATION",
+        ),
+        (|totals| totals.accounts = None, "RESULTS"),
+    ];
+    let expected = report(&stage_of(ended(rows()).totals_from_rows()).await).await;
+    for (change, from) in cases {
+        let mut totals = Totals::of(&rows().into());
+        change(&mut totals);
+        let document = report(&stage_of(ended(rows()).totals(totals)).await).await;
+        assert_eq!(document["completeness"]["succeededFrom"], from);
+        assert_eq!(document["retry"], expected["retry"]);
+        assert_eq!(document["byRegion"], expected["byRegion"]);
+    }
+}

@@ -110,7 +110,8 @@ async fn a_whole_group_gets_the_cause_on_which_its_stacks_agree() {
     let assumed = stage.aws.requests_of("AssumeRole");
     assert_eq!(assumed.len(), 3);
     for request in assumed {
-        assert_eq!((&*request.service, &*request.region), ("sts", "eu-west-1"));
+        // In the function's own Region: the stack's may not be enabled in the function's account.
+        assert_eq!((&*request.service, &*request.region), ("sts", "eu-central-1"));
         assert_eq!(request.param("RoleSessionName"), Some("stackset-notifier"));
         assert_eq!(request.param("DurationSeconds"), Some("900"));
     }
@@ -273,7 +274,7 @@ async fn what_cannot_be_read_leaves_the_report_as_it_was() {
     let with = |fault: Fault| scenario(stacks()).fault(fault);
     let mut no_role = scenario(stacks());
     no_role.roles.clear();
-    let assume = format!("could not assume role arn:aws:iam::{}:role/{ROLE} in eu-west-1: ", account(0));
+    let assume = format!("could not assume role arn:aws:iam::{}:role/{ROLE}: ", account(0));
     let read = format!("could not read the events of stack {}: ", stack_id(0));
     for (scenario, reason) in [
         (no_role, format!("{assume}AccessDenied: User: ")),
@@ -392,5 +393,5 @@ async fn the_role_is_of_the_partition() {
     let stage = stage(scenario).await;
     stage.invoke(&event).await.unwrap();
     assert_eq!(groups(&stage.document()), json!([["RESOURCE_ALREADY_EXISTS", "STACK_EVENTS", 1, 1]]));
-    assert_eq!(stage.aws.requests_of("AssumeRole")[0].region, region);
+    assert_eq!(stage.aws.requests_of("AssumeRole").len(), 1);
 }

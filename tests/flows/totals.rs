@@ -201,8 +201,8 @@ async fn totals_are_exact_where_time_ran_out() {
     });
     let slow = Operation::new(OPERATION).action("UPDATE").status("FAILED").rows(rows).totals_from_rows();
     let scenario = Scenario::new().stack_set(stack_set().operation(slow)).latency(Duration::from_millis(20));
-    let stage = Stage::with(scenario, &[("READ_RESULTS", "all")]).await;
-    let document = stage.time(Duration::from_millis(1_200)).report("FAILED").await;
+    let stage = Stage::with(scenario, &[("READ_RESULTS", "all")]).await.time(Duration::from_millis(1_200));
+    let document = stage.report("FAILED").await;
     let listed = document["counts"]["total"].as_u64().unwrap();
     assert!(listed < 15_000);
     assert_eq!(document["operation"]["totals"]["targets"], 15_000);
@@ -210,6 +210,11 @@ async fn totals_are_exact_where_time_ran_out() {
     let reason = document["completeness"]["reason"].as_str().unwrap();
     assert!(reason.starts_with("time ran out before all results were read"), "{reason}");
     assert!(reason.contains("; CloudFormation counts 15,000 targets, "), "{reason}");
+    // What people read first has them, too.
+    let subject = stage.published().subject.unwrap();
+    assert!(subject.contains("15 targets failed, ") || subject.contains("15 of 15,000 targets failed"), "{subject}");
+    let email = stage.published().body("email").unwrap();
+    assert!(email.contains(", 14,985 succeeded"), "{email}");
 }
 
 #[tokio::test]
