@@ -24,6 +24,7 @@ TOPIC = "arn:aws:sns:eu-central-1:222222222222:alerts"
 OTHER_TOPIC = "arn:aws:sns:eu-central-1:222222222222:on-call"
 UUID = "1b2c3d4e-0000-4000-8000-000000000000"
 TEMPLATES = ("template.yaml", "deploy/forward-events.yaml", "deploy/chat.yaml")
+RECIPES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "deploy/recipes").glob("*.yaml"))
 SLACK = {"SlackWorkspaceId": "T0123ABCD", "SlackChannelId": "C0123ABCD"}
 TEAMS = {"TeamsTenantId": UUID, "TeamsTeamId": UUID, "TeamsChannelId": "19%3ab6ef%40thread.tacv2"}
 ALWAYS = {
@@ -249,7 +250,7 @@ def test_every_suppression_suppresses_something():
     used = {(check["repo_file_path"].lstrip("/"), check["resource"].split(".")[-1], check["check_id"])
             for check in results["skipped_checks"]}
     said = set()
-    for path in TEMPLATES:
+    for path in (*TEMPLATES, *RECIPES):
         for name, resource in template(path)["Resources"].items():
             for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
                 assert skip["comment"], name
@@ -638,7 +639,7 @@ def test_the_applications_metadata():
     assert len(application["Description"]) <= 256 and len(application["Labels"]) <= 10
 
 
-@pytest.mark.parametrize("path", [*TEMPLATES, "deploy/member-role.yaml"])
+@pytest.mark.parametrize("path", [*TEMPLATES, *RECIPES, "deploy/member-role.yaml"])
 def test_parameters_explain_themselves(path):
     document = template(path)
     parameters = document["Parameters"]
@@ -649,11 +650,13 @@ def test_parameters_explain_themselves(path):
         assert parameter["Description"] and parameter["ConstraintDescription"], name
         default = parameter.get("Default")
         if "AllowedValues" in parameter:
-            assert default in parameter["AllowedValues"], name
+            assert default is None or default in parameter["AllowedValues"], name
         elif parameter["Type"] == "Number":
             assert parameter["MinValue"] <= default <= parameter["MaxValue"], name
         else:
-            assert default is None or re.search(parameter["AllowedPattern"], default) is not None, name
+            # CloudFormation puts the pattern of a list to each of its items.
+            items = default.split(",") if default and parameter["Type"] == "CommaDelimitedList" else [default]
+            assert default is None or all(re.search(parameter["AllowedPattern"], item) for item in items), name
 
 
 @pytest.mark.parametrize("name, good, bad", [
