@@ -40,7 +40,8 @@ pub(crate) struct Assessment {
     /// What the ledger knows it by.
     pub(crate) key: Option<Key>,
     rounds: u32,
-    read_at: Instant,
+    /// When rendering can begin.
+    pub(crate) read_at: Instant,
 }
 
 /// Recorded in place of an id that SNS did not give: the message is out all the same.

@@ -108,16 +108,17 @@ impl Sweep<'_> {
         );
         digest.failures.clone_from(&summary.failures);
         digest.failures_omitted = summary.failures_omitted;
-        let rendered_at = Instant::now();
+        let rendering_began = Instant::now();
         let publish = async {
             let DigestMessage { message, named } = render::digest::message(&digest, self.notifier.config.https_body)?;
+            let rendered_at = Instant::now();
             let id = self.notifier.publisher.publish(message, budget.publishing_ends()).await?;
             let named: HashSet<_> = digest.operations.iter().take(named).map(names).collect();
             let is_named = |assessment: &&Assessment| named.contains(&names(&assessment.report));
             let keys = mine.iter().filter(is_named).filter_map(|assessment| assessment.key.clone()).collect();
-            Ok(((id.clone(), named), Sent { message_id: Some(recorded_id(id)), named: Some(keys) }))
+            Ok(((id.clone(), named, rendered_at), Sent { message_id: Some(recorded_id(id)), named: Some(keys) }))
         };
-        let ((message_id, named), failed) = claims.deliver(publish).await?;
+        let ((message_id, named, rendered_at), failed) = claims.deliver(publish).await?;
         let mut failed: HashMap<Key, Error> = failed.into_iter().collect();
         for mut assessment in mine {
             if !named.contains(&names(&assessment.report)) {
@@ -129,6 +130,7 @@ impl Sweep<'_> {
             assessment.result.note_ledger_errors(failed.as_slice());
             assessment.result.action = Action::Published;
             assessment.result.message_id.clone_from(&message_id);
+            assessment.read_at = rendering_began;
             assessment.log(rendered_at);
             progress.push(assessment.result);
         }
