@@ -192,6 +192,7 @@ impl Notifier {
             complete: report.completeness.complete
                 || (matches!(trigger, Trigger::Stuck { .. }) && report.in_progress.is_some()),
             account_gate_skipped: report.account_gate.skipped.count,
+            causes: report.causes.iter().map(|cause| (cause.code, cause.count)).collect(),
         });
         Assessment {
             operation: operation.clone(),

@@ -90,6 +90,8 @@ pub struct Measurements {
     pub complete: bool,
     /// Targets whose account gate was skipped.
     pub account_gate_skipped: u64,
+    /// The codes of the causes, each with its failed targets.
+    pub causes: Vec<(&'static str, u64)>,
 }
 
 /// What was done.
@@ -138,6 +140,9 @@ pub struct SweepSummary {
     pub failures: Vec<Failure>,
     /// More of them.
     pub failures_omitted: u64,
+    /// How long ago the oldest operation ended that the ledger did not know as reported; zero without one.
+    #[serde(skip)]
+    pub oldest_unreported: Duration,
     /// Time that it took.
     #[serde(rename = "tookSeconds", serialize_with = "seconds")]
     pub took: Duration,

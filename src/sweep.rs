@@ -9,6 +9,7 @@ mod due;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use tracing::{info, warn};
@@ -137,6 +138,7 @@ struct Part {
     due: u64,
     already_reported: u64,
     skipped_for_time: u64,
+    oldest_unreported: Duration,
     /// Whether the list of operations was read to its end.
     is_listed: bool,
     results: Vec<OperationResult>,
@@ -280,14 +282,15 @@ impl Sweep<'_> {
         part: &mut Part,
     ) -> Vec<ReportRequest> {
         let queued: Arc<[ListedOperation]> = queued.into();
-        let mut found: Vec<(Option<Key>, ReportRequest)> = Vec::new();
+        let mut found: Vec<(Option<Key>, Duration, ReportRequest)> = Vec::new();
         for (listed, trigger) in due {
+            let age = due::age(&listed, self.scheduled_time);
             let operation = OperationRef { stack_set: stack_set.stack_set.clone(), operation_id: listed.id };
             let key = notifier::key(&operation, &listed.status, trigger);
             let (call_as, queued) = (Some(stack_set.call_as), Arc::clone(&queued));
-            found.push((key, ReportRequest { operation, call_as, trigger, event_status: None, queued }));
+            found.push((key, age, ReportRequest { operation, call_as, trigger, event_status: None, queued }));
         }
-        let keys: Vec<Key> = found.iter().filter_map(|(key, _)| key.clone()).collect();
+        let keys: Vec<Key> = found.iter().filter_map(|(key, ..)| key.clone()).collect();
         let reported = match self.ledger.completed(&keys, self.budget.reading_ends()).await {
             Ok(reported) => reported,
             Err(error) => {
@@ -296,9 +299,10 @@ impl Sweep<'_> {
             }
         };
         part.due += found.len() as u64;
-        found.retain(|(key, _)| key.as_ref().is_none_or(|key| !reported.contains(key)));
+        found.retain(|(key, ..)| key.as_ref().is_none_or(|key| !reported.contains(key)));
         part.already_reported += reported.len() as u64;
-        found.into_iter().map(|(_, request)| request).collect()
+        part.oldest_unreported = found.iter().map(|(_, age, _)| *age).fold(part.oldest_unreported, Duration::max);
+        found.into_iter().map(|(.., request)| request).collect()
     }
 
     async fn report(&self, request: ReportRequest, part: &mut Part) {
@@ -363,6 +367,7 @@ impl Progress {
         summary.due += part.due;
         summary.already_reported += part.already_reported;
         summary.skipped_for_time += part.skipped_for_time;
+        summary.oldest_unreported = summary.oldest_unreported.max(part.oldest_unreported);
         summary.finished &= part.is_listed && part.skipped_for_time == 0;
         for (failure, error) in part.failures {
             self.fail(failure, error);
@@ -422,6 +427,7 @@ fn log(summary: &SweepSummary) {
         quiet = summary.quiet,
         skipped_for_time = summary.skipped_for_time,
         failures = summary.failures.len() as u64 + summary.failures_omitted,
+        oldest_unreported_s = summary.oldest_unreported.as_secs(),
         took_ms = u64::try_from(summary.took.as_millis()).unwrap_or(u64::MAX),
         "sweep ended"
     );

@@ -116,8 +116,16 @@ async fn a_sweep_leaves_one_line_and_its_metrics() {
     assert_eq!(numbers.map(|name| ours[0][name].as_u64().unwrap()), [1, 1, 7, 1, 1, 0, 0, 0]);
     assert_eq!((&ours[0]["finished"], &ours[0]["level"]), (&json!(true), &json!("INFO")));
     let metrics = log.iter().find(|line| line["SweepStackSets"].is_u64()).expect("metrics of the sweep");
-    let names = ["SweepStackSets", "SweepOperations", "SweepReports", "SweepFailures", "IncompleteSweeps"];
-    assert_eq!(names.map(|name| metrics[name].as_u64().unwrap()), [1, 7, 1, 0, 0]);
+    let names = [
+        "SweepStackSets",
+        "SweepOperations",
+        "SweepReports",
+        "SweepFailures",
+        "IncompleteSweeps",
+        "OldestUnreportedAge",
+    ];
+    // What was due ended so many seconds before the schedule.
+    assert_eq!(names.map(|name| metrics[name].as_u64().unwrap()), [1, 7, 1, 0, 0, 774]);
     let named = metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
     assert_eq!(named.len(), names.len() + 1);
     assert!(named.iter().all(|metric| metrics[metric["Name"].as_str().unwrap()].is_u64()), "{metrics}");
@@ -438,10 +446,11 @@ async fn metrics_are_json_also_where_lambda_has_no_json_logs() {
         assert_eq!(metrics.iter().filter(|line| has(line)).count(), 1, "{name}: {metrics:?}");
         for line in &metrics {
             let directive = &line["_aws"]["CloudWatchMetrics"][0];
-            assert_eq!(
-                (&directive["Dimensions"], &line["FunctionName"]),
-                (&json!([["FunctionName"]]), &json!("stackset-notifier"))
-            );
+            let dimensions = match line["Cause"].as_str() {
+                Some(_) => json!([["FunctionName", "Cause"]]),
+                None => json!([["FunctionName"]]),
+            };
+            assert_eq!((&directive["Dimensions"], &line["FunctionName"]), (&dimensions, &json!("stackset-notifier")));
             let named = directive["Metrics"].as_array().unwrap();
             assert!(named.iter().all(|metric| line[metric["Name"].as_str().unwrap()].is_u64()), "{line}");
         }
@@ -453,9 +462,10 @@ async fn every_report_leaves_its_metrics_in_the_log() {
     let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("EXPECT_ACCOUNT_GATE", "auto")];
     let log = log_with(demo::scenario(), &settings, "metrics.log", &event("operation-failed.json")).await;
     let log = lines(&log);
-    let metrics: Vec<&Value> = log.iter().filter(|line| line["_aws"].is_object()).collect();
-    assert_eq!(metrics.len(), 1);
-    let line = metrics[0];
+    let (of_causes, of_report): (Vec<&Value>, Vec<&Value>) =
+        log.iter().filter(|line| line["_aws"].is_object()).partition(|line| line["Cause"].is_string());
+    assert_eq!(of_report.len(), 1);
+    let line = of_report[0];
     let directive = &line["_aws"]["CloudWatchMetrics"][0];
     assert_eq!(
         (&directive["Namespace"], &directive["Dimensions"]),
@@ -464,9 +474,19 @@ async fn every_report_leaves_its_metrics_in_the_log() {
     for metric in directive["Metrics"].as_array().unwrap() {
         assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{metric} in {line}");
     }
-    let values = ["ReportsPublished", "TargetsFailed", "ResultsRead", "IncompleteReports", "LedgerErrors"]
+    let values = ["ReportsPublished", "TargetsFailed", "ResultsRead", "IncompleteReports", "LedgerErrors", "Retries"]
         .map(|name| line[name].as_u64().unwrap());
-    assert_eq!(values, [1, 179, 2000, 0, 0]);
+    assert_eq!(values, [1, 179, 2000, 0, 0, 0]);
+    // The causes add up to the failed targets, each under its own name.
+    let targets: Vec<u64> = of_causes.iter().map(|line| line["TargetsFailed"].as_u64().unwrap()).collect();
+    assert_eq!(targets.iter().sum::<u64>(), 179, "{targets:?}");
+    assert!(of_causes.iter().any(|line| line["Cause"] == "SERVICE_QUOTA_EXCEEDED"), "{of_causes:?}");
+    for line in of_causes {
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Dimensions"], json!([["FunctionName", "Cause"]]));
+        assert_eq!(directive["Metrics"], json!([{"Name": "TargetsFailed", "Unit": "Count"}]));
+        assert!(line["ReportsPublished"].is_null(), "no number counts twice");
+    }
     assert!(line["AccountGateSkipped"].as_u64().unwrap() > 0);
     assert_eq!(line["FunctionName"], "stackset-notifier");
 }
@@ -480,7 +500,7 @@ async fn an_incomplete_report_counts_in_its_metric() {
     let settings = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("SETTLE_TIMEOUT_SECONDS", "0")];
     // The template's alarm is compared with this log: tests/template/test_resources.py.
     let log = lines(&log_with(scenario, &settings, "incomplete-report.log", &failed).await);
-    let metrics: Vec<&Value> = log.iter().filter(|line| line["_aws"].is_object()).collect();
+    let metrics: Vec<&Value> = log.iter().filter(|line| line["IncompleteReports"].is_u64()).collect();
     assert_eq!(metrics.len(), 1);
     assert_eq!((&metrics[0]["IncompleteReports"], &metrics[0]["TargetsFailed"]), (&json!(1), &json!(179)));
 }

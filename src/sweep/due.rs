@@ -18,13 +18,22 @@ pub(super) type Due = (ListedOperation, Trigger);
 /// Of operations that have ended, those that did so within the look-back.
 pub(super) fn ended(listed: Vec<ListedOperation>, scheduled_time: i64, settings: &config::Sweep) -> Vec<Due> {
     let is_due = |operation: &ListedOperation| {
-        // An end without a time counts from the start.
-        let ended = operation.ended_at.or(operation.started_at);
-        ended.is_some_and(|ended| {
+        end(operation).is_some_and(|ended| {
             scheduled_time - millis(settings.lookback) < ended && ended < scheduled_time - LEFT_TO_THE_EVENT
         })
     };
     listed.into_iter().filter(is_due).map(|operation| (operation, Trigger::Sweep)).collect()
+}
+
+/// How long ago an operation ended; zero for one that goes on.
+pub(super) fn age(operation: &ListedOperation, scheduled_time: i64) -> Duration {
+    let ended = end(operation).filter(|_| operation.status.is_terminal());
+    Duration::from_millis(ended.map_or(0, |ended| u64::try_from(scheduled_time - ended).unwrap_or_default()))
+}
+
+/// An end without a time counts from the start.
+fn end(operation: &ListedOperation) -> Option<i64> {
+    operation.ended_at.or(operation.started_at)
 }
 
 /// Of a stack set's operations that have not ended, those to report as stuck; and what is QUEUED behind
@@ -121,6 +130,18 @@ mod tests {
             }
             let found = ended(vec![listed("FAILED", ago, None)], NOW, &settings);
             assert_eq!(!found.is_empty(), expected, "an end without a time, {ago}");
+        }
+    }
+
+    #[test]
+    fn the_age_counts_from_the_end_and_only_of_what_has_ended() {
+        for (operation, minutes) in [
+            (listed("FAILED", 3 * HOUR, Some(2 * HOUR)), 120),
+            (listed("SUCCEEDED", 3 * HOUR, None), 180),
+            (listed("RUNNING", 3 * HOUR, None), 0),
+            (listed("STOPPED", HOUR, Some(-HOUR)), 0),
+        ] {
+            assert_eq!(age(&operation, NOW), Duration::from_secs(minutes * 60), "{operation:?}");
         }
     }
 
