@@ -18,14 +18,8 @@ def once(pattern, replacement, text):
 def release(text, architecture):
     text = once(r"^      CodeUri: \.$", "      CodeUri: function/", text)
     text = once(r"^      BuildMethod: .+\n      BuildProperties:\n(?:        .+\n)+", "", text)
-    # The program runs on one processor only, so the template offers no other.
-    if re.search(r"^  Architecture:$", text, re.MULTILINE):
-        start, block, end = re.split(r"(^  Architecture:\n(?:    .*\n)+)", text, maxsplit=1, flags=re.MULTILINE)
-        block = once(r"^    Default: .+$", f"    Default: {architecture}", block)
-        block = once(r"^    AllowedValues: .+$", f"    AllowedValues: [{architecture}]", block)
-        text = start + block + end
-    else:
-        text = once(r"^      Architectures: \[\w+\]$", f"      Architectures: [{architecture}]", text)
+    # The program runs on one processor only.
+    text = once(r"^      Architectures: \[\w+\]$", f"      Architectures: [{architecture}]", text)
     if architecture == "x86_64":
         # One application of the Serverless Application Repository for each processor.
         text = once(r"^    Name: stackset-notifier$", "    Name: stackset-notifier-x86-64", text)

@@ -17,7 +17,7 @@ const WIRED: &[&str] = &["TOPIC_ARN", "LEDGER_TABLE", "SWEEP_ENABLED"];
 /// Set from parameters with a pattern, each of which has a test below.
 const PATTERNS: &[&str] = &["STACK_SET_NAME_PATTERN", "MANAGEMENT_ACCOUNT_ID", "MEMBER_ROLE_NAME"];
 /// Set from parameters with a pattern of whole numbers.
-const NUMBERS: &[&str] = &["SETTLE_TIMEOUT_SECONDS", "SWEEP_LOOKBACK_HOURS", "STUCK_AFTER_HOURS", "SWEEP_CONCURRENCY"];
+const NUMBERS: &[&str] = &["STUCK_AFTER_HOURS"];
 
 fn text() -> String {
     fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("template.yaml")).unwrap()
@@ -44,20 +44,31 @@ fn word(node: &Yaml) -> String {
         .unwrap_or_else(|| panic!("{node:?} is neither text nor a whole number"))
 }
 
-/// The function's variables, each with the parameter that it is a `!Ref` to.
-fn variables(template: &Yaml) -> Vec<(String, Option<String>)> {
+/// The function's variables, each with its value: a tag (`Ref`, `If`) and what is under it, or a text.
+fn variables<'a, 'b>(template: &'a Yaml<'b>) -> Vec<(String, &'a Yaml<'b>)> {
     let path = ["Resources", "Function", "Properties", "Environment", "Variables"];
     let variables = get(template, &path).unwrap().as_mapping().unwrap();
-    variables
-        .iter()
-        .map(|(name, value)| {
-            let parameter = match value {
-                Yaml::Tagged(tag, inner) if tag.suffix == "Ref" => Some(word(inner)),
-                _ => None,
-            };
-            (word(name), parameter)
-        })
-        .collect()
+    variables.iter().map(|(name, value)| (word(name), value)).collect()
+}
+
+/// The parameter that a variable is a `!Ref` to.
+fn parameter(template: &Yaml, value: &Yaml) -> Option<String> {
+    let name = match value {
+        Yaml::Tagged(tag, inner) if tag.suffix == "Ref" => word(inner),
+        _ => return None,
+    };
+    get(template, &["Parameters", &name]).map(|_| name)
+}
+
+/// The variables that the code asks for.
+fn asked() -> BTreeSet<String> {
+    let asked = RefCell::new(BTreeSet::new());
+    Config::from_lookup(|name| {
+        asked.borrow_mut().insert(name.to_owned());
+        Ok((name == TOPIC.0).then(|| TOPIC.1.to_owned()))
+    })
+    .unwrap();
+    asked.into_inner()
 }
 
 fn read(settings: &[(&str, &str)]) -> Result<Config, Error> {
@@ -72,27 +83,24 @@ fn shown(settings: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn the_template_sets_every_setting_and_no_other_variable() {
+fn the_template_sets_no_variable_that_the_code_does_not_read() {
     let text = text();
     let documents = Yaml::load_from_str(&text).unwrap();
     let set: BTreeSet<String> = variables(&documents[0]).into_iter().map(|(name, _)| name).collect();
-
-    let asked = RefCell::new(BTreeSet::new());
-    Config::from_lookup(|name| {
-        asked.borrow_mut().insert(name.to_owned());
-        Ok((name == TOPIC.0).then(|| TOPIC.1.to_owned()))
-    })
-    .unwrap();
-    assert_eq!(set, asked.into_inner());
+    let asked = asked();
+    assert!(set.is_subset(&asked), "{:?}", set.difference(&asked));
 }
 
 #[test]
 fn defaults_and_allowed_values_are_those_of_the_code() {
     let text = text();
     let documents = Yaml::load_from_str(&text).unwrap();
-    for (name, parameter) in variables(&documents[0]) {
-        let Some(parameter) = parameter else {
-            assert!(WIRED.contains(&name.as_str()), "{name} comes from no parameter");
+    for (name, value) in variables(&documents[0]) {
+        let Some(parameter) = parameter(&documents[0], value) else {
+            // A value that is written out is the code's default.
+            if !WIRED.contains(&name.as_str()) {
+                assert_eq!(shown(&[TOPIC]), shown(&[TOPIC, (&name, &word(value))]), "{name}");
+            }
             continue;
         };
         let definition = get(&documents[0], &["Parameters", &parameter]).unwrap();
@@ -182,4 +190,104 @@ fn the_template_takes_the_topics_that_the_code_takes() {
         assert_eq!(jsonschema::is_valid(&schema, &json!(arn)), taken, "{arn} by the template");
         assert_eq!(read(&[("TOPIC_ARN", arn)]).is_ok(), taken, "{arn} by the code");
     }
+}
+
+/// A row of the table in docs/settings.md.
+struct Row {
+    parameter: Option<String>,
+    variable: Option<String>,
+    /// Empty for "none".
+    default: String,
+    allowed: String,
+}
+
+fn settings_table() -> Vec<Row> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/settings.md");
+    let document = fs::read_to_string(path).unwrap();
+    let rows = document.lines().filter(|line| line.starts_with("| `") || line.starts_with("| | `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [parameter, variable, default, allowed, meaning] = cells[..] else { panic!("not five cells: {row}") };
+        assert!(meaning.ends_with('.'), "{row}");
+        let name = |cell: &str| Some(cell.trim_matches('`').to_owned()).filter(|name| !name.is_empty());
+        // What the template makes of it stands after a semicolon.
+        let default = default.split(';').next().unwrap_or_default().trim_matches('`');
+        let default = if default == "none" { String::new() } else { default.to_owned() };
+        Row { parameter: name(parameter), variable: name(variable), default, allowed: allowed.to_owned() }
+    })
+    .collect()
+}
+
+/// Words as the table lists them.
+fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What the code allows, in the table's form, by its refusal of a value that nothing allows.
+fn allowed_by_code(variable: &str) -> String {
+    let error = read(&[TOPIC, (variable, "no/such value")]).unwrap_err().to_string();
+    let (_, allowed) = error.rsplit_once(", allowed ").unwrap();
+    match allowed.split_once(' ').unwrap() {
+        ("is", text) => text.to_owned(),
+        (_, numbers) if numbers.contains(" from ") => numbers.rsplit(" from ").next().unwrap().to_owned(),
+        (_, words) => listed(words.split(", ")),
+    }
+}
+
+#[test]
+fn the_settings_table_has_every_variable_and_every_parameter_once() {
+    let text = text();
+    let documents = Yaml::load_from_str(&text).unwrap();
+    let rows = settings_table();
+    let variables_in_table: Vec<String> = rows.iter().filter_map(|row| row.variable.clone()).collect();
+    assert_eq!(variables_in_table.iter().cloned().collect::<BTreeSet<_>>(), asked());
+    assert_eq!(variables_in_table.len(), asked().len(), "a variable stands twice");
+    // In the template's order.
+    let parameters = get(&documents[0], &["Parameters"]).unwrap().as_mapping().unwrap();
+    let parameters: Vec<String> = parameters.iter().map(|(name, _)| word(name)).collect();
+    assert_eq!(rows.iter().filter_map(|row| row.parameter.clone()).collect::<Vec<_>>(), parameters);
+
+    // Side by side are what the template connects; a variable that it does not set has no parameter.
+    for row in &rows {
+        let Some(variable) = &row.variable else { continue };
+        let set = variables(&documents[0]).into_iter().find(|(name, _)| name == variable);
+        let by = set.and_then(|(_, value)| parameter(&documents[0], value));
+        match variable.as_str() {
+            "TOPIC_ARN" => assert_eq!(row.parameter.as_deref(), Some("TopicArn")),
+            _ => assert_eq!(row.parameter, by, "{variable}"),
+        }
+    }
+}
+
+#[test]
+fn the_settings_table_has_the_defaults_and_allowed_values_of_the_code_and_the_template() {
+    let text = text();
+    let documents = Yaml::load_from_str(&text).unwrap();
+    for row in settings_table() {
+        let is_number = row.allowed.split_once(" to ").is_some_and(|(least, _)| least.parse::<u64>().is_ok());
+        // Only a free text can be unset.
+        assert!(!row.default.is_empty() || !(is_number || row.allowed.starts_with('`')), "{:?}", row.variable);
+        if let Some(variable) = row.variable.as_deref().filter(|variable| *variable != TOPIC.0) {
+            assert_eq!(shown(&[TOPIC]), shown(&[TOPIC, (variable, &row.default)]), "default of {variable}");
+            if row.parameter.is_none() || row.allowed.starts_with('`') || NUMBERS.contains(&variable) {
+                assert_eq!(row.allowed, allowed_by_code(variable), "{variable}");
+            }
+        }
+        let Some(parameter) = row.parameter else { continue };
+        let definition = get(&documents[0], &["Parameters", &parameter]).unwrap();
+        assert_eq!(row.default, word(get(definition, &["Default"]).unwrap()), "default of {parameter}");
+        // Better than the pattern, and another test holds it to that.
+        let said = word(get(definition, &["ConstraintDescription"]).unwrap());
+        let said = said.trim_start_matches("must be ").trim_start_matches("empty or ");
+        let said = said.trim_start_matches("empty, ").trim_start_matches("a whole number from ");
+        match get(definition, &["AllowedValues"]).filter(|_| row.allowed.starts_with('`')) {
+            Some(values) => {
+                let values: Vec<String> = values.as_sequence().unwrap().iter().map(word).collect();
+                assert_eq!(row.allowed, listed(values.iter().map(String::as_str)), "{parameter}");
+            }
+            None => assert_eq!(row.allowed.replace('`', ""), said, "{parameter}"),
+        }
+    }
+    // Without a topic the function does not start.
+    assert!(read(&[]).is_err());
 }

@@ -151,7 +151,7 @@ def check(bootstrap):
         return boto3.client(service, region_name=region_name, endpoint_url=endpoint,
                             aws_access_key_id="test", aws_secret_access_key="test")
 
-    deployed = stack.Stack(region=REGION, client=client, NotifyOn="always", SettleTimeoutSeconds=0)
+    deployed = stack.Stack(region=REGION, client=client, NotifyOn="always")
     variables = client("lambda").get_function_configuration(
         FunctionName=deployed.outputs["FunctionName"])["Environment"]["Variables"]
     sqs, sns, cloudformation = client("sqs"), client("sns"), client("cloudformation")
@@ -165,7 +165,7 @@ def check(bootstrap):
         StackSetName="baseline", Accounts=accounts, Regions=regions)["OperationId"]
     arn = cloudformation.describe_stack_set(StackSetName="baseline")["StackSet"]["StackSetARN"]
 
-    variables = {name: str(value) for name, value in variables.items()}
+    variables = {name: str(value) for name, value in variables.items()} | {"SETTLE_TIMEOUT_SECONDS": "0"}
     logging_config = deployed.properties("Function")["LoggingConfig"]
     with Function(bootstrap, variables, logging_config, endpoint) as function:
         try:

@@ -112,12 +112,6 @@ def test_dead_letters_wait_for_14_days(deploy, parameters):
         "DeadLetterQueue": FORTNIGHT}
 
 
-@pytest.mark.parametrize("mode", ["Active", "PassThrough"])
-def test_tracing_is_as_asked_for(deploy, mode):
-    """The role may write traces only if the function is to make any."""
-    assert deploy(Tracing=mode).properties("Function")["TracingConfig"] == {"Mode": mode}
-
-
 @VARIANTS
 def test_a_sweep_is_not_tried_past_the_next_one(deploy, parameters):
     """Scheduler's own default is 185 times in a day, by which time the default schedule has run 24 more sweeps."""
