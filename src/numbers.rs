@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// `2000` -> `2,000`.
-pub(crate) fn number(n: u64) -> String {
+pub fn number(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -17,12 +17,12 @@ pub(crate) fn number(n: u64) -> String {
 }
 
 /// `1 target`, `2,000 targets`; `plural` is the whole plural word.
-pub(crate) fn count(n: u64, singular: &str, plural: &str) -> String {
+pub fn count(n: u64, singular: &str, plural: &str) -> String {
     format!("{} {}", number(n), if n == 1 { singular } else { plural })
 }
 
 /// RFC 3339 UTC, to the second; `None` for a time that no calendar holds.
-pub(crate) fn rfc3339(epoch_millis: i64) -> Option<String> {
+pub fn rfc3339(epoch_millis: i64) -> Option<String> {
     OffsetDateTime::from_unix_timestamp(epoch_millis.div_euclid(1_000)).ok()?.format(&Rfc3339).ok()
 }
 

@@ -8,7 +8,7 @@ mod email;
 mod names;
 mod subject;
 mod truncation;
-mod wording;
+pub mod wording;
 
 pub use names::names_wanted;
 

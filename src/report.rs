@@ -32,7 +32,7 @@ pub use document::{
     SucceededFrom, TalliesOmitted, Tally, Target, When,
 };
 pub use in_progress::{InProgress, Queued, QueuedOperation, RegionInProgress, RunningTargets};
-pub(crate) use summary::duration;
+pub use summary::duration;
 
 /// What the operator says of account gates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -159,20 +159,11 @@ fn before_causes(report: &Report) -> Vec<String> {
 
 /// A line for each owner, and one for each cause, with its accounts and a text of at most `sample` characters.
 fn causes(report: &Report, sample: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut owners: Vec<&str> = Vec::new();
-    for cause in &report.causes {
-        let owner = wording::owner(cause);
-        if owners.contains(&owner) {
-            continue;
-        }
-        lines.push(format!("*{owner}*"));
-        for cause in report.causes.iter().filter(|cause| wording::owner(cause) == owner) {
-            lines.push(one_cause(report, cause, sample));
-        }
-        owners.push(owner);
-    }
-    lines
+    let of_owner = |(owner, causes): wording::OfOwner<'_>| {
+        let causes: Vec<String> = causes.into_iter().map(|(_, cause)| one_cause(report, cause, sample)).collect();
+        std::iter::once(format!("*{owner}*")).chain(causes)
+    };
+    wording::by_owner(report).into_iter().flat_map(of_owner).collect()
 }
 
 /// `• Create or repair the execution role: 42 targets, 39 accounts (EXECUTION_ROLE_NOT_ASSUMABLE)`.

@@ -3,8 +3,6 @@
 //! The first [`FIRST_SCREEN`] lines say what happened, how bad it is, where to click, who must act and what to do.
 //! Details follow, commands come last.
 
-use std::collections::BTreeMap;
-
 use textwrap::WordSeparator;
 use textwrap::core::{Word, display_width};
 use unicode_linebreak::linebreaks;
@@ -273,7 +271,7 @@ fn what_to_do(page: &mut Page, report: &Report) -> bool {
     }
     page.line("WHAT TO DO");
     let room = FIRST_SCREEN.saturating_sub(page.lines() + usize::from(retry.is_some()) * 3);
-    let whole = report.causes.len() * 3 + numbered(report).len() * 2;
+    let whole = report.causes.len() * 3 + wording::by_owner(report).len() * 2;
     let are_named = whole <= room.max(5);
     for by_owner in items(report, are_named, if are_named { whole } else { room.max(6) }) {
         if are_named || page.0.ends_with("DO\n") {
@@ -294,7 +292,7 @@ fn what_to_do(page: &mut Page, report: &Report) -> bool {
 /// The causes by owner, each with its number: in three lines with its code, or in one. Each owner has one at least;
 /// there are as many more as `room` lines hold.
 fn items(report: &Report, are_named: bool, room: usize) -> Vec<Vec<String>> {
-    let by_owner = numbered(report);
+    let by_owner = wording::by_owner(report);
     // A heading stands before the first of each; two lines are for what is hidden.
     let mut more = room.saturating_sub(2 * by_owner.len() + 3);
     let mut hidden = 0_u64;
@@ -321,27 +319,6 @@ fn items(report: &Report, are_named: bool, room: usize) -> Vec<Vec<String>> {
         blocks.push(vec![format!("and {}, below.", wording::count(hidden, "more cause", "more causes"))]);
     }
     blocks
-}
-
-/// Causes of one owner, each with its number.
-type OfOwner<'a> = (&'static str, Vec<(usize, &'a Cause)>);
-
-/// The causes as they are numbered: by the likelier owner, in the order of the first cause of each.
-fn numbered(report: &Report) -> Vec<OfOwner<'_>> {
-    let mut by_owner: Vec<(&str, Vec<&Cause>)> = Vec::new();
-    for cause in &report.causes {
-        let owner = wording::owner(cause);
-        match by_owner.iter_mut().find(|(known, _)| *known == owner) {
-            Some((_, causes)) => causes.push(cause),
-            None => by_owner.push((owner, vec![cause])),
-        }
-    }
-    let mut number = 0;
-    let mut count = |cause| {
-        number += 1;
-        (number, cause)
-    };
-    by_owner.into_iter().map(|(owner, causes)| (owner, causes.into_iter().map(&mut count).collect())).collect()
 }
 
 /// `1. Create or repair the execution role and its trust        42 targets`.
@@ -416,7 +393,7 @@ fn how_to_retry(report: &Report) -> Option<String> {
 
 /// What the first screen had no room for: the texts, the things that they name, the accounts.
 fn details(page: &mut Page, report: &Report, are_named: bool) {
-    let by_owner = numbered(report);
+    let by_owner = wording::by_owner(report);
     let causes: Vec<(usize, &Cause)> = by_owner.into_iter().flat_map(|(_, causes)| causes).collect();
     if causes.is_empty() {
         return;
@@ -487,34 +464,9 @@ fn one_group(page: &mut Page, indent: &str, group: &Group, one_of_many: bool) {
     }
 }
 
-/// Regions, and the accounts that failed in all of these.
-type RegionSet<'a> = (Vec<&'a str>, Vec<&'a str>);
-
-/// Accounts by the set of Regions they failed in, largest set of accounts first.
-fn region_sets(targets: &[Target], count: u64) -> Vec<RegionSet<'_>> {
-    const UNNAMED: &str = "(not named)";
-    let targets = whole_accounts(targets, count);
-    let mut accounts_of: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
-    let mut regions: Vec<&str> = Vec::new();
-    // They come in the order of their accounts, and of the Regions of each.
-    for of_account in targets.chunk_by(|one, two| one.account() == two.account()) {
-        regions.clear();
-        regions.extend(of_account.iter().map(|target| target.region().unwrap_or(UNNAMED)));
-        regions.dedup();
-        let account = of_account.first().and_then(|target| target.account()).unwrap_or(UNNAMED);
-        match accounts_of.get_mut(regions.as_slice()) {
-            Some(accounts) => accounts.push(account),
-            None => drop(accounts_of.insert(regions.clone(), vec![account])),
-        }
-    }
-    let mut sets: Vec<_> = accounts_of.into_iter().collect();
-    sets.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then_with(|| a.0.cmp(&b.0)));
-    sets
-}
-
 /// The accounts that the details of a group name, in their order.
 pub(super) fn accounts_shown(group: &Group) -> Vec<&str> {
-    let sets = region_sets(&group.targets, group.count);
+    let sets = wording::region_sets(&group.targets, group.count);
     sets.into_iter()
         .take(REGION_SETS_SHOWN)
         .flat_map(|(_, accounts)| accounts.into_iter().take(ACCOUNTS_SHOWN))
@@ -522,7 +474,7 @@ pub(super) fn accounts_shown(group: &Group) -> Vec<&str> {
 }
 
 fn fold_targets(page: &mut Page, report: &Report, targets: &[Target], count: u64) {
-    let sets = region_sets(targets, count);
+    let sets = wording::region_sets(targets, count);
     let mut listed = 0;
     for (regions, accounts) in sets.iter().take(REGION_SETS_SHOWN) {
         let shown = &accounts[..accounts.len().min(ACCOUNTS_SHOWN)];
@@ -538,17 +490,6 @@ fn fold_targets(page: &mut Page, report: &Report, targets: &[Target], count: u64
     let unlisted = count.saturating_sub(listed as u64);
     if unlisted > 0 {
         page.line(&format!("   and {}", wording::count(unlisted, "more target", "more targets")));
-    }
-}
-
-/// Where the list was cut for size, the last account's Regions may not all be there: it goes too.
-fn whole_accounts(targets: &[Target], count: u64) -> &[Target] {
-    match targets.last() {
-        Some(last) if (targets.len() as u64) < count => {
-            let whole = targets.partition_point(|target| target.account() < last.account());
-            targets.get(..whole).filter(|whole| !whole.is_empty()).unwrap_or(targets)
-        }
-        _ => targets,
     }
 }
 

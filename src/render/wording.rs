@@ -1,11 +1,12 @@
 //! How numbers, times, names and AWS's free texts are written for people.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::classify::{Basis, Owner};
-pub(super) use crate::numbers::{count, number};
+pub use crate::numbers::{count, number, rfc3339};
 use crate::operation::Drift;
+pub use crate::report::duration;
 use crate::report::{Cause, Collateral, Group, Outcome, PlanEntry, RegionInProgress, Report, Target, When};
 use crate::text::clean;
 
@@ -16,19 +17,20 @@ const RUNNING_SHOWN: usize = 3;
 /// Characters of an account's name.
 const NAME: usize = 40;
 
-pub(super) fn targets(n: u64) -> String {
+/// `1 target`, `2,000 targets`.
+pub fn targets(n: u64) -> String {
     count(n, "target", "targets")
 }
 
 /// That the same may have been published before, if so.
-pub(super) fn again(report: &Report) -> Option<String> {
+pub fn again(report: &Report) -> Option<String> {
     let attempt = report.attempt.filter(|attempt| *attempt > 1)?;
     Some(format!("This is attempt {attempt}: an earlier one was cut off, and may have sent the same message."))
 }
 
 /// What is new since the operation before: `18 of the 22 failures are the same as last time; 3 targets that failed last
 /// time succeeded now.`
-pub(super) fn compared(report: &Report) -> Option<String> {
+pub fn compared(report: &Report) -> Option<String> {
     let compared = report.compared_with.as_ref()?;
     let (same, all) = (compared.still_failing, compared.still_failing + compared.newly_failed);
     let failures = match (same, all) {
@@ -47,18 +49,18 @@ pub(super) fn compared(report: &Report) -> Option<String> {
 }
 
 /// `2026-11-23T10:00:42Z` -> `2026-11-23 10:00 UTC`.
-pub(super) fn time(rfc3339: &str) -> String {
+pub fn time(rfc3339: &str) -> String {
     let minutes = rfc3339.get(..16).unwrap_or(rfc3339);
     format!("{} UTC", minutes.replace('T', " "))
 }
 
 /// A text of AWS's or a user's on one line, without what nobody can see.
-pub(super) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     clean(text)
 }
 
 /// At most `max` characters, cut at a word where one is near, ending in an ellipsis.
-pub(super) fn shorten(text: &str, max: usize) -> Cow<'_, str> {
+pub fn shorten(text: &str, max: usize) -> Cow<'_, str> {
     let Some((end, _)) = text.char_indices().nth(max) else {
         return Cow::Borrowed(text);
     };
@@ -69,7 +71,7 @@ pub(super) fn shorten(text: &str, max: usize) -> Cow<'_, str> {
 }
 
 /// At most `max` characters, cut in the middle: the ends of a name differ most.
-pub(super) fn shorten_middle(text: &str, max: usize) -> Cow<'_, str> {
+pub fn shorten_middle(text: &str, max: usize) -> Cow<'_, str> {
     let length = text.chars().count();
     if length <= max {
         return Cow::Borrowed(text);
@@ -82,7 +84,7 @@ pub(super) fn shorten_middle(text: &str, max: usize) -> Cow<'_, str> {
 
 /// A group's sample, or what the events of a stack say in its place, on one line. What helps nobody who reads it is left
 /// out: the resource's name that CloudFormation puts before it (it is shown apart), ids of requests, attempts of an SDK.
-pub(super) fn sample(group: &Group) -> String {
+pub fn sample(group: &Group) -> String {
     let said = |text: &str| {
         let reason = group.resource.as_ref().and_then(|_| text.split_once("ResourceStatusReason:"));
         without_noise(&plain(reason.map_or(text, |(_, said)| said)))
@@ -137,12 +139,12 @@ fn without_noise(text: &str) -> String {
 }
 
 /// The resource that failed: `ConfigBucket (AWS::S3::Bucket)`.
-pub(super) fn resource(group: &Group) -> Option<String> {
+pub fn resource(group: &Group) -> Option<String> {
     group.resource.as_ref().map(|resource| plain(&format!("{} ({})", resource.logical_id, resource.r#type)))
 }
 
 /// What a drift detection found: `7 drifted, 33 in sync, of 40 stack instances`.
-pub(super) fn drift(drift: &Drift) -> String {
+pub fn drift(drift: &Drift) -> String {
     let parts = [
         (drift.drifted, "drifted"),
         (drift.in_sync, "in sync"),
@@ -158,7 +160,7 @@ pub(super) fn drift(drift: &Drift) -> String {
 }
 
 /// Why targets were cancelled: `120 targets because the failure tolerance was exceeded`.
-pub(super) fn cancelled(collateral: &Collateral) -> String {
+pub fn cancelled(collateral: &Collateral) -> String {
     let why = [
         (collateral.failure_tolerance_exceeded, "because the failure tolerance was exceeded"),
         (collateral.operation_stopped, "because somebody stopped the operation"),
@@ -169,7 +171,7 @@ pub(super) fn cancelled(collateral: &Collateral) -> String {
 }
 
 /// `probably ` before a cause that only a generic code or weak words name.
-pub(super) fn probably(cause: &Cause) -> &'static str {
+pub fn probably(cause: &Cause) -> &'static str {
     let is_weak = |group: &Group| {
         group.basis == Basis::ErrorCode || group.evidence.as_ref().is_some_and(|evidence| evidence.is_guess)
     };
@@ -178,7 +180,7 @@ pub(super) fn probably(cause: &Cause) -> &'static str {
 }
 
 /// Of how many stacks the events were read that name the cause of a group.
-pub(super) fn read_in(group: &Group) -> Option<String> {
+pub fn read_in(group: &Group) -> Option<String> {
     let sampled = number(group.evidence.as_ref()?.sampled);
     let accounts: HashSet<&str> = group.targets.iter().filter_map(Target::account).collect();
     let is_one_each = accounts.len() as u64 == group.count;
@@ -187,7 +189,7 @@ pub(super) fn read_in(group: &Group) -> Option<String> {
 }
 
 /// Who most likely can fix a cause.
-pub(super) fn owner(cause: &Cause) -> &'static str {
+pub fn owner(cause: &Cause) -> &'static str {
     match cause.owners.first() {
         Some(Owner::Platform) => "Platform team",
         Some(Owner::AccountOwner) => "Account owners",
@@ -198,8 +200,29 @@ pub(super) fn owner(cause: &Cause) -> &'static str {
     }
 }
 
+/// Causes of one owner, each with its number.
+pub type OfOwner<'a> = (&'static str, Vec<(usize, &'a Cause)>);
+
+/// The causes as they are numbered: by the likelier owner, in the order of the first cause of each.
+pub fn by_owner(report: &Report) -> Vec<OfOwner<'_>> {
+    let mut by_owner: Vec<(&str, Vec<&Cause>)> = Vec::new();
+    for cause in &report.causes {
+        let owner = owner(cause);
+        match by_owner.iter_mut().find(|(known, _)| *known == owner) {
+            Some((_, causes)) => causes.push(cause),
+            None => by_owner.push((owner, vec![cause])),
+        }
+    }
+    let mut number = 0;
+    let mut count = |cause| {
+        number += 1;
+        (number, cause)
+    };
+    by_owner.into_iter().map(|(owner, causes)| (owner, causes.into_iter().map(&mut count).collect())).collect()
+}
+
 /// Who else may have to fix it.
-pub(super) fn or_owner(cause: &Cause) -> Option<&'static str> {
+pub fn or_owner(cause: &Cause) -> Option<&'static str> {
     Some(match cause.owners.get(1)? {
         Owner::Platform => "The platform team may have to do it.",
         Owner::AccountOwner => "The account owner may have to do it.",
@@ -210,12 +233,12 @@ pub(super) fn or_owner(cause: &Cause) -> Option<&'static str> {
 }
 
 /// An account with its name, if that is known: `prod-payments (111122223333)`.
-pub(super) fn account(report: &Report, id: &str) -> String {
+pub fn account(report: &Report, id: &str) -> String {
     named(report.names.accounts.get(id), id)
 }
 
 /// An organizational unit with its name, if that is known.
-pub(super) fn unit(report: &Report, id: &str) -> String {
+pub fn unit(report: &Report, id: &str) -> String {
     named(report.names.organizational_units.get(id), id)
 }
 
@@ -225,7 +248,7 @@ fn named(name: Option<&String>, id: &str) -> String {
 }
 
 /// When the commands of a plan's entry help, or what they are for: `Now`, `Once it is fixed`.
-pub(super) fn when(report: &Report, entry: &PlanEntry) -> String {
+pub fn when(report: &Report, entry: &PlanEntry) -> String {
     let when = match entry.when {
         When::WhenEnded if entry.purpose.is_some() => ", once the operation has ended",
         _ if entry.purpose.is_some() => "",
@@ -239,7 +262,7 @@ pub(super) fn when(report: &Report, entry: &PlanEntry) -> String {
 }
 
 /// What a plan's entry is for: `42 targets (ACCESS_DENIED)`, `91 cancelled targets`.
-pub(super) fn what_for(entry: &PlanEntry) -> String {
+pub fn what_for(entry: &PlanEntry) -> String {
     let mut what = match entry.causes.as_slice() {
         [] => count(entry.targets, "cancelled target", "cancelled targets"),
         causes => format!("{} ({})", targets(entry.targets), causes.join(", ")),
@@ -252,7 +275,7 @@ pub(super) fn what_for(entry: &PlanEntry) -> String {
 }
 
 /// Why an operation that has not ended is reported, and what waits behind it.
-pub(super) fn stuck(report: &Report) -> Option<String> {
+pub fn stuck(report: &Report) -> Option<String> {
     let progress = report.in_progress.as_ref()?;
     let reason = progress.stuck_after_hours.map(|hours| {
         format!("Reported because it takes more than {} (STUCK_AFTER_HOURS).", count(hours, "hour", "hours"))
@@ -265,7 +288,7 @@ pub(super) fn stuck(report: &Report) -> Option<String> {
 }
 
 /// What to do about an operation that has not ended.
-pub(super) fn next_in_progress(report: &Report) -> Option<&'static str> {
+pub fn next_in_progress(report: &Report) -> Option<&'static str> {
     report.in_progress.as_ref()?;
     Some(match report.operation.status.as_deref() {
         Some("QUEUED") => "Check whether another operation on the stack set is under way.",
@@ -274,19 +297,19 @@ pub(super) fn next_in_progress(report: &Report) -> Option<&'static str> {
 }
 
 /// The first letter as at a sentence's start.
-pub(super) fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect()
 }
 
 /// A status as CloudFormation names it.
-pub(super) fn status(name: &str) -> String {
+pub fn status(name: &str) -> String {
     let name = plain(name);
     if name.is_empty() { "without a status".to_owned() } else { name }
 }
 
 /// Where an operation is that has not ended: `Now in eu-west-1 (4 running, 6 pending). Pending: us-east-1 (10).`
-pub(super) fn where_now(report: &Report) -> Option<String> {
+pub fn where_now(report: &Report) -> Option<String> {
     let progress = report.in_progress.as_ref()?;
     let regions = &progress.regions;
     let name = |at: &RegionInProgress| plain(at.region.as_deref().unwrap_or("(no Region)"));
@@ -312,6 +335,42 @@ pub(super) fn where_now(report: &Report) -> Option<String> {
     let rest = (omitted > 0).then(|| format!("{} left out for size.", count(omitted, "Region is", "Regions are")));
     let parts: Vec<String> = [now, later, rest].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+/// Regions, and the accounts that failed in all of these.
+pub type RegionSet<'a> = (Vec<&'a str>, Vec<&'a str>);
+
+/// Accounts by the set of Regions they failed in, largest set of accounts first.
+pub fn region_sets(targets: &[Target], count: u64) -> Vec<RegionSet<'_>> {
+    const UNNAMED: &str = "(not named)";
+    let targets = whole_accounts(targets, count);
+    let mut accounts_of: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
+    let mut regions: Vec<&str> = Vec::new();
+    // They come in the order of their accounts, and of the Regions of each.
+    for of_account in targets.chunk_by(|one, two| one.account() == two.account()) {
+        regions.clear();
+        regions.extend(of_account.iter().map(|target| target.region().unwrap_or(UNNAMED)));
+        regions.dedup();
+        let account = of_account.first().and_then(|target| target.account()).unwrap_or(UNNAMED);
+        match accounts_of.get_mut(regions.as_slice()) {
+            Some(accounts) => accounts.push(account),
+            None => drop(accounts_of.insert(regions.clone(), vec![account])),
+        }
+    }
+    let mut sets: Vec<_> = accounts_of.into_iter().collect();
+    sets.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then_with(|| a.0.cmp(&b.0)));
+    sets
+}
+
+/// Where the list was cut for size, the last account's Regions may not all be there: it goes too.
+fn whole_accounts(targets: &[Target], count: u64) -> &[Target] {
+    match targets.last() {
+        Some(last) if (targets.len() as u64) < count => {
+            let whole = targets.partition_point(|target| target.account() < last.account());
+            targets.get(..whole).filter(|whole| !whole.is_empty()).unwrap_or(targets)
+        }
+        _ => targets,
+    }
 }
 
 #[cfg(test)]

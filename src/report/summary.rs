@@ -130,7 +130,7 @@ fn how_far(report: &Report, progress: &InProgress) -> String {
 }
 
 /// `822` seconds -> `13 minutes`; the largest unit that it fills twice or just once.
-pub(crate) fn duration(seconds: u64) -> String {
+pub fn duration(seconds: u64) -> String {
     match seconds {
         0..120 => count(seconds, "second", "seconds"),
         120..7_200 => count(seconds / 60, "minute", "minutes"),
