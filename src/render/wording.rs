@@ -190,7 +190,12 @@ pub fn read_in(group: &Group) -> Option<String> {
 
 /// Who most likely can fix a cause.
 pub fn owner(cause: &Cause) -> &'static str {
-    match cause.owners.first() {
+    owner_name(cause.owners.first().copied())
+}
+
+/// An owner as people call it.
+pub fn owner_name(owner: Option<Owner>) -> &'static str {
+    match owner {
         Some(Owner::Platform) => "Platform team",
         Some(Owner::AccountOwner) => "Account owners",
         Some(Owner::ResourceOwner) => "Owners of the resource",
