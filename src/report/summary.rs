@@ -74,14 +74,16 @@ impl Report {
     }
 
     /// The numbers for people: CloudFormation's own where results are missing or behind, and the listed ones elsewhere.
-    pub(crate) fn best_counts(&self) -> Counts {
+    pub fn best_counts(&self) -> Counts {
         let counts = self.counts.clone();
         let is_behind = self.completeness.missing.is_some() || self.in_progress.is_some();
         let Some(all) = self.operation.totals.as_ref().map(|totals| &totals.all).filter(|_| is_behind) else {
             return counts;
         };
         match (all.targets, all.succeeded, all.failed, all.cancelled) {
-            (Some(total), Some(succeeded), Some(failed), Some(cancelled)) if total > counts.total => {
+            (Some(total), Some(succeeded), Some(failed), Some(cancelled))
+                if total > counts.total && failed >= counts.failed && cancelled >= counts.cancelled =>
+            {
                 let pending = all.pending.unwrap_or(0);
                 Counts { total, succeeded, failed, cancelled, running: 0, pending, ..counts }
             }
