@@ -4,6 +4,7 @@ mod http;
 
 use std::error::Error;
 use std::marker::PhantomData;
+use std::path::Path;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
@@ -15,6 +16,7 @@ use aws_sdk_cloudformation::config::retry::{ClassifyRetry, RetryAction, RetryCon
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::RequestId;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use crate::config::SdkSettings;
@@ -37,23 +39,32 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// # Errors
 /// [`Error::Config`](OurError::Config) if the certificates that the environment names cannot be read.
 pub fn shared(sdk_settings: &SdkSettings) -> Result<SdkConfig, OurError> {
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
-        .build();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .http_client(http::Http::new(sdk_settings.ca_bundle.as_deref())?)
+        .http_client(http_client(sdk_settings.ca_bundle.as_deref())?)
         .region(Region::new(sdk_settings.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .identity_cache(IdentityCache::lazy().build())
-        .timeout_config(timeouts)
+        .timeout_config(timeouts())
         .retry_config(retries())
         .service_config(Endpoints(sdk_settings.endpoints.clone()));
     config.set_endpoint_url(sdk_settings.endpoint.clone());
     config.set_use_fips(sdk_settings.fips);
     config.set_use_dual_stack(sdk_settings.dual_stack);
     Ok(config.build())
+}
+
+/// What sends all clients' requests. It trusts Mozilla's certificate authorities, or only those in the file `ca_bundle`.
+///
+/// # Errors
+/// [`Error::Config`](OurError::Config) if the file cannot be read or has no certificate that can be used.
+pub fn http_client(ca_bundle: Option<&Path>) -> Result<SharedHttpClient, OurError> {
+    http::Http::new(ca_bundle).map(SharedHttpClient::new)
+}
+
+/// How long an attempt, and a call with all its attempts, may take.
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build()
 }
 
 /// Endpoints of single services, by service id.
@@ -158,7 +169,7 @@ where
 }
 
 /// What each error of the chain says, outermost first; what says nothing new is left out.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {

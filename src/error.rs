@@ -102,6 +102,7 @@ impl From<ReadError> for Error {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadError {
     text: String,
+    advice: Option<String>,
     cause: ReadErrorCause,
 }
 
@@ -122,22 +123,32 @@ pub enum ReadErrorCause {
 impl ReadError {
     /// `text` says what could not be done, and why.
     pub(crate) fn new(text: String, cause: ReadErrorCause) -> Self {
-        Self { text, cause }
+        Self { text, advice: None, cause }
+    }
+
+    /// Adds what whoever deployed the function can try.
+    pub(crate) fn with_advice(self, advice: String) -> Self {
+        Self { advice: Some(advice), ..self }
     }
 
     /// The function's time ran out. `subject` says what could not be done.
     pub(crate) fn out_of_time(subject: &str) -> Self {
-        Self { text: format!("{subject}: the function's time ran out"), cause: ReadErrorCause::OutOfTime }
+        Self::new(format!("{subject}: the function's time ran out"), ReadErrorCause::OutOfTime)
     }
 
     /// The answers make no sense; the text says what could not be done, and why.
     pub(crate) fn broken(text: String) -> Self {
-        Self { text, cause: ReadErrorCause::NoAnswer }
+        Self::new(text, ReadErrorCause::NoAnswer)
     }
 
     /// Why it could not be read.
     pub fn cause(&self) -> &ReadErrorCause {
         &self.cause
+    }
+
+    /// What could not be done, and why, without what to try: that differs for others than the function.
+    pub fn without_advice(&self) -> &str {
+        &self.text
     }
 
     /// Whether there is no such stack set, or it is not visible in the capacity that was read in.
@@ -148,7 +159,8 @@ impl ReadError {
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.text)?;
+        self.advice.iter().try_for_each(|advice| write!(f, "; {advice}"))
     }
 }
 

@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::text::clean;
+
 /// A stack set, as its ARN or a manual request names it.
 ///
 /// Form of the ARN: `arn:<partition>:cloudformation:<region>:<account>:stackset/<name>:<uuid>`
@@ -101,6 +103,8 @@ pub struct ListedOperation {
     pub started_at: Option<i64>,
     /// End, in milliseconds since the Unix epoch.
     pub ended_at: Option<i64>,
+    /// Number of failed targets by CloudFormation's own count.
+    pub failed: Option<u64>,
 }
 
 /// Whether a text is an account id: 12 digits.
@@ -144,6 +148,11 @@ pub fn is_id(text: &str) -> bool {
 /// Whether a text may be a status or an action.
 pub fn is_word(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
+/// A status or an action as it came, or cleaned and cut if it is no word.
+pub fn word(text: &str) -> String {
+    if is_word(text) { text.to_owned() } else { clean(text).chars().take(64).collect() }
 }
 
 /// In which capacity we read a stack set: `CallAs` of the API.

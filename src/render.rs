@@ -69,6 +69,20 @@ pub enum HttpsBody {
 /// # Errors
 /// [`Error::Render`] if even the shortest form of the report is larger than SNS takes.
 pub fn message(report: &Report, https: HttpsBody) -> Result<Message, Error> {
+    let (bodies, document) = bodies(report, https)?;
+    bodies.message(&document)
+}
+
+/// The JSON document of a report's message: what subscribers get that are no people.
+///
+/// # Errors
+/// As for [`message`].
+pub fn document(report: &Report) -> Result<String, Error> {
+    Ok(bodies(report, HttpsBody::default())?.1)
+}
+
+/// The parts for people, and the document that fits beside them.
+fn bodies(report: &Report, https: HttpsBody) -> Result<(HumanBodies, String), Error> {
     let mut bodies = HumanBodies::of(report, https)?;
     let mut shorter = truncation::shorter_ones(report);
     while bodies.size()? > MESSAGE_LIMIT - DOCUMENT_LEAST
@@ -79,7 +93,8 @@ pub fn message(report: &Report, https: HttpsBody) -> Result<Message, Error> {
     let rest = bodies.size()?;
     let size_with = |document: &Report| Ok(rest + escaped_size(&to_json(report, document)?)?);
     let document = truncation::largest_that_fits(report, MESSAGE_LIMIT, size_with)?;
-    bodies.message(&to_json(report, document.as_ref())?)
+    let document = to_json(report, document.as_ref())?;
+    Ok((bodies, document))
 }
 
 /// The parts that people read, and the attributes. They have limits of their own, so they are about the

@@ -27,6 +27,7 @@ use crate::reporter;
 use crate::response::{OperationResult, Response, SweepSummary};
 use crate::time_budget::TimeBudget;
 use due::Due;
+pub use due::matches;
 
 /// Failures that the response lists; more are counted.
 const FAILURES_LISTED: usize = 100;
@@ -191,7 +192,7 @@ impl Sweep<'_> {
             let late = || Error::Read(ReadError::out_of_time("could not list the stack sets"));
             return Err(progress.unread.take().unwrap_or_else(late));
         }
-        found.retain(|found| due::matches(&self.settings.name_pattern, &found.stack_set.name));
+        found.retain(|found| matches(&self.settings.name_pattern, &found.stack_set.name));
         // Both capacities may see the same stack set.
         found.sort_by_key(|found| found.stack_set.api_name());
         found.dedup_by(|second, first| second.stack_set.api_name() == first.stack_set.api_name());

@@ -1,3 +1,22 @@
 //! `stackset-report`: the report of a StackSet operation at the terminal.
 
-fn main() {}
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use stackset_report::args::Cli;
+use stackset_report::error::Error;
+use stackset_report::run;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run::run(Cli::parse()).await {
+        Ok(code) => code.into(),
+        // `head` closes its input when it has enough.
+        Err(Error::Write(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            error.exit_code().into()
+        }
+    }
+}

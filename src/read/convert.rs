@@ -3,8 +3,8 @@
 use aws_sdk_cloudformation::types;
 
 use crate::operation::{
-    self, CallAs, Drift, FailedEvent, Gate, GateStatus, Operation, OperationStatus, Preferences, ResultStatus,
-    TargetResult,
+    CallAs, Drift, FailedEvent, Gate, GateStatus, Operation, OperationStatus, Preferences, ResultStatus, TargetResult,
+    word,
 };
 use crate::text::clean;
 
@@ -64,11 +64,6 @@ fn preferences(preferences: &types::StackSetOperationPreferences) -> Preferences
 /// Milliseconds since the Unix epoch.
 pub(super) fn millis(time: &aws_sdk_cloudformation::primitives::DateTime) -> Option<i64> {
     time.to_millis().ok()
-}
-
-/// A status or an action as it came, or cleaned and cut if it is no word.
-fn word(text: &str) -> String {
-    if operation::is_word(text) { text.to_owned() } else { clean(text).chars().take(64).collect() }
 }
 
 /// An event that says why something failed: a validation, a hook that refused, or a resource.

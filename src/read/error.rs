@@ -36,7 +36,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     SdkError<E>: RequestId,
 {
-    let mut text = format!("{subject}: {}", aws::cause(error));
+    let text = format!("{subject}: {}", aws::cause(error));
     let other = match call_as {
         CallAs::SelfAccount => CallAs::DelegatedAdmin,
         CallAs::DelegatedAdmin => CallAs::SelfAccount,
@@ -44,18 +44,19 @@ where
     let Some(code) = aws::code(error).map(|code| code.trim_end_matches("Exception").to_owned()) else {
         return ReadError::broken(text);
     };
-    match code.as_str() {
-        "StackSetNotFound" => text.push_str(&format!(
-            "; try {} (CALL_AS, or callAs of a manual request), which sees other stack sets, and check that the stack set still exists in this Region",
+    let advice = match code.as_str() {
+        "StackSetNotFound" => format!(
+            "try {} (CALL_AS, or callAs of a manual request), which sees other stack sets, and check that the stack set still exists in this Region",
             other.as_str()
-        )),
-        "OperationNotFound" => text.push_str("; check the operation id, old operations are no longer listed"),
-        "ValidationError" if text.contains("not a delegated administrator") => text.push_str(
-            "; register this account as delegated administrator for StackSets and allow \
-             organizations:ListDelegatedAdministrators, or read as SELF (CALL_AS, or callAs of a manual request)",
         ),
-        "AccessDenied" => text.push_str(&format!("; the function's role needs {}", action.permission())),
-        _ => {}
-    }
-    ReadError::new(text, ReadErrorCause::Refused { code })
+        "OperationNotFound" => "check the operation id, old operations are no longer listed".to_owned(),
+        "ValidationError" if text.contains("not a delegated administrator") => {
+            "register this account as delegated administrator for StackSets and allow \
+             organizations:ListDelegatedAdministrators, or read as SELF (CALL_AS, or callAs of a manual request)"
+                .to_owned()
+        }
+        "AccessDenied" => format!("the function's role needs {}", action.permission()),
+        _ => return ReadError::new(text, ReadErrorCause::Refused { code }),
+    };
+    ReadError::new(text, ReadErrorCause::Refused { code }).with_advice(advice)
 }

@@ -122,6 +122,10 @@ fn from_sdk_summary(row: types::StackSetOperationSummary) -> Option<ListedOperat
         status: OperationStatus::from(row.status().map_or("", types::StackSetOperationStatus::as_str)),
         started_at: row.creation_timestamp().and_then(convert::millis),
         ended_at: row.end_timestamp().and_then(convert::millis),
+        failed: row
+            .status_details()
+            .and_then(types::StackSetOperationStatusDetails::failed_stack_instances_count)
+            .and_then(|failed| u64::try_from(failed).ok()),
         id: row.operation_id?,
     })
 }

@@ -144,6 +144,7 @@ mod tests {
                 status: status.into(),
                 started_at: Some(1),
                 ended_at: ended,
+                failed: None,
             };
             is_comparable(&operation, &earlier)
         };

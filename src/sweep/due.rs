@@ -67,7 +67,7 @@ fn stuck_trigger(operation: &ListedOperation, scheduled_time: i64, settings: &co
 }
 
 /// Whether a name matches a pattern in which `*` stands for any text.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else {
         return pattern == name;
     };
@@ -111,6 +111,7 @@ mod tests {
             status: OperationStatus::from(status),
             started_at: Some(NOW - started),
             ended_at: ended.map(|ago| NOW - ago),
+            failed: None,
         }
     }
 

@@ -364,6 +364,7 @@ fn stuck_with_a_queue() {
         status: "QUEUED".into(),
         started_at: Some(1_774_000_000_000),
         ended_at: None,
+        failed: None,
     };
     if let Some(progress) = &mut report.in_progress {
         progress.stuck_after_hours = Some(6);

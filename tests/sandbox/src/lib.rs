@@ -7,7 +7,7 @@
 //! | service | actions |
 //! |---|---|
 //! | CloudFormation | `ListStackSets`, `ListStackSetOperations`, `DescribeStackSetOperation`, `ListStackSetOperationResults`, `ListStackInstances`, `DescribeEvents`, `DescribeStackEvents` |
-//! | STS | `AssumeRole` |
+//! | STS | `AssumeRole`, `GetCallerIdentity` |
 //! | Organizations | `DescribeAccount`, `DescribeOrganizationalUnit` |
 //! | SNS | `Publish`, with subscriptions and their filter policies |
 //! | DynamoDB | `UpdateItem`, `BatchGetItem` |

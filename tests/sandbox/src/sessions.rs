@@ -129,6 +129,22 @@ pub(crate) fn assume_role(state: &mut State, call: &Call, caller: &Caller) -> Re
     Ok(Output::new(body))
 }
 
+/// `GetCallerIdentity`, which nobody can be denied.
+pub(crate) fn caller_identity(scenario: &Scenario, caller: &Caller) -> Output {
+    let (partition, role, session) = match caller {
+        Caller::Function => ("aws", "stackset-notifier", "stackset-notifier"),
+        Caller::Session(session) => {
+            (session.role.split(':').nth(1).unwrap_or("aws"), name_of(&session.role), session.name.as_str())
+        }
+    };
+    let account = caller.account(scenario);
+    let mut body = String::new();
+    xml::element(&mut body, "Arn", &format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session}"));
+    xml::element(&mut body, "UserId", &format!("AROA{:016X}:{session}", ids::mix(role, 0)));
+    xml::element(&mut body, "Account", account);
+    Output::new(body)
+}
+
 fn account_of(arn: &str) -> &str {
     arn.split(':').nth(4).unwrap_or_default()
 }

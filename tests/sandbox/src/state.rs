@@ -194,6 +194,7 @@ impl State {
                 return stacks::describe_stack_events(self, call, &caller, fault);
             }
             ("sts", "AssumeRole") => return sessions::assume_role(self, call, &caller),
+            ("sts", "GetCallerIdentity") => return Ok(sessions::caller_identity(&self.scenario, &caller)),
             _ => caller.must_be_function(&self.scenario, call)?,
         }
         match (call.service.as_str(), call.action.as_str()) {

@@ -1,0 +1,47 @@
+//! Tables for a spreadsheet.
+//!
+//! A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula. Reasons and account names come from
+//! others, so such a cell begins with an apostrophe, as a person would type it. Programs read jsonl, which has the texts
+//! as they are.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use crate::row::Row;
+
+/// The header of [`rows`].
+pub const HEADER: [&str; 9] =
+    ["account", "accountName", "region", "organizationalUnitId", "status", "cause", "owners", "retryHelps", "reason"];
+
+/// Writes one target a line, below the header.
+///
+/// # Errors
+/// That of the writer.
+pub fn rows(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
+    let mut csv = ::csv::Writer::from_writer(out);
+    csv.write_record(HEADER)?;
+    for row in rows {
+        let owners = row.owners.join(" ");
+        let cells = [
+            row.account.as_deref(),
+            row.account_name.as_deref(),
+            row.region.as_deref(),
+            row.organizational_unit_id.as_deref(),
+            row.status.as_deref(),
+            row.cause,
+            Some(owners.as_str()),
+            row.retry_helps,
+            row.reason.as_deref(),
+        ];
+        for cell in cells {
+            csv.write_field(defused(cell.unwrap_or_default()).as_ref())?;
+        }
+        csv.write_record(None::<&[u8]>)?;
+    }
+    csv.flush()
+}
+
+/// A cell that is no formula.
+pub fn defused(cell: &str) -> Cow<'_, str> {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}").into() } else { cell.into() }
+}

@@ -1,0 +1,107 @@
+//! The forms of a report.
+
+use sandbox::{Row, demo};
+
+use crate::support::{Done, Run, account, aws, operation, run, scenario};
+
+fn demo(arguments: &[&str], columns: &str) -> Done {
+    let loopback = aws(demo::scenario());
+    Run::with(&loopback, &["report", demo::ARN, demo::OPERATION_ID]).arguments(arguments).env("COLUMNS", columns).done()
+}
+
+#[test]
+fn text_is_folded_at_the_columns() {
+    for columns in ["80", "200"] {
+        let done = demo(&[], columns);
+        assert_eq!(done.code, 1, "{}", done.err);
+        let width: usize = columns.parse().unwrap();
+        let is_one_word_or_command = |line: &str| {
+            let line = line.trim_start().trim_start_matches("> ");
+            !line.contains(' ') || line.starts_with("aws ")
+        };
+        let long = done.out.lines().find(|line| !is_one_word_or_command(line) && line.chars().count() > width);
+        assert_eq!(long, None);
+        assert!(!done.out.contains('\u{1b}'), "colours in a pipe");
+        insta::assert_snapshot!(format!("text_{columns}"), done.out);
+    }
+}
+
+#[test]
+fn every_account_is_named_where_that_is_asked_for() {
+    let short = demo(&[], "80").out;
+    let long = demo(&["--accounts"], "80").out;
+    assert!(short.contains("more accounts") && !long.contains("more accounts"), "{long}");
+}
+
+#[test]
+fn other_outcomes_have_their_texts() {
+    for (name, id) in [
+        ("succeeded", demo::SUCCEEDED_ID),
+        ("stopped", demo::STOPPED_ID),
+        ("rolled_up", demo::ROLLED_UP_ID),
+        ("totals_disagree", demo::TOTALS_DISAGREE_ID),
+    ] {
+        let done = run(&aws(demo::scenario()), &["report", demo::ARN, id]);
+        insta::assert_snapshot!(format!("text_{name}"), format!("exit code {}\n{}", done.code, done.out));
+    }
+}
+
+#[test]
+fn markdown_is_for_a_ticket() {
+    insta::assert_snapshot!(demo(&["--output", "markdown"], "80").out);
+}
+
+#[test]
+fn csv_has_the_causes() {
+    let done = run(&aws(demo::scenario()), &["report", demo::ARN, demo::SUCCEEDED_WITH_FAILURES_ID, "--output", "csv"]);
+    insta::assert_snapshot!(done.out);
+}
+
+#[test]
+fn html_is_a_page() {
+    let done = demo(&["--output", "html"], "80");
+    assert!(done.code == 1 && done.out.contains("security-baseline"), "{done:?}");
+}
+
+#[test]
+fn colours_and_links_are_for_terminals_unless_they_are_asked_for() {
+    let colored = demo(&["--color", "always"], "80").out;
+    assert!(colored.contains("\u{1b}[1m\u{1b}[31m") && colored.contains("\u{1b}]8;;https://"), "{colored:?}");
+    let arguments = ["report", demo::ARN, demo::OPERATION_ID];
+    let loopback = aws(demo::scenario());
+    let with = |name: &str, value: &str| Run::with(&loopback, &arguments).env(name, value).done().out;
+    assert!(!with("NO_COLOR", "1").contains('\u{1b}'));
+    assert!(!with("TERM", "xterm-256color").contains('\u{1b}'));
+    assert!(!demo(&["--color", "never"], "80").out.contains('\u{1b}'));
+}
+
+/// A reason that tries to leave where it stands.
+const HOSTILE: &str = "=HYPERLINK(\"http://evil\") \u{1b}[31mred\u{1b}]8;;http://evil\u{7}\u{9b}31m \u{202e}<script>alert(1)</script> \
+                       [x](http://evil) `code` *bold* |cell| @everyone\n## head\r\n- item";
+
+#[test]
+fn no_reason_leaves_its_place() {
+    let rows = vec![
+        Row::failed(&account(1), "eu-west-1", HOSTILE),
+        Row::new(&account(2), "eu-west-1", "WEIRD\u{1b}[2J").reason(HOSTILE),
+    ];
+    let loopback = aws(scenario(operation("FAILED", rows).reason(HOSTILE)));
+    for format in ["text", "csv", "jsonl", "json", "markdown", "html"] {
+        for color in ["always", "never"] {
+            let done = run(&loopback, &["report", "baseline", "--output", format, "--color", color]);
+            assert!(!done.out.contains("\u{1b}[31mred") && !done.out.contains("\u{1b}]8;;http://evil"), "{format}");
+            assert!(!done.out.contains("\u{1b}[2J") && !done.out.contains('\u{9b}'), "{format}");
+            assert!(!done.out.contains('\u{202e}') && !done.out.contains('\u{7}'), "{format}");
+        }
+    }
+    let csv = run(&loopback, &["report", "baseline", "--output", "csv"]).out;
+    assert!(csv.contains(",\"'=HYPERLINK(\"\"http://evil\"\")"), "{csv}");
+    assert_eq!(csv.lines().count(), 3, "{csv}");
+    let jsonl = run(&loopback, &["report", "baseline", "--output", "jsonl"]).out;
+    assert!(jsonl.contains("\"reason\":\"=HYPERLINK("), "{jsonl}");
+    let markdown = run(&loopback, &["report", "baseline", "--output", "markdown"]).out;
+    let said = markdown.lines().find(|line| line.starts_with("CloudFormation says:")).unwrap();
+    assert!(said.contains("&lt;script&gt;") && said.contains("\\[x\\](") && said.contains("\\|cell\\|"), "{said}");
+    assert!(said.contains("&#64;everyone") && said.contains("\\`code\\` \\*bold\\*"), "{said}");
+    assert!(!markdown.lines().any(|line| line.starts_with("## head") || line.starts_with("- item")), "{markdown}");
+}
