@@ -26,6 +26,7 @@ pub fn report(report: &Report, look: Look) -> String {
     causes(&mut page, report);
     others(&mut page, report);
     regions(&mut page, report);
+    look_closer(&mut page, report);
     retry(&mut page, report);
     page.out
 }
@@ -245,6 +246,22 @@ fn regions(page: &mut Page, report: &Report) {
         let numbers = [tally.failed, tally.cancelled, tally.succeeded.unwrap_or(0)].map(wording::number);
         let [failed, cancelled, succeeded] = numbers;
         page.line(&format!("{:<width$}{failed:>11}{cancelled:>11}{succeeded:>11}", name(&of.region)));
+    }
+}
+
+/// Commands that show what the report does not.
+fn look_closer(page: &mut Page, report: &Report) {
+    let operation = &report.operation;
+    let drifted = operation.results_commands.iter().find(|listed| listed.status == Some("DRIFTED"));
+    let commands = [
+        ("To see who stopped it:", operation.stopped_by_command.as_ref()),
+        ("To list what drifted:", drifted.map(|listed| &listed.command)),
+        ("To stop the operation:", report.in_progress.as_ref().and_then(|progress| progress.stop_command.as_ref())),
+    ];
+    for (what, command) in commands.iter().filter_map(|(what, command)| Some((what, command.as_ref()?))) {
+        page.gap();
+        page.line(what);
+        page.line(&format!("  {}", wording::plain(command)));
     }
 }
 
