@@ -23,6 +23,13 @@ impl Rows {
         Self { keeps_successes, ..Self::default() }
     }
 
+    /// Takes a result in of a target that has no other.
+    pub fn add_once(&mut self, result: &TargetResult) {
+        if result.status != Some(ResultStatus::Succeeded) || self.keeps_successes {
+            self.rows.push(row(result));
+        }
+    }
+
     /// Takes a result in; what was known of its target before is forgotten.
     pub fn add(&mut self, result: &TargetResult) {
         let target = result.target().map(|(account, region)| (account.to_owned(), region.to_owned()));
@@ -30,22 +37,11 @@ impl Rows {
         if result.status == Some(ResultStatus::Succeeded) && !self.keeps_successes && known.is_none() {
             return;
         }
-        let row = Row {
-            account: result.account.clone(),
-            account_name: None,
-            region: result.region.clone(),
-            organizational_unit_id: result.organizational_unit_id.clone(),
-            status: result.status.as_ref().map(|status| status.as_str().to_owned()),
-            cause: None,
-            owners: Vec::new(),
-            retry_helps: None,
-            reason: result.reason.clone(),
-        };
         match known.and_then(|at| self.rows.get_mut(at)) {
-            Some(before) => *before = row,
+            Some(before) => *before = row(result),
             None => {
                 self.known.extend(target.map(|target| (target, self.rows.len())));
-                self.rows.push(row);
+                self.rows.push(row(result));
             }
         }
     }
@@ -74,5 +70,20 @@ impl Rows {
         }
         rows.sort_unstable_by(|a, b| (&a.account, &a.region, a).cmp(&(&b.account, &b.region, b)));
         rows
+    }
+}
+
+/// A row without what the report says.
+fn row(result: &TargetResult) -> Row {
+    Row {
+        account: result.account.clone(),
+        account_name: None,
+        region: result.region.clone(),
+        organizational_unit_id: result.organizational_unit_id.clone(),
+        status: result.status.as_ref().map(|status| status.as_str().to_owned()),
+        cause: None,
+        owners: Vec::new(),
+        retry_helps: None,
+        reason: result.reason.clone(),
     }
 }

@@ -121,7 +121,7 @@ async fn from_files(
     let region = configured_region(aws).await;
     let on_row = |row: &_| {
         if keeps_rows {
-            rows.add(row);
+            rows.add_once(row);
         }
     };
     let report = saved::report(which, saved, region, aws.call_as, on_row)?;

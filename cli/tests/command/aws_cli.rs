@@ -38,13 +38,9 @@ fn lines(text: &str) -> Vec<Value> {
 #[ignore = "needs the AWS CLI"]
 fn reports_of_saved_results_are_the_live_ones() {
     let loopback = aws(demo::scenario());
-    for operation in [
-        demo::OPERATION_ID,
-        demo::SUCCEEDED_ID,
-        demo::SUCCEEDED_WITH_FAILURES_ID,
-        demo::STOPPED_ID,
-        demo::RUNNING_ID,
-    ] {
+    for operation in
+        [demo::OPERATION_ID, demo::SUCCEEDED_ID, demo::SUCCEEDED_WITH_FAILURES_ID, demo::STOPPED_ID, demo::RUNNING_ID]
+    {
         let results = file("cli-results.json", saved(&loopback, "list-stack-set-operation-results", operation, &[]));
         let description = file("cli-described.json", saved(&loopback, "describe-stack-set-operation", operation, &[]));
         let from_files = |output: &str| {
