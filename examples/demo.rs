@@ -1,21 +1,28 @@
-//! Sends an event through the function, with a loopback AWS, and prints the email and the chat notification.
+//! Sends an event through the function, with a loopback AWS: prints the email and the chat notification, and writes the
+//! page.
 //!
 //! `cargo run --example demo [-- EVENT_FILE]`
 
 use std::error::Error;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudformation::config::{Credentials, SharedCredentialsProvider};
+use report_page::rows::Rows;
 use sandbox::{Aws, Published, Scenario, demo};
 use serde_json::Value;
 use stackset_notifier::aws;
-use stackset_notifier::config::{Config, SdkSettings};
+use stackset_notifier::config::{Config, ReadResults, SdkSettings};
+use stackset_notifier::event::{FunctionIdentity, ReportRequest, Trigger};
 use stackset_notifier::handler::{self, Invocation};
 use stackset_notifier::notifier::Notifier;
+use stackset_notifier::operation::{OperationRef, StackSetRef};
+use stackset_notifier::reporter::Reporter;
+use stackset_notifier::time_budget::TimeBudget;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
@@ -72,24 +79,51 @@ async fn run(path: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     })?;
     let deadline = Instant::now() + Duration::from_secs(300);
     let invocation = Invocation { function_arn: demo::FUNCTION_ARN, deadline };
+    let mut settings = config.report.clone();
     let response = handler::handle(&Notifier::new(config, &sdk), &event, &invocation).await?;
 
     let messages = loopback.published();
     for message in &messages {
         show(out, message)?;
     }
-    if messages.is_empty() {
-        writeln!(
-            out,
-            "No message was sent. The function's response:\n\n{}\n",
-            serde_json::to_string_pretty(&response)?
-        )?;
-    } else {
-        writeln!(out, "The last message as each kind of subscriber gets it is in target/demo.\n")?;
+    let Some(last) = messages.last() else {
+        let response = serde_json::to_string_pretty(&response)?;
+        return Ok(writeln!(out, "No message was sent. The function's response:\n\n{response}")?);
+    };
+    writeln!(out, "{}\n", "-".repeat(78))?;
+    writeln!(out, "Whole bodies: target/demo/email.txt, chat.json, report.json")?;
+    let document: Value = serde_json::from_str(&last.body("sqs").unwrap_or_default())?;
+    // A digest is about many operations.
+    if let (Some(id), Some(stack_set)) = (document["operation"]["id"].as_str(), document["stackSet"]["id"].as_str()) {
+        settings.read_results = ReadResults::All;
+        let page = page(Reporter::new(settings, &sdk), id, stack_set).await?;
+        fs::write(Path::new(OUTPUT).join("page.html"), page)?;
+        writeln!(out, "Every target:  target/demo/page.html, for a browser")?;
     }
-    writeln!(out, "pages read     {}", loopback.requests_of("ListStackSetOperationResults").len())?;
-    writeln!(out, "messages sent  {}", messages.len())?;
     Ok(())
+}
+
+/// The page of an operation, as `stackset-report report --output html` makes it.
+async fn page(reporter: Reporter, operation_id: &str, stack_set_id: &str) -> Result<String, Box<dyn Error>> {
+    let rows = Arc::new(Mutex::new(Rows::new(true)));
+    let sink = Arc::clone(&rows);
+    let reporter = reporter.on_page(move |page| {
+        let mut rows = sink.lock().unwrap_or_else(PoisonError::into_inner);
+        page.iter().for_each(|row| rows.add(row));
+    });
+    let stack_set = StackSetRef { id: Some(stack_set_id.to_owned()), ..StackSetRef::from_arn(demo::ARN)? };
+    let request = ReportRequest {
+        operation: OperationRef { stack_set, operation_id: operation_id.to_owned() },
+        call_as: None,
+        trigger: Trigger::Manual,
+        event_status: None,
+        queued: Arc::default(),
+    };
+    let identity = FunctionIdentity::from_function_arn(demo::FUNCTION_ARN);
+    let budget = TimeBudget::until(Instant::now() + Duration::from_secs(300));
+    let report = reporter.report(request, &identity, budget).await?;
+    let rows = std::mem::take(&mut *rows.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(report_page::page(&report, &rows.join(&report))?)
 }
 
 /// Moves all times so that the event is now: a sweep compares the times of the operations with the clock.
@@ -108,7 +142,7 @@ fn move_to_now(scenario: &mut Scenario, event: &mut Value) -> Result<(), Box<dyn
 
 fn show(out: &mut impl Write, message: &Published) -> Result<(), Box<dyn Error>> {
     let email = message.body("email").unwrap_or_default();
-    let chat = message.chat().unwrap_or_default();
+    let chat = as_shown(&message.chat().unwrap_or_default());
     writeln!(out, "Subject: {}\n\n{email}\n", message.subject.as_deref().unwrap_or_default())?;
     writeln!(out, "{}\n\n{chat}\n", "--- In Slack or Microsoft Teams ".to_owned() + &"-".repeat(46))?;
 
@@ -118,6 +152,22 @@ fn show(out: &mut impl Write, message: &Published) -> Result<(), Box<dyn Error>>
     fs::write(directory.join("chat.json"), pretty(message, "https")?)?;
     fs::write(directory.join("report.json"), pretty(message, "sqs")?)?;
     Ok(())
+}
+
+/// Chat's markdown and its escapes as a reader sees them.
+fn as_shown(chat: &str) -> String {
+    let bold = |line: &str| match line.strip_prefix('*').and_then(|rest| rest.strip_suffix('*')) {
+        Some(title) if io::stdout().is_terminal() => format!("\u{1b}[1m{title}\u{1b}[0m"),
+        Some(title) => title.to_owned(),
+        None => line.to_owned(),
+    };
+    let lines: Vec<String> = chat.lines().map(bold).collect();
+    lines
+        .join("\n")
+        .replace("[Open in CloudFormation](", "Open in CloudFormation (")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }
 
 fn pretty(message: &Published, protocol: &str) -> Result<String, Box<dyn Error>> {

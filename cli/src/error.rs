@@ -66,7 +66,7 @@ pub enum Error {
     /// The library could not do its part.
     Library(stackset_notifier::error::Error),
     /// The page could not be made.
-    Page(askama::Error),
+    Page(report_page::Error),
     /// Something could not be written.
     Write(std::io::Error),
 }

@@ -15,7 +15,6 @@ use stackset_notifier::report::Report;
 
 use crate::args::{Color, Format};
 use crate::error::Error;
-use crate::page;
 use crate::row::Row;
 
 /// Columns where standard output is no terminal and `COLUMNS` is not set.
@@ -71,7 +70,7 @@ pub fn report(
         Format::Jsonl => json::lines(out, &rows(report))?,
         Format::Csv => csv::rows(out, &rows(report))?,
         Format::Markdown => out.write_all(markdown::report(report).as_bytes())?,
-        Format::Html => out.write_all(page::page(report, &rows(report)).map_err(Error::Page)?.as_bytes())?,
+        Format::Html => out.write_all(report_page::page(report, &rows(report)).map_err(Error::Page)?.as_bytes())?,
     }
     out.flush()?;
     Ok(())

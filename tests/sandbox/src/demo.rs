@@ -64,6 +64,11 @@ pub fn scenario() -> Scenario {
         let stack_id = set.stack_id(&target.id(), target.region());
         scenario = target.stacks(&stack_id).into_iter().fold(scenario, Scenario::stack);
     }
+    // Of these the events say nothing.
+    for target in [Target::new(123, 0), Target::new(234, 2)] {
+        let stack = Stack::new(&set.stack_id(&target.id(), target.region()));
+        scenario = scenario.stack(stack.status("UPDATE_IN_PROGRESS", "User Initiated").began("2026-03-09T08:20"));
+    }
     let accounts: Vec<String> = (0..ACCOUNTS).map(|account| Target::new(account, 0).id()).collect();
     let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
     scenario.stack_set(set).member_role(MEMBER_ROLE_NAME, &accounts)

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use report_page::page;
+use report_page::row::Row;
 use serde_json::Value;
 use stackset_notifier::classify::{RetryHelps, classify};
 use stackset_notifier::operation::{
@@ -13,8 +15,6 @@ use stackset_notifier::operation::{
     TargetTotals, Totals,
 };
 use stackset_notifier::report::{ExpectGate, Report, ReportBuilder, ReportContext, SucceededFrom};
-use stackset_report::page::page;
-use stackset_report::row::Row;
 
 const PRODUCTION: &str = "ou-a1b2-11112222";
 const STAGING: &str = "ou-a1b2-33334444";

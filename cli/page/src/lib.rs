@@ -5,7 +5,10 @@
 //! its own.
 
 mod matrix;
+pub mod row;
+pub mod rows;
 
+pub use askama::Error;
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -88,7 +91,7 @@ struct Entry<'a> {
 ///
 /// # Errors
 /// If the template cannot be rendered.
-pub fn page(report: &Report, rows: &[Row]) -> Result<String, askama::Error> {
+pub fn page(report: &Report, rows: &[Row]) -> Result<String, Error> {
     let by_owner = wording::by_owner(report);
     let codes: Vec<&'static str> =
         by_owner.iter().flat_map(|(_, causes)| causes.iter().map(|(_, cause)| cause.code)).collect();
