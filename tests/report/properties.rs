@@ -169,7 +169,7 @@ pub(crate) fn check_chat(chat: &Value) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
     fn sums_hold_and_the_document_is_valid(rows in rows(60), named in names(), described in operation()) {
