@@ -5,6 +5,7 @@ import collections
 import importlib
 import re
 import shlex
+import tomllib
 
 import click
 import pytest
@@ -65,7 +66,7 @@ def test_every_link_leads_somewhere(name):
 
 
 @pytest.mark.parametrize("text, wrong", [
-    ("[a](docs/deploy.md) [b](docs/deploy.md#chat) [c](#deploy) ![d](docs/images/chat.png) [e](https://aws.amazon.com/)", []),
+    ("[a](docs/deploy.md) [b](docs/deploy.md#chat) [c](#install) ![d](docs/images/chat.png) [e](https://aws.amazon.com/)", []),
     ("[a](docs/no.md)", ["docs/no.md: no such file"]),
     ("[a](docs/deploy.md#no)", ["docs/deploy.md#no: no such heading"]),
     ("[a](#no) [b](http://aws.amazon.com/)", ["#no: no such heading", "http://aws.amazon.com/: not https"]),
@@ -88,15 +89,16 @@ def test_the_readme_is_short():
     assert words <= README_WORDS, f"README.md has {words} words"
 
 
-def sam_commands():
+def commands(program):
+    """Those of one program, in blocks of shell lines and in the text."""
     for name in NAMES:
         text = (ROOT / name).read_text()
         blocks = re.findall(r"^ *```sh\n(.+?)^ *```", text, re.MULTILINE | re.DOTALL)
         lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-        lines += [code for code in re.findall(r"`(sam [^`]+)`", prose(text)) if "\n" not in code]
+        lines += [code for code in re.findall(rf"`({program} [^`]+)`", prose(text)) if "\n" not in code]
         for command in " && ".join(lines).split(" && "):
-            words = shlex.split(command, comments=True)
-            if words[:1] == ["sam"]:
+            words = [word for word in shlex.split(command, comments=True) if not re.fullmatch(r"[A-Z_]+=\S*", word)]
+            if words[:1] == [program]:
                 yield pytest.param(words[1:], id=f"{name}: {command.strip()}")
 
 
@@ -107,7 +109,7 @@ def parse(words):
     command.make_parser(click.Context(command)).parse_args(list(words[1:]))
 
 
-@pytest.mark.parametrize("words", list(sam_commands()))
+@pytest.mark.parametrize("words", list(commands("sam")))
 def test_sam_knows_the_command(words):
     parse(words)
 
@@ -117,3 +119,27 @@ def test_wrong_sam_commands_are_found():
         parse(["deploy", "--no-such-option"])
     with pytest.raises(KeyError):
         parse(["no-such-command"])
+
+
+def package_of(words):
+    """The folder of the package that a cargo command is for."""
+    named = words[words.index("--package") + 1] if "--package" in words else "stackset-notifier"
+    for manifest in (ROOT / member / "Cargo.toml" for member in tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["members"]):
+        if tomllib.loads(manifest.read_text())["package"]["name"] == named:
+            return manifest.parent
+    raise AssertionError(f"no package {named}")
+
+
+@pytest.mark.parametrize("words", [*commands("cargo"), *commands("bash")])
+def test_what_a_command_names_is_there(words):
+    if "--" in words:
+        words = words[: words.index("--")]
+    if words[0] in ("run", "test", "bench"):
+        folder = package_of(words)
+        for option, kind in (("--example", "examples"), ("--test", "tests"), ("--bench", "benches")):
+            for name in (words[at + 1] for at, word in enumerate(words) if word == option):
+                assert any((folder / kind / path).exists() for path in (f"{name}.rs", f"{name}/main.rs")), words
+    elif "--path" in words:
+        assert (ROOT / words[words.index("--path") + 1] / "Cargo.toml").exists(), words
+    elif not words[0].islower() or "/" in words[0]:
+        assert (ROOT / words[0]).is_file(), words

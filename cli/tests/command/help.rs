@@ -1,5 +1,11 @@
 //! Each help fits a screen.
 
+use std::fs;
+use std::path::Path;
+
+use clap::Parser;
+use stackset_report::args::Cli;
+
 use crate::support::Run;
 
 #[test]
@@ -29,4 +35,24 @@ fn shells_get_completions_and_man_a_page() {
     }
     let done = Run::new(&["man"]).done();
     assert!(done.out.contains(".TH stackset-report 1") && done.out.contains("Exit codes"), "{}", done.out);
+}
+
+/// Every command of the documentation is one that the command line knows.
+#[test]
+fn the_documentation_has_commands_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut pages = vec![root.join("README.md"), root.join("CONTRIBUTING.md")];
+    pages.extend(fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    let mut known = 0;
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
+        let text = fs::read_to_string(page).unwrap();
+        let lines = text.split("```sh\n").skip(1).filter_map(|block| block.split("```").next()).flat_map(str::lines);
+        for line in lines.filter(|line| line.starts_with("stackset-report ")) {
+            let command = line.split(" > ").next().unwrap();
+            let parsed = Cli::try_parse_from(shlex::split(command).unwrap());
+            assert!(parsed.is_ok(), "{}: {line}: {}", page.display(), parsed.unwrap_err());
+            known += 1;
+        }
+    }
+    assert!(known > 1, "{known} commands");
 }
