@@ -667,8 +667,14 @@ fn retry(page: &mut Page, report: &Report, room: usize) {
             what.push("others".to_owned());
         }
         let what = if what.is_empty() { String::new() } else { format!(" for {}", what.join(", ")) };
-        let are = wording::count(more, "more command is", "more commands are");
-        page.paragraph("", &format!("{are} in the JSON document of this message, as far as it has room:{what}."));
+        let more = wording::count(more, "more command", "more commands");
+        page.paragraph("", &format!("There is no room for {more}{what}. The command line prints all of them:"));
+        page.gap();
+        let (set, operation) = (&report.stack_set, &report.operation);
+        let id = set.id.as_ref().map_or_else(String::new, |id| format!(":{id}"));
+        let region = set.region.as_ref().map_or_else(String::new, |region| format!(" --region {region}"));
+        let command = format!("stackset-report retry {}{id} {}{region}", set.name, operation.id);
+        page.line(&wording::plain(&command));
     }
 }
 
