@@ -153,8 +153,8 @@ fn facts(report: &Report) -> Vec<String> {
     let region = set.region.as_deref().map(wording::plain);
     let place: Vec<String> = [account, region].into_iter().flatten().collect();
     let place = Some(place.join(", ")).filter(|place| !place.is_empty());
-    let id = format!("Operation {}", wording::plain(&operation.id));
-    [time, place, Some(id)].into_iter().flatten().collect()
+    let id = Some(wording::plain(&operation.id)).filter(|id| !id.is_empty()).map(|id| format!("Operation {id}"));
+    [time, place, id].into_iter().flatten().collect()
 }
 
 fn bar(report: &Report) -> Vec<Segment> {

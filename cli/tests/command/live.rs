@@ -140,6 +140,20 @@ fn exit_codes_say_whether_a_target_failed() {
 }
 
 #[test]
+fn a_target_is_listed_once_for_each_organizational_unit() {
+    let rows = vec![
+        Row::failed(&account(1), "eu-west-1", "Rate exceeded").ou("ou-a1b2-11112222"),
+        Row::succeeded(&account(1), "eu-west-1").ou("ou-a1b2-33334444"),
+    ];
+    let loopback = aws(scenario(operation("FAILED", rows)));
+    let done = run(&loopback, &["report", "baseline", "--output", "csv", "--all"]);
+    let lines: Vec<&str> = done.out.lines().skip(1).collect();
+    assert_eq!(lines.len(), 2, "{}", done.out);
+    assert!(lines[0].contains("ou-a1b2-11112222,FAILED,THROTTLING,"), "{}", done.out);
+    assert!(lines[1].ends_with("ou-a1b2-33334444,SUCCEEDED,,,,"), "{}", done.out);
+}
+
+#[test]
 fn the_last_operation_with_problems_is_reported() {
     let of = |id: &str, status: &str, day: u8, of: Vec<Row>| {
         let at = |hour: u8| format!("2026-03-{day:02}T{hour:02}:00:00.000Z");
