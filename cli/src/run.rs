@@ -1,6 +1,6 @@
 //! The command line -> what it asks for, and the exit code.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use clap::CommandFactory;
 use stackset_notifier::operation::OperationRef;
@@ -45,13 +45,13 @@ pub async fn run(cli: Cli) -> Result<u8, Error> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "stackset-report", &mut script);
-            output::stdout(Color::Never).write_all(&script)?;
+            print(Color::Never, &script)?;
             Ok(NONE_FAILED)
         }
         Command::Man => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-            output::stdout(Color::Never).write_all(&page)?;
+            print(Color::Never, &page)?;
             Ok(NONE_FAILED)
         }
     }
@@ -102,7 +102,7 @@ async fn retry(args: &args::Retry) -> Result<u8, Error> {
         let found = find(&live, &args.which, &args.terminal, &progress).await.inspect_err(|_| progress.finish())?;
         live.report(found, Rows::default(), progress).await?.0
     };
-    output::stdout(args.terminal.color).write_all(retry::script(&report).as_bytes())?;
+    unless_reader_has_gone(print(args.terminal.color, retry::script(&report).as_bytes()))?;
     Ok(exit_code(&report))
 }
 
@@ -176,8 +176,25 @@ async fn find(live: &Live, which: &Which, terminal: &Terminal, progress: &Progre
 
 fn write(report: &Report, rows: Rows, format: Format, accounts: bool, color: Color) -> Result<u8, Error> {
     let mut out = output::stdout(color);
-    output::report(&mut out, format, report, |report| rows.join(report), Look::of_stdout(accounts))?;
+    let look = Look::of_stdout(accounts);
+    unless_reader_has_gone(output::report(&mut out, format, report, |report| rows.join(report), look))?;
     Ok(exit_code(report))
+}
+
+/// Writes the whole output; what is not flushed would be lost without an error.
+fn print(color: Color, text: &[u8]) -> Result<(), Error> {
+    let mut out = output::stdout(color);
+    out.write_all(text)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// `head` closes its input when it has enough: the exit code is then still the report's.
+fn unless_reader_has_gone(written: Result<(), Error>) -> Result<(), Error> {
+    match written {
+        Err(Error::Write(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 fn exit_code(report: &Report) -> u8 {

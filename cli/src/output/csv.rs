@@ -19,7 +19,7 @@ pub const HEADER: [&str; 9] =
 /// That of the writer.
 pub fn rows(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
     let mut csv = ::csv::Writer::from_writer(out);
-    csv.write_record(HEADER)?;
+    csv.write_record(HEADER).map_err(io_error)?;
     for row in rows {
         let owners = row.owners.join(" ");
         let cells = [
@@ -34,11 +34,20 @@ pub fn rows(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
             row.reason.as_deref(),
         ];
         for cell in cells {
-            csv.write_field(defused(cell.unwrap_or_default()).as_ref())?;
+            csv.write_field(defused(cell.unwrap_or_default()).as_ref()).map_err(io_error)?;
         }
-        csv.write_record(None::<&[u8]>)?;
+        csv.write_record(None::<&[u8]>).map_err(io_error)?;
     }
     csv.flush()
+}
+
+/// The writer's error itself, whose kind says whether the reader has gone.
+pub(super) fn io_error(error: ::csv::Error) -> io::Error {
+    let text = error.to_string();
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        _ => io::Error::other(text),
+    }
 }
 
 /// A cell that is no formula.

@@ -58,7 +58,7 @@ impl Table {
 
     fn csv(&self, out: &mut impl Write) -> io::Result<()> {
         let mut writer = ::csv::Writer::from_writer(out);
-        writer.write_record(&self.keys)?;
+        writer.write_record(&self.keys).map_err(csv::io_error)?;
         for row in &self.rows {
             let cells = row.iter().map(|cell| match cell {
                 Value::Null => String::new(),
@@ -66,7 +66,7 @@ impl Table {
                 Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
                 other => other.to_string(),
             });
-            writer.write_record(cells)?;
+            writer.write_record(cells).map_err(csv::io_error)?;
         }
         writer.flush()
     }

@@ -1,5 +1,8 @@
 //! The forms of a report.
 
+use std::fs::File;
+use std::process::Stdio;
+
 use sandbox::{Row, demo};
 
 use crate::support::{Done, Run, account, aws, operation, run, scenario};
@@ -73,6 +76,34 @@ fn colours_and_links_are_for_terminals_unless_they_are_asked_for() {
     assert!(!with("NO_COLOR", "1").contains('\u{1b}'));
     assert!(!with("TERM", "xterm-256color").contains('\u{1b}'));
     assert!(!demo(&["--color", "never"], "80").out.contains('\u{1b}'));
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_change_the_exit_code() {
+    let rows = (0..3_000).map(|i| Row::failed(&account(i), "eu-west-1", "Internal Failure")).collect();
+    let loopback = aws(scenario(operation("FAILED", rows)));
+    for output in ["text", "json", "jsonl", "csv", "markdown", "html"] {
+        let mut command = Run::with(&loopback, &["report", "baseline", "--output", output]).into_command();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let done = child.wait_with_output().unwrap();
+        assert_eq!((done.status.code(), &*String::from_utf8_lossy(&done.stderr)), (Some(1), ""), "{output}");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_an_error() {
+    let loopback = aws(scenario(operation("FAILED", vec![Row::failed(&account(1), "eu-west-1", "Rate exceeded")])));
+    for arguments in [&["retry", "baseline"][..], &["report", "baseline"], &["completions", "bash"], &["man"]] {
+        // It exists on Linux only.
+        let Ok(full) = File::options().write(true).open("/dev/full") else { return };
+        let is_local = matches!(arguments, ["completions", ..] | ["man"]);
+        let run = if is_local { Run::new(arguments) } else { Run::with(&loopback, arguments) };
+        let done = run.into_command().stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(3), "{arguments:?}: {said}");
+        assert!(said.contains("could not write the output: "), "{arguments:?}: {said}");
+    }
 }
 
 /// A reason that tries to leave where it stands.

@@ -64,6 +64,11 @@ impl Run {
         self
     }
 
+    /// To be run otherwise; without its input.
+    pub(crate) fn into_command(self) -> Command {
+        self.command
+    }
+
     pub(crate) fn done(mut self) -> Done {
         if self.input.is_some() {
             self.command.stdin(Stdio::piped());
