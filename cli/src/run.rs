@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use clap::CommandFactory;
 use stackset_notifier::operation::OperationRef;
 use stackset_notifier::render::wording;
-use stackset_notifier::report::Report;
+use stackset_notifier::report::{Outcome, Report};
 use tracing::info;
 
 use crate::args::{self, Cli, Color, Command, Format, Saved, Terminal, Which};
@@ -199,9 +199,9 @@ fn unless_reader_has_gone(written: Result<(), Error>) -> Result<(), Error> {
 
 fn exit_code(report: &Report) -> u8 {
     let failed = report.counts.failed.max(report.completeness.failed_expected.unwrap_or(0));
-    if !report.completeness.complete {
+    if !report.completeness.complete || report.counts.other > 0 {
         INCOMPLETE
-    } else if failed + report.counts.cancelled > 0 {
+    } else if failed + report.counts.cancelled > 0 || matches!(report.outcome, Outcome::Failed | Outcome::Stopped) {
         SOME_FAILED
     } else {
         NONE_FAILED

@@ -7,7 +7,9 @@ use std::io::Read;
 use std::path::Path;
 
 use serde_json::error::Category;
-use stackset_notifier::operation::{Operation, OperationRef, OperationStatus, Preferences, StackSetRef, TargetResult};
+use stackset_notifier::operation::{
+    self, Operation, OperationRef, OperationStatus, Preferences, StackSetRef, TargetResult,
+};
 use stackset_notifier::report::{ExpectGate, Report, ReportBuilder, ReportContext, Retry};
 
 use crate::args::{CallAsArg, Saved, Which};
@@ -19,7 +21,8 @@ const UNNAMED: &str = "an unnamed stack set";
 /// Reads the saved files and builds the report; gives each result to `on_row`.
 ///
 /// # Errors
-/// [`Error::File`] and [`Error::Input`], which name the file and the position.
+/// [`Error::File`] and [`Error::Input`], which name the file and the position, and [`Error::Usage`] where the arguments
+/// and the files are of two operations.
 pub fn report(
     which: &Which,
     saved: &Saved,
@@ -28,6 +31,11 @@ pub fn report(
     mut on_row: impl FnMut(&TargetResult),
 ) -> Result<Report, Error> {
     let results_file = saved.results.as_deref().unwrap_or(Path::new("-"));
+    if results_file.as_os_str() == "-" && saved.describe.as_deref() == Some(results_file) {
+        return Err(Error::Usage(
+            "could not read both --results and --describe from standard input: it can be read only once".to_owned(),
+        ));
+    }
     let described = saved.describe.as_deref().map(|file| describe::parse(file, &read(file)?)).transpose()?;
     let mut builder = ReportBuilder::new();
     let text = read(results_file)?;
@@ -62,7 +70,24 @@ pub fn report(
     if !is_named {
         report.operation.results_commands.clear();
     }
+    if operation.stack_set.region.is_empty() {
+        report.operation.console_url = None;
+    }
+    if !report.retry.plan.is_empty() {
+        let notes = unsaid(&operation, call_as).map(str::to_owned);
+        report.retry.notes.extend(notes);
+        report.retry.note = Some(report.retry.notes.join(" ")).filter(|note| !note.is_empty());
+    }
     Ok(report)
+}
+
+/// What neither the arguments nor the files say, and the commands need.
+fn unsaid(operation: &OperationRef, call_as: CallAsArg) -> impl Iterator<Item = &'static str> {
+    let region = "The saved files do not name the Region, so the commands have none: give --region.";
+    let capacity = "The saved files do not name the CallAs value, so the commands assume SELF: give --call-as if it is \
+                    another.";
+    let region = Some(region).filter(|_| operation.stack_set.region.is_empty());
+    region.into_iter().chain(Some(capacity).filter(|_| call_as == CallAsArg::Auto))
 }
 
 /// An operation, and what names it.
@@ -106,16 +131,31 @@ fn named(which: &Which, described: &Described, region: Option<String>) -> Result
     if stack_set.region.is_empty() {
         stack_set.region = region.unwrap_or_default();
     }
-    stack_set.partition = match stack_set.region.as_str() {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
+    if stack_set.partition.is_empty() {
+        stack_set.partition = match stack_set.region.as_str() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+        .to_owned();
     }
-    .to_owned();
-    if let (Some(given), Some(saved)) = (&which.operation, &described.operation_id)
-        && given != saved
-    {
-        return Err(Error::Usage(format!("could not report operation {given}: the saved description is of {saved}")));
+    if let (Some(given), Some(saved)) = (&which.stack_set, &described.stack_set) {
+        let of_description = crate::live::stack_set(saved)?;
+        let is_other_id = stack_set.id.as_ref().zip(of_description.id.as_ref()).is_some_and(|(ours, its)| ours != its);
+        if stack_set.name != of_description.name || is_other_id {
+            let text = format!("could not report stack set {given}: the saved description is of {saved}");
+            return Err(Error::Usage(text));
+        }
+        stack_set.id = stack_set.id.or(of_description.id);
+    }
+    if let Some(given) = &which.operation {
+        if !operation::is_id(given) {
+            return Err(Error::Usage(format!("could not report operation {given:?}: it is not an operation ID")));
+        }
+        if let Some(saved) = described.operation_id.as_ref().filter(|saved| *saved != given) {
+            let text = format!("could not report operation {given}: the saved description is of {saved}");
+            return Err(Error::Usage(text));
+        }
     }
     let operation_id = which.operation.clone().or_else(|| described.operation_id.clone());
     Ok(OperationRef { stack_set, operation_id: operation_id.unwrap_or_default() })

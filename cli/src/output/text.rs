@@ -284,7 +284,7 @@ fn retry(page: &mut Page, report: &Report) {
             if command.chars().count() > COMMAND {
                 page.line("  (too long to read: `stackset-report retry` prints it)");
             } else {
-                page.line(&format!("  {command}"));
+                page.line(&format!("  {}", wording::plain(command)));
             }
         }
     }

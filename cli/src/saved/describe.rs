@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
-use stackset_notifier::operation::{Drift, Operation, OperationStatus, Preferences, TargetTotals, Totals, word};
+use serde::{Deserialize, Deserializer};
+use stackset_notifier::operation::{self, Drift, Operation, OperationStatus, Preferences, TargetTotals, Totals, word};
 use stackset_notifier::text::clean;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -26,17 +26,24 @@ pub(super) fn parse(file: &Path, text: &[u8]) -> Result<Described, Error> {
     })?;
     let raw = answer.operation;
     let (stack_set, operation_id) = (raw.stack_set_id.clone(), raw.operation_id.clone());
+    if let Some(id) = operation_id.as_ref().filter(|id| !operation::is_id(id)) {
+        return Err(Error::File {
+            file: file.to_owned(),
+            cause: format!("its OperationId {id:?} is not an operation ID"),
+        });
+    }
     Ok(Described { operation: raw.into(), stack_set, operation_id })
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Answer {
     #[serde(rename = "StackSetOperation")]
     operation: Raw,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", expecting = "an object")]
 struct Raw {
     operation_id: Option<String>,
     stack_set_id: Option<String>,
@@ -46,20 +53,25 @@ struct Raw {
     retain_stacks: Option<bool>,
     creation_timestamp: Option<Time>,
     end_timestamp: Option<Time>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     operation_preferences: RawPreferences,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     deployment_targets: RawTargets,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     status_details: StatusDetails,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     regional_status_details: BTreeMap<String, Regional>,
     stack_set_drift_detection_details: Option<RawDrift>,
 }
 
+/// The default where the value is `null`.
+fn or_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
 /// ISO 8601, or seconds since the Unix epoch where `cli_timestamp_format` says so.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a timestamp is neither text nor a number")]
 enum Time {
     Seconds(f64),
     Text(String),
@@ -79,9 +91,10 @@ impl Time {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, expecting = "an object")]
 struct RawPreferences {
     region_concurrency_type: Option<String>,
+    #[serde(deserialize_with = "or_default")]
     region_order: Vec<String>,
     failure_tolerance_count: Option<u64>,
     failure_tolerance_percentage: Option<u64>,
@@ -91,35 +104,42 @@ struct RawPreferences {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, expecting = "an object")]
 struct RawTargets {
+    #[serde(deserialize_with = "or_default")]
     organizational_unit_ids: Vec<String>,
 }
 
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, expecting = "an object")]
 struct StatusDetails {
     failed_stack_instances_count: Option<u64>,
     total_stack_instances_count: Option<u64>,
     total_accounts_count: Option<u64>,
+    #[serde(deserialize_with = "or_default")]
     stages: Stages,
 }
 
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, expecting = "an object")]
 struct Regional {
+    #[serde(deserialize_with = "or_default")]
     stages: Stages,
 }
 
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 struct Stages {
-    #[serde(rename = "StackInstancesDeployment", alias = "RegionalStackInstancesDeployment")]
+    #[serde(
+        rename = "StackInstancesDeployment",
+        alias = "RegionalStackInstancesDeployment",
+        deserialize_with = "or_default"
+    )]
     deployment: Deployment,
 }
 
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, expecting = "an object")]
 struct Deployment {
     status: Option<String>,
     succeeded_stack_instances_count: Option<u64>,
@@ -148,7 +168,7 @@ impl From<Deployment> for TargetTotals {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", expecting = "an object")]
 struct RawDrift {
     drift_status: Option<String>,
     drifted_stack_instances_count: Option<u64>,

@@ -43,7 +43,8 @@ impl<F: FnMut(TargetResult)> Pages<F> {
     fn add(&mut self, row: TargetResult) -> Result<(), String> {
         if let Some((account, region)) = row.target() {
             let mut hasher = DefaultHasher::new();
-            (account, region).hash(&mut hasher);
+            // An account that moved between two organizational units is listed in each.
+            (account, region, &row.organizational_unit_id).hash(&mut hasher);
             let status = row.status.clone().unwrap_or(ResultStatus::Other(String::new()));
             match self.known.entry(hasher.finish()) {
                 Entry::Vacant(free) => drop(free.insert(status)),
@@ -110,6 +111,8 @@ fn another(what: &str) -> String {
         "OperationId" => "list-stack-set-operations",
         "StackSetName" => "list-stack-sets",
         "StackInstanceStatus" => "list-stack-instances",
+        "Regions" => "list-stack-set-auto-deployment-targets",
+        "StackResourceDriftStatus" => "list-stack-instance-resource-drifts",
         what => return format!("this is not the output of {COMMAND}: it has {what}"),
     };
     format!("this is the output of {of}, not of {COMMAND}")
@@ -161,6 +164,9 @@ impl<'de, F: FnMut(TargetResult)> Visitor<'de> for RowSeed<'_, F> {
         if let Some(key) = row.foreign_key() {
             return Err(A::Error::custom(another(key)));
         }
+        if let Some(key) = row.missing_key() {
+            return Err(A::Error::custom(another(&format!("a result without {key}"))));
+        }
         self.0.add(row.into()).map_err(A::Error::custom)
     }
 }
@@ -178,10 +184,12 @@ struct RawRow {
     operation_id: Option<IgnoredAny>,
     stack_set_name: Option<IgnoredAny>,
     stack_instance_status: Option<IgnoredAny>,
+    regions: Option<IgnoredAny>,
+    stack_resource_drift_status: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", expecting = "an object")]
 struct RawGate {
     status: Option<String>,
     status_reason: Option<String>,
@@ -194,8 +202,16 @@ impl RawRow {
             (self.operation_id, "OperationId"),
             (self.stack_set_name, "StackSetName"),
             (self.stack_instance_status, "StackInstanceStatus"),
+            (self.regions, "Regions"),
+            (self.stack_resource_drift_status, "StackResourceDriftStatus"),
         ];
         keys.into_iter().find_map(|(value, key)| value.map(|_| key))
+    }
+
+    /// What every result has, and this one lacks.
+    fn missing_key(&self) -> Option<&'static str> {
+        let keys = [(&self.account, "Account"), (&self.region, "Region"), (&self.status, "Status")];
+        keys.into_iter().find_map(|(value, key)| value.as_deref().is_none_or(str::is_empty).then_some(key))
     }
 }
 

@@ -44,8 +44,9 @@ fn reports_of_saved_results_are_the_live_ones() {
         let results = file("cli-results.json", saved(&loopback, "list-stack-set-operation-results", operation, &[]));
         let description = file("cli-described.json", saved(&loopback, "describe-stack-set-operation", operation, &[]));
         let from_files = |output: &str| {
-            let arguments = ["report", "--results", &results, "--describe", &description, "--region", "us-east-1"];
-            Run::new(&arguments).arguments(&["--all", "--output", output]).done()
+            let arguments = ["report", "--results", &results, "--describe", &description];
+            let more = ["--region", "us-east-1", "--call-as", "self", "--all", "--output", output];
+            Run::new(&arguments).arguments(&more).done()
         };
         let from_aws = |output: &str| run(&loopback, &["report", demo::ARN, operation, "--all", "--output", output]);
         let (ours, live) = (from_files("jsonl"), from_aws("jsonl"));
