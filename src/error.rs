@@ -116,7 +116,7 @@ pub enum ReadErrorCause {
     },
     /// There was no answer that could be understood: the network, a cut body, a broken chain of pages.
     NoAnswer,
-    /// The function's time ran out.
+    /// There was no answer in time.
     OutOfTime,
 }
 
@@ -131,8 +131,8 @@ impl ReadError {
         Self { advice: Some(advice), ..self }
     }
 
-    /// The function's time ran out. `subject` says what could not be done.
-    pub(crate) fn out_of_time(subject: &str) -> Self {
+    /// There was no answer in time. `subject` says what could not be done.
+    pub fn out_of_time(subject: &str) -> Self {
         Self::new(format!("{subject}: the function's time ran out"), ReadErrorCause::OutOfTime)
     }
 
@@ -149,6 +149,12 @@ impl ReadError {
     /// What could not be done, and why, without what to try: that differs for others than the function.
     pub fn without_advice(&self) -> &str {
         &self.text
+    }
+
+    /// Whether stack sets cannot be read as delegated administrator because the account is none.
+    pub fn is_not_delegated_administrator(&self) -> bool {
+        matches!(&self.cause, ReadErrorCause::Refused { code } if code == "ValidationError")
+            && self.text.contains("not a delegated administrator")
     }
 
     /// Whether there is no such stack set, or it is not visible in the capacity that was read in.

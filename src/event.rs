@@ -252,7 +252,7 @@ mod tests {
             (
                 "stack-set-arn",
                 json!("arn:aws:cloudformation:eu-west-1:111111111111:stack/base/1b2c"),
-                "could not read the field detail.stack-set-arn of the event: it is the ARN of something else than a stack set",
+                "could not read the field detail.stack-set-arn of the event: it is not the ARN of a stack set",
             ),
             (
                 "stack-set-arn",

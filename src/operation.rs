@@ -41,7 +41,7 @@ impl StackSetRef {
             return Err("it is not an ARN".to_owned());
         }
         let Some(path) = resource.strip_prefix("stackset/").filter(|_| service == "cloudformation") else {
-            return Err("it is the ARN of something else than a stack set".to_owned());
+            return Err("it is not the ARN of a stack set".to_owned());
         };
         let (name, id) = path.rsplit_once(':').unwrap_or((path, ""));
         if name.is_empty() || id.is_empty() {

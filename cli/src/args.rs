@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stackset_notifier::operation::CallAs;
 
+/// Help of a command with many options: its arguments stand below its usage, so that all fits a screen.
+const TEMPLATE: &str =
+    "{about-with-newline}\n{usage-heading} {usage}\n{positionals}\n\nOptions:\n{options}{after-help}";
+
 /// Why a CloudFormation StackSet operation failed, who can fix it and how to retry
 #[derive(Debug, Parser)]
 #[command(
@@ -17,7 +21,7 @@ use stackset_notifier::operation::CallAs;
 Examples:
   stackset-report ls                 all stack sets and their last operations
   stackset-report report             the last operation that had problems
-  stackset-report report baseline    the last one of this stack set
+  stackset-report report baseline    its last operation that had problems
   stackset-report report --results saved.json --output csv
 
 Exit codes: 0 no target failed, 1 targets failed or were cancelled,
@@ -40,7 +44,7 @@ pub enum Command {
     Watch(Watch),
     /// Print the retry plan as a shell script; nothing is run
     Retry(Retry),
-    /// Name the cause, owner and next step of failure texts, one a line
+    /// Name the cause, owner and next step of failure reasons, one per line
     Classify(Classify),
     /// Print the completions of a shell
     #[command(hide = true)]
@@ -76,11 +80,11 @@ pub struct Ls {
         hide_default_value = true,
         hide_possible_values = true
     )]
-    pub output: Format,
-    /// Where AWS is, and who asks.
+    pub output: ListFormat,
+    /// AWS connection.
     #[command(flatten)]
     pub aws: Aws,
-    /// What the terminal shows.
+    /// Terminal output.
     #[command(flatten)]
     pub terminal: Terminal,
 }
@@ -89,19 +93,17 @@ pub struct Ls {
 #[derive(Debug, Args)]
 #[command(
     override_usage = "stackset-report report [OPTIONS] [STACK_SET [OPERATION]]",
-    after_help = "\
-STACK_SET is a name, name:id or ARN. Examples:
-  stackset-report report baseline --output html > page.html
-  stackset-report report --results saved.json --all --output csv"
+    help_template = TEMPLATE,
+    after_help = "Example: stackset-report report baseline --output html > page.html"
 )]
 pub struct Report {
     /// Which operation.
     #[command(flatten)]
-    pub which: Which,
-    /// Lists also have the targets that succeeded
+    pub which: OperationArgs,
+    /// Include succeeded targets (jsonl, csv)
     #[arg(short, long)]
     pub all: bool,
-    /// Text names every account
+    /// List every account (text)
     #[arg(long)]
     pub accounts: bool,
     /// Form of the report.
@@ -110,10 +112,13 @@ pub struct Report {
     /// Saved results.
     #[command(flatten)]
     pub saved: Saved,
-    /// Where AWS is, and who asks.
+    /// Role in target accounts that may read stack events
+    #[arg(long, value_name = "NAME")]
+    pub member_role: Option<String>,
+    /// AWS connection.
     #[command(flatten)]
     pub aws: Aws,
-    /// What the terminal shows.
+    /// Terminal output.
     #[command(flatten)]
     pub terminal: Terminal,
 }
@@ -122,35 +127,33 @@ pub struct Report {
 #[derive(Debug, Args)]
 #[command(
     override_usage = "stackset-report watch [OPTIONS] STACK_SET [OPERATION]",
-    after_help = "\
-STACK_SET is a name, name:id or ARN. Without OPERATION, it is what runs now.
-Examples:
-  stackset-report watch baseline
-  stackset-report watch baseline --output markdown > ticket.md"
+    help_template = TEMPLATE,
+    after_help = "Example: stackset-report watch baseline --output markdown > ticket.md"
 )]
 pub struct Watch {
-    /// Stack set: name, name:id or ARN
-    #[arg(hide = true)]
+    /// Name, name:id or ARN
     pub stack_set: String,
-    /// Operation; without one, what the stack set works on, or its last operation
-    #[arg(hide = true)]
+    /// ID; default: the one running now, or else the last
     pub operation: Option<String>,
-    /// Seconds between two looks, 10 by default
+    /// Polling interval in seconds (default 10)
     #[arg(long, value_name = "SECONDS", default_value_t = 10, hide_default_value = true, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub every: u64,
-    /// Lists also have the targets that succeeded
+    /// Include succeeded targets (jsonl, csv)
     #[arg(short, long)]
     pub all: bool,
-    /// Text names every account
+    /// List every account (text)
     #[arg(long)]
     pub accounts: bool,
     /// Form of the report.
     #[command(flatten)]
     pub output: Output,
-    /// Where AWS is, and who asks.
+    /// Role in target accounts that may read stack events
+    #[arg(long, value_name = "NAME")]
+    pub member_role: Option<String>,
+    /// AWS connection.
     #[command(flatten)]
     pub aws: Aws,
-    /// What the terminal shows.
+    /// Terminal output.
     #[command(flatten)]
     pub terminal: Terminal,
 }
@@ -159,22 +162,26 @@ pub struct Watch {
 #[derive(Debug, Args)]
 #[command(
     override_usage = "stackset-report retry [OPTIONS] [STACK_SET [OPERATION]]",
+    help_template = TEMPLATE,
     after_help = "\
-STACK_SET is a name, name:id or ARN. Examples:
-  stackset-report retry baseline > retry.sh     then read it, and run what helps
+Examples:
+  stackset-report retry baseline > retry.sh   review it, run what you need
   stackset-report retry --results saved.json --describe operation.json"
 )]
 pub struct Retry {
     /// Which operation.
     #[command(flatten)]
-    pub which: Which,
+    pub which: OperationArgs,
     /// Saved results.
     #[command(flatten)]
     pub saved: Saved,
-    /// Where AWS is, and who asks.
+    /// Role in target accounts that may read stack events
+    #[arg(long, value_name = "NAME")]
+    pub member_role: Option<String>,
+    /// AWS connection.
     #[command(flatten)]
     pub aws: Aws,
-    /// What the terminal shows.
+    /// Terminal output.
     #[command(flatten)]
     pub terminal: Terminal,
 }
@@ -186,7 +193,7 @@ Examples:
   stackset-report classify reasons.txt
   pbpaste | stackset-report classify --output csv")]
 pub struct Classify {
-    /// File of failure texts, one a line; - is standard input
+    /// File of failure reasons, one per line; - is standard input
     #[arg(default_value = "-", hide_default_value = true)]
     pub file: PathBuf,
     /// text, json, jsonl, csv or markdown
@@ -199,20 +206,18 @@ pub struct Classify {
         hide_default_value = true,
         hide_possible_values = true
     )]
-    pub output: Format,
-    /// What the terminal shows.
+    pub output: ListFormat,
+    /// Terminal output.
     #[command(flatten)]
     pub terminal: Terminal,
 }
 
 /// Which operation.
 #[derive(Debug, Default, Clone, Args)]
-pub struct Which {
-    /// Stack set: name, name:id or ARN
-    #[arg(hide = true)]
+pub struct OperationArgs {
+    /// Name, name:id or ARN
     pub stack_set: Option<String>,
-    /// Operation; without one, the last that had problems
-    #[arg(hide = true)]
+    /// ID; default: the last one that had problems
     pub operation: Option<String>,
 }
 
@@ -241,7 +246,7 @@ pub enum Format {
     Text,
     /// The function's document.
     Json,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl,
     /// A table for a spreadsheet.
     Csv,
@@ -251,18 +256,34 @@ pub enum Format {
     Html,
 }
 
+/// Forms of a list.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people at a terminal.
+    #[default]
+    Text,
+    /// One JSON array.
+    Json,
+    /// One JSON object per line.
+    Jsonl,
+    /// A table for a spreadsheet.
+    Csv,
+    /// For a ticket or a pull request.
+    Markdown,
+}
+
 /// Saved results.
 #[derive(Debug, Default, Args)]
 pub struct Saved {
     /// Saved list-stack-set-operation-results; - is stdin
     #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,
-    /// Saved describe-stack-set-operation, for the retry
+    /// Saved describe-stack-set-operation (for retry plan)
     #[arg(long, value_name = "FILE", requires = "results")]
     pub describe: Option<PathBuf>,
 }
 
-/// Where AWS is, and who asks.
+/// AWS connection.
 #[derive(Debug, Default, Clone, Args)]
 pub struct Aws {
     /// Profile of the AWS CLI
@@ -271,7 +292,7 @@ pub struct Aws {
     /// Region of the stack set
     #[arg(long)]
     pub region: Option<String>,
-    /// self, delegated-admin or auto
+    /// self, delegated-admin or auto (tries both; default)
     #[arg(
         long,
         value_name = "WHO",
@@ -281,12 +302,12 @@ pub struct Aws {
         hide_possible_values = true
     )]
     pub call_as: CallAsArg,
-    /// Endpoint of all services
+    /// Use this endpoint for all AWS services
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
 }
 
-/// In which capacity stack sets are read.
+/// The `CallAs` value.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CallAsArg {
     /// As the account itself, then as delegated administrator where the stack set is not found.
@@ -310,7 +331,7 @@ impl CallAsArg {
     }
 }
 
-/// What the terminal shows.
+/// Terminal output.
 #[derive(Debug, Default, Clone, Args)]
 pub struct Terminal {
     /// Colour and links: auto, always or never
@@ -329,7 +350,7 @@ pub struct Terminal {
     /// Only the report and errors
     #[arg(short, long)]
     pub quiet: bool,
-    /// Say more on standard error; -vv even more
+    /// Show more log messages; -vv even more
     #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
 }

@@ -1,13 +1,14 @@
-//! Failure texts, one a line -> cause, owner, next step.
+//! Failure reasons, one per line -> cause, owner, next step.
 
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
 use stackset_notifier::classify::{Owner, RetryHelps, classify_text};
+use stackset_notifier::render::wording;
 use stackset_notifier::text::clean;
 
-use crate::args::Format;
+use crate::args::ListFormat;
 use crate::error::Error;
 use crate::output::table::Table;
 
@@ -18,7 +19,7 @@ const KEYS: [&str; 5] = ["cause", "owners", "retryHelps", "nextStep", "text"];
 ///
 /// # Errors
 /// [`Error::File`] if they cannot be read, and that of the list.
-pub fn run(out: &mut impl Write, file: &Path, format: Format) -> Result<(), Error> {
+pub fn run(out: &mut impl Write, file: &Path, format: ListFormat) -> Result<(), Error> {
     let input: Box<dyn BufRead> = if file.as_os_str() == "-" {
         Box::new(io::stdin().lock())
     } else {
@@ -37,7 +38,7 @@ pub fn run(out: &mut impl Write, file: &Path, format: Format) -> Result<(), Erro
             add(&mut table, text);
         }
     }
-    if format != Format::Text {
+    if format != ListFormat::Text {
         return table.write(out, format);
     }
     for row in &table.texts {
@@ -52,11 +53,15 @@ pub fn run(out: &mut impl Write, file: &Path, format: Format) -> Result<(), Erro
 fn add(table: &mut Table, text: String) {
     let cause = classify_text(&text);
     // Whether the stack set is self-managed is not known: most are not.
-    let owners: Vec<&str> = cause.code.owners(false, &cause.named).iter().copied().map(Owner::as_str).collect();
+    let owners = cause.code.owners(false, &cause.named);
     let next_step = cause.code.next_step(&cause.named).with_names(&cause.named);
+    let words: Vec<&str> = owners.iter().copied().map(Owner::as_str).collect();
     let helps = cause.code.retry_helps(&cause.named).map(RetryHelps::as_str);
     let code = cause.code.as_str();
-    table.rows.push(vec![json!(code), json!(owners), json!(helps), json!(next_step), Value::from(text.as_str())]);
-    let owner = if owners.is_empty() { "owner not known".to_owned() } else { owners.join(" or ") };
+    table.rows.push(vec![json!(code), json!(words), json!(helps), json!(next_step), Value::from(text.as_str())]);
+    let owner = match owners {
+        [] => wording::owner_name(None).to_owned(),
+        owners => owners.iter().map(|owner| wording::owner_name(Some(*owner))).collect::<Vec<_>>().join(" or "),
+    };
     table.texts.push(vec![code.to_owned(), owner, next_step, text]);
 }

@@ -69,7 +69,7 @@ impl Client {
             loader = loader.endpoint_url(url);
         }
         let sdk = loader.load().await;
-        check_credentials(&sdk, args.profile.as_ref(), profile.as_deref()).await?;
+        check_credentials(&sdk, profile.as_deref()).await?;
         let (partition, account) = whoami(&sdk, profile.as_deref()).await?;
         let identity = FunctionIdentity { partition, region: region.to_string(), account };
         Ok(Self { sdk, identity })
@@ -95,14 +95,18 @@ pub async fn configured_region(args: &args::Aws) -> Option<String> {
     region(args, None).await.map(|region| region.to_string())
 }
 
-async fn check_credentials(sdk: &SdkConfig, given: Option<&String>, profile: Option<&str>) -> Result<(), Error> {
+async fn check_credentials(sdk: &SdkConfig, profile: Option<&str>) -> Result<(), Error> {
     let Some(provider) = sdk.credentials_provider() else {
         return Err(Error::NoCredentials { profile: None });
     };
+    let name = profile.map(str::to_owned);
     match provider.provide_credentials().await {
         Ok(_) => Ok(()),
-        Err(CredentialsError::CredentialsNotLoaded(_)) => Err(Error::NoCredentials { profile: given.cloned() }),
-        Err(error) => Err(Error::Credentials { cause: aws::chain(&error), sso_profile: sso_profile(profile).await }),
+        Err(CredentialsError::CredentialsNotLoaded(_)) => Err(Error::NoCredentials { profile: name }),
+        Err(error) => {
+            let sso_profile = sso_profile(profile).await;
+            Err(Error::Credentials { cause: aws::chain(&error), profile: name, sso_profile })
+        }
     }
 }
 

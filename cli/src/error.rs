@@ -40,6 +40,8 @@ pub enum Error {
     Credentials {
         /// Why not.
         cause: String,
+        /// The profile that was looked at.
+        profile: Option<String>,
         /// The profile to sign in to, where it is one of IAM Identity Center.
         sso_profile: Option<String>,
     },
@@ -62,7 +64,7 @@ pub enum Error {
         region: String,
     },
     /// There is nothing to report.
-    Nothing(String),
+    NothingToReport(String),
     /// The library could not do its part.
     Library(stackset_notifier::error::Error),
     /// The page could not be made.
@@ -90,18 +92,18 @@ impl Error {
     fn advice(&self) -> Option<String> {
         match self {
             Self::NoRegion => Some("give --region, set AWS_REGION, or give the stack set's ARN".to_owned()),
-            Self::NoCredentials { profile: Some(_) } => {
-                Some("run `aws configure list-profiles` to see the profiles there are".to_owned())
-            }
-            Self::NoCredentials { profile: None } => Some(
-                "give --profile, run `aws configure sso`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without \
-                 AWS, --results FILE reports saved results"
-                    .to_owned(),
-            ),
             Self::Credentials { sso_profile: Some(profile), .. }
             | Self::Identity { sso_profile: Some(profile), .. } => {
                 Some(format!("run `aws sso login --profile {profile}`"))
             }
+            Self::NoCredentials { profile: Some(_) } | Self::Credentials { profile: Some(_), .. } => {
+                Some("run `aws configure list-profiles` to see the available profiles".to_owned())
+            }
+            Self::NoCredentials { profile: None } | Self::Credentials { profile: None, .. } => Some(
+                "give --profile, run `aws configure sso`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without \
+                 AWS, --results FILE reports saved results"
+                    .to_owned(),
+            ),
             Self::Identity { code: Some(code), .. } => advice_for(code).map(str::to_owned),
             Self::Identity { code: None, .. } => Some("check the network, --region and --endpoint-url".to_owned()),
             Self::Read { error, tried, region } => match error.cause() {
@@ -120,12 +122,17 @@ impl Error {
 /// What to try when AWS refuses with a code.
 fn advice_for(code: &str) -> Option<&'static str> {
     Some(match code {
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => "the credentials have expired: get new ones",
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
+            "the credentials have expired: get new ones (IAM Identity Center: `aws sso login`)"
+        }
         "InvalidClientTokenId" | "UnrecognizedClient" | "SignatureDoesNotMatch" | "AuthFailure" => {
             "AWS does not know these credentials: check them, and that the Region is one of their partition"
         }
-        "AccessDenied" => "ask for the read permissions of docs/command-line.md, or try another --profile",
-        "OperationNotFound" => "`stackset-report ls --all NAME` lists the operations there are",
+        "AccessDenied" => {
+            "try another --profile, or ask for permission to call cloudformation:ListStackSets, \
+             ListStackSetOperations, DescribeStackSetOperation and ListStackSetOperationResults"
+        }
+        "OperationNotFound" => "`stackset-report ls --all NAME` lists its operations",
         "ValidationError" => "check the stack set, the operation and --call-as",
         code if code.contains("Throttling") => "AWS throttles this account: try again later",
         _ => return None,
@@ -138,7 +145,7 @@ fn not_found(tried: &[CallAs], region: &str) -> String {
         [CallAs::DelegatedAdmin] => " or --call-as self",
         _ => "",
     };
-    format!("`stackset-report ls` lists what there is in {region}: try another --region, --profile{other}")
+    format!("`stackset-report ls` lists the stack sets in {region}: try another --region, --profile{other}")
 }
 
 impl fmt::Display for Error {
@@ -147,19 +154,30 @@ impl fmt::Display for Error {
             if file.as_os_str() == "-" { "standard input".to_owned() } else { file.display().to_string() }
         };
         match self {
-            Self::Usage(text) | Self::Nothing(text) => f.write_str(text)?,
+            Self::Usage(text) | Self::NothingToReport(text) => f.write_str(text)?,
             Self::File { file, cause } => write!(f, "could not read {}: {cause}", name(file))?,
             Self::Input { file, line, column, problem } => {
                 write!(f, "could not read {}, line {line}, column {column}: {problem}", name(file))?;
             }
-            Self::NoRegion => f.write_str("could not ask AWS: no Region is configured")?,
+            Self::NoRegion => f.write_str("could not connect to AWS: no Region is configured")?,
             Self::NoCredentials { profile: Some(profile) } => {
-                write!(f, "could not ask AWS: profile {profile} has no credentials")?;
+                write!(f, "could not connect to AWS: profile {profile} has no credentials")?;
             }
-            Self::NoCredentials { profile: None } => f.write_str("could not ask AWS: there are no credentials")?,
+            Self::NoCredentials { profile: None } => {
+                f.write_str("could not connect to AWS: there are no credentials")?
+            }
+            Self::Credentials { cause, profile: Some(profile), .. } => {
+                write!(f, "could not get credentials of profile {profile}: {cause}")?;
+            }
             Self::Credentials { cause, .. } => write!(f, "could not get credentials: {cause}")?,
-            Self::Identity { cause, .. } => write!(f, "could not ask AWS who these credentials belong to: {cause}")?,
-            Self::Read { error, .. } => f.write_str(error.without_advice())?,
+            Self::Identity { cause, .. } => write!(f, "could not find out whose credentials these are: {cause}")?,
+            Self::Read { error, .. } => {
+                let text = error.without_advice();
+                match text.strip_suffix(": the function's time ran out") {
+                    Some(subject) => write!(f, "{subject}: there was no answer in time")?,
+                    None => f.write_str(text)?,
+                }
+            }
             Self::Library(error) => write!(f, "{error}")?,
             Self::Page(error) => write!(f, "could not make the page: {error}")?,
             Self::Write(error) => write!(f, "could not write the output: {error}")?,

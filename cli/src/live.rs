@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use stackset_notifier::config::{CallAsSetting, ReadResults, ReportSettings};
+use stackset_notifier::config::{ReadResults, ReportSettings};
 use stackset_notifier::error::{Error as LibraryError, ReadError, ReadErrorCause};
 use stackset_notifier::event::{FunctionIdentity, ReportRequest, Trigger};
 use stackset_notifier::operation::{
@@ -35,14 +35,14 @@ pub struct Live {
 
 /// An operation that was found, and the capacity in which.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundOperation {
     /// The operation.
     pub operation: OperationRef,
     /// The capacity.
     pub call_as: CallAs,
 }
 
-impl Found {
+impl FoundOperation {
     /// It can not be read any more.
     pub fn failed(&self, error: ReadError) -> Error {
         Error::Read { error, tried: vec![self.call_as], region: self.operation.stack_set.region.clone() }
@@ -54,19 +54,19 @@ impl Live {
     ///
     /// # Errors
     /// [`Error`] that says what is missing.
-    pub async fn connect(args: &args::Aws, stack_set: Option<&str>, all: bool) -> Result<Self, Error> {
+    pub async fn connect(
+        args: &args::Aws,
+        stack_set: Option<&str>,
+        member_role: Option<&str>,
+        all: bool,
+    ) -> Result<Self, Error> {
         let known_region = stack_set.and_then(|text| StackSetRef::from_arn(text).ok()).map(|set| set.region);
-        let mut settings = settings()?;
+        let mut settings = settings(member_role)?;
         if all {
             settings.read_results = ReadResults::All;
         }
-        let call_as = match (args.call_as, settings.call_as) {
-            (CallAsArg::Auto, CallAsSetting::Fixed(CallAs::SelfAccount)) => CallAsArg::SelfAccount,
-            (CallAsArg::Auto, CallAsSetting::Fixed(CallAs::DelegatedAdmin)) => CallAsArg::DelegatedAdmin,
-            (given, _) => given,
-        };
         let Client { sdk, identity } = Client::connect(args, known_region.as_deref()).await?;
-        Ok(Self { identity, reporter: Reporter::new(settings, &sdk), call_as })
+        Ok(Self { identity, reporter: Reporter::new(settings, &sdk), call_as: args.call_as })
     }
 
     /// What reads CloudFormation.
@@ -75,7 +75,7 @@ impl Live {
     }
 
     /// When to give up what begins now.
-    pub fn later(&self) -> Instant {
+    pub fn deadline(&self) -> Instant {
         Instant::now() + LONGEST
     }
 
@@ -103,17 +103,19 @@ impl Live {
     ///
     /// # Errors
     /// [`Error::Read`] if it is not found in any capacity.
-    pub async fn find(&self, stack_set: StackSetRef, operation_id: &str) -> Result<Found, Error> {
+    pub async fn find(&self, stack_set: StackSetRef, operation_id: &str) -> Result<FoundOperation, Error> {
         if !operation::is_id(operation_id) {
-            return Err(Error::Usage(format!("could not report operation {operation_id:?}: that is no operation id")));
+            return Err(Error::Usage(format!(
+                "could not report operation {operation_id:?}: it is not an operation ID"
+            )));
         }
         let operation = OperationRef { stack_set, operation_id: operation_id.to_owned() };
         let describe =
-            async |call_as| self.reader().describe(&operation, call_as, self.later()).await.map(|(_, id)| id);
+            async |call_as| self.reader().describe(&operation, call_as, self.deadline()).await.map(|(_, id)| id);
         let (call_as, id) = self.in_any_capacity(&operation.stack_set, describe).await?;
         let mut operation = operation;
         operation.stack_set.id = operation.stack_set.id.or(id);
-        Ok(Found { operation, call_as })
+        Ok(FoundOperation { operation, call_as })
     }
 
     /// The operations of a stack set, the latest first, and the capacity that sees them.
@@ -122,7 +124,7 @@ impl Live {
     /// [`Error::Read`] if the stack set is not found in any capacity.
     pub async fn operations(&self, stack_set: &StackSetRef) -> Result<(CallAs, Vec<ListedOperation>), Error> {
         self.in_any_capacity(stack_set, async |call_as| {
-            operations_as(self.reader(), stack_set, call_as, self.later()).await
+            operations_as(self.reader(), stack_set, call_as, self.deadline()).await
         })
         .await
     }
@@ -152,23 +154,32 @@ impl Live {
                 break;
             }
         }
-        let error = kept.ok_or_else(|| Error::Nothing("could not ask AWS: no capacity to ask in".to_owned()))?;
+        let error =
+            kept.ok_or_else(|| Error::NothingToReport("could not connect to AWS: no capacity to ask in".to_owned()))?;
         Err(Error::Read { error, tried: to_try, region: stack_set.region.clone() })
     }
 
-    /// Reports an operation, and gives the rows of a list.
+    /// Reports an operation, and gives the rows of a list where the output has one.
     ///
     /// # Errors
     /// [`Error::Read`] if it cannot be described, or none of its results be read.
-    pub async fn report(&self, found: Found, rows: Rows, progress: Progress) -> Result<(Report, Rows), Error> {
+    pub async fn report(
+        &self,
+        found: FoundOperation,
+        rows: Rows,
+        keeps_rows: bool,
+        progress: Progress,
+    ) -> Result<(Report, Rows), Error> {
         let rows = Arc::new(Mutex::new(rows));
         let sink = Arc::clone(&rows);
         let reader = self.reader().clone();
         let before = reader.retries();
         let shown = progress.clone();
         let on_page = move |page: &[TargetResult]| {
-            let mut rows = sink.lock().unwrap_or_else(PoisonError::into_inner);
-            page.iter().for_each(|row| rows.add(row));
+            if keeps_rows {
+                let mut rows = sink.lock().unwrap_or_else(PoisonError::into_inner);
+                page.iter().for_each(|row| rows.add(row));
+            }
             shown.page(page, reader.retries() - before);
         };
         let kept = found.clone();
@@ -181,7 +192,7 @@ impl Live {
             queued: Arc::default(),
         };
         let reporter = self.reporter.clone().on_page(on_page);
-        let report = reporter.report(request, &self.identity, TimeBudget::until(self.later())).await;
+        let report = reporter.report(request, &self.identity, TimeBudget::until(self.deadline())).await;
         progress.finish();
         let report = report.map_err(|error| match error {
             LibraryError::Read(error) => kept.failed(error),
@@ -198,9 +209,11 @@ fn may_differ(error: &ReadError) -> bool {
     matches!(error.cause(), ReadErrorCause::Refused { code } if matches!(code.as_str(), "StackSetNotFound" | "ValidationError" | "AccessDenied"))
 }
 
-/// The function's settings of the same names, where the environment has them.
-fn settings() -> Result<ReportSettings, Error> {
-    Ok(ReportSettings::from_lookup(|name| Ok(std::env::var(name).ok()))?)
+/// The function's default settings, and the role in the target accounts.
+fn settings(member_role: Option<&str>) -> Result<ReportSettings, Error> {
+    let setting = |name: &str| Ok(member_role.filter(|_| name == "MEMBER_ROLE_NAME").map(str::to_owned));
+    ReportSettings::from_lookup(setting)
+        .map_err(|error| Error::Usage(error.to_string().replace("the setting MEMBER_ROLE_NAME", "--member-role")))
 }
 
 /// The stack set that a name, `name:uuid` or an ARN names; where it is empty the Region is not known.
@@ -240,8 +253,14 @@ pub async fn operations_as(
 ) -> Result<Vec<ListedOperation>, ReadError> {
     let mut pages = reader.operations(stack_set, call_as);
     let mut all = Vec::new();
-    while let Next::Page(page) = pages.next(until).await? {
-        all.extend(page);
+    loop {
+        match pages.next(until).await? {
+            Next::Page(page) => all.extend(page),
+            Next::End => break,
+            Next::OutOfTime => {
+                return Err(ReadError::out_of_time(&format!("could not list the operations of stack set {stack_set}")));
+            }
+        }
     }
     all.sort_by_key(|operation| Reverse(operation.started_at));
     Ok(all)

@@ -23,7 +23,7 @@ const HEADS: [&str; 7] = ["Stack set", "Operation", "Action", "Status", "Failed"
 const KEYS: [&str; 8] = ["stackSet", "callAs", "operation", "action", "status", "failed", "startedAt", "endedAt"];
 
 /// A stack set and its operations, the latest first.
-pub struct Listed {
+pub struct StackSetOperations {
     /// The stack set.
     pub stack_set: StackSetRef,
     /// The capacity that sees it.
@@ -37,17 +37,17 @@ pub struct Listed {
 /// # Errors
 /// [`Error::Read`] if the stack sets or their operations cannot be listed.
 pub async fn run(out: &mut impl Write, args: &args::Ls) -> Result<(), Error> {
-    let live = Live::connect(&args.aws, None, false).await?;
+    let live = Live::connect(&args.aws, None, None, false).await?;
     let progress = Progress::new(&args.terminal, "listing the stack sets");
     let listed = stack_sets(&live, &args.pattern, &progress).await;
     progress.finish();
     let listed = listed?;
     if listed.is_empty() {
         let region = &live.identity.region;
-        return Err(Error::Nothing(format!(
-            "could not list anything: there is no stack set {} in {region}\n  try: another --region, --profile or \
+        return Err(Error::NothingToReport(format!(
+            "could not list anything: no stack set{} is visible in {region}\n  try: another --region, --profile or \
              --call-as",
-            if args.pattern == "*" { "visible" } else { args.pattern.as_str() }
+            if args.pattern == "*" { String::new() } else { format!(" {}", args.pattern) }
         )));
     }
     table(&listed, args.all).write(out, args.output)
@@ -57,12 +57,13 @@ pub async fn run(out: &mut impl Write, args: &args::Ls) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Read`] if they cannot be listed.
-pub async fn stack_sets(live: &Live, pattern: &str, progress: &Progress) -> Result<Vec<Listed>, Error> {
+pub async fn stack_sets(live: &Live, pattern: &str, progress: &Progress) -> Result<Vec<StackSetOperations>, Error> {
     let found = names(live, pattern).await?;
     let all = found.len();
     let read = |(stack_set, call_as): (StackSetRef, CallAs)| async move {
-        let read = live::operations_as(live.reader(), &stack_set, call_as, live.later()).await;
-        read.map(|operations| Listed { stack_set, call_as, operations }).map_err(|error| failed(live, call_as, error))
+        let read = live::operations_as(live.reader(), &stack_set, call_as, live.deadline()).await;
+        read.map(|operations| StackSetOperations { stack_set, call_as, operations })
+            .map_err(|error| failed(live, call_as, error))
     };
     let mut listed = Vec::with_capacity(all);
     let mut reading = stream::iter(found).map(read).buffered(AT_ONCE);
@@ -73,7 +74,7 @@ pub async fn stack_sets(live: &Live, pattern: &str, progress: &Progress) -> Resu
             Err(Error::Read { error, .. }) if error.is_stack_set_not_found() => {}
             Err(error) => return Err(error),
         }
-        progress.say(format!("{} of {}", listed.len(), wording::count(all as u64, "stack set", "stack sets")));
+        progress.set_message(format!("{} of {}", listed.len(), wording::count(all as u64, "stack set", "stack sets")));
     }
     Ok(listed)
 }
@@ -87,11 +88,14 @@ async fn names(live: &Live, pattern: &str) -> Result<Vec<(StackSetRef, CallAs)>,
     for (number, &call_as) in live.capacities().iter().enumerate() {
         let mut pages = live.reader().stack_sets(call_as);
         loop {
-            let names = match pages.next(live.later()).await {
+            let names = match pages.next(live.deadline()).await {
                 Ok(Next::Page(names)) => names,
-                Ok(_) => break,
+                Ok(Next::End) => break,
+                Ok(Next::OutOfTime) => {
+                    return Err(failed(live, call_as, ReadError::out_of_time("could not list the stack sets")));
+                }
                 // Most accounts are no delegated administrators.
-                Err(_) if number > 0 => break,
+                Err(error) if number > 0 && error.is_not_delegated_administrator() => break,
                 Err(error) => return Err(failed(live, call_as, error)),
             };
             for name in names {
@@ -106,9 +110,9 @@ async fn names(live: &Live, pattern: &str) -> Result<Vec<(StackSetRef, CallAs)>,
     Ok(found)
 }
 
-fn table(listed: &[Listed], all: bool) -> Table {
+fn table(listed: &[StackSetOperations], all: bool) -> Table {
     let mut table = Table { heads: HEADS.to_vec(), keys: KEYS.to_vec(), rows: Vec::new(), texts: Vec::new() };
-    for Listed { stack_set, call_as, operations } in listed {
+    for StackSetOperations { stack_set, call_as, operations } in listed {
         let shown: Vec<Option<&ListedOperation>> = match operations.as_slice() {
             [] => vec![None],
             operations if all => operations.iter().map(Some).collect(),

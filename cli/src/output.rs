@@ -24,14 +24,14 @@ const LEAST: usize = 40;
 
 /// How a text is shown.
 #[derive(Debug, Clone, Copy)]
-pub struct Look {
+pub struct TextLayout {
     /// Columns.
     pub width: usize,
     /// Whether every account is named.
     pub accounts: bool,
 }
 
-impl Look {
+impl TextLayout {
     /// For standard output.
     pub fn of_stdout(accounts: bool) -> Self {
         let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
@@ -39,7 +39,7 @@ impl Look {
             let size = terminal_size::terminal_size_of(io::stdout()).filter(|_| io::stdout().is_terminal());
             size.map(|(width, _)| usize::from(width.0))
         };
-        Self { width: set.or_else(terminal).unwrap_or(COLUMNS).max(LEAST), accounts }
+        Self { width: terminal().or(set).unwrap_or(COLUMNS).max(LEAST), accounts }
     }
 }
 
@@ -62,7 +62,7 @@ pub fn report(
     format: Format,
     report: &Report,
     rows: impl FnOnce(&Report) -> Vec<Row>,
-    look: Look,
+    look: TextLayout,
 ) -> Result<(), Error> {
     match format {
         Format::Text => out.write_all(text::report(report, look).as_bytes())?,

@@ -47,8 +47,8 @@ impl Progress {
         Self { bar, counts: Arc::new(Counts { started: Instant::now(), pages, rows, failed }) }
     }
 
-    /// Says something else.
-    pub fn say(&self, what: String) {
+    /// Shows another text.
+    pub fn set_message(&self, what: String) {
         self.bar.set_message(what);
     }
 
@@ -71,6 +71,11 @@ impl Progress {
             text.push_str(&format!(", throttled or repeated {}", count(retries, "time", "times")));
         }
         self.bar.set_message(text);
+    }
+
+    /// Writes something else to standard error, with the line out of the way.
+    pub fn suspend(&self, write: impl FnOnce()) {
+        self.bar.suspend(write);
     }
 
     /// Takes the line away.

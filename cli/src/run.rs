@@ -8,11 +8,11 @@ use stackset_notifier::render::wording;
 use stackset_notifier::report::{Outcome, Report};
 use tracing::info;
 
-use crate::args::{self, Cli, Color, Command, Format, Saved, Terminal, Which};
+use crate::args::{self, Cli, Color, Command, Format, OperationArgs, Saved, Terminal};
 use crate::client::configured_region;
 use crate::error::Error;
-use crate::live::{self, Found, Live};
-use crate::output::{self, Look};
+use crate::live::{self, FoundOperation, Live};
+use crate::output::{self, TextLayout};
 use crate::progress::Progress;
 use crate::rows::Rows;
 use crate::{classify, log, ls, retry, saved, watch};
@@ -50,7 +50,12 @@ pub async fn run(cli: Cli) -> Result<u8, Error> {
         }
         Command::Man => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            let mut all = Cli::command();
+            all.build();
+            clap_mangen::Man::new(all.clone()).render(&mut page)?;
+            for command in all.get_subcommands().filter(|command| !command.is_hide_set()) {
+                clap_mangen::Man::new(command.clone()).render(&mut page)?;
+            }
             print(Color::Never, &page)?;
             Ok(NONE_FAILED)
         }
@@ -66,10 +71,10 @@ async fn report(args: &args::Report) -> Result<u8, Error> {
         from_files(&args.which, &args.saved, &args.aws, rows, has_rows(format)).await?
     } else {
         let all = (args.all && has_rows(format)) || format == Format::Html;
-        let live = Live::connect(&args.aws, args.which.stack_set.as_deref(), all).await?;
+        let live = Live::connect(&args.aws, args.which.stack_set.as_deref(), args.member_role.as_deref(), all).await?;
         let progress = Progress::new(&args.terminal, "looking for the operation");
         let found = find(&live, &args.which, &args.terminal, &progress).await.inspect_err(|_| progress.finish())?;
-        live.report(found, rows, progress).await?
+        live.report(found, rows, has_rows(format), progress).await?
     };
     write(&report, rows, format, args.accounts, args.terminal.color)
 }
@@ -78,10 +83,10 @@ async fn watch(args: &args::Watch) -> Result<u8, Error> {
     log::init(&args.terminal);
     let format = args.output.format;
     let all = (args.all && has_rows(format)) || format == Format::Html;
-    let live = Live::connect(&args.aws, Some(&args.stack_set), all).await?;
+    let live = Live::connect(&args.aws, Some(&args.stack_set), args.member_role.as_deref(), all).await?;
     let found = watch::follow(&live, args).await?;
     let progress = Progress::new(&args.terminal, "reading the results");
-    let (report, rows) = live.report(found, Rows::new(all), progress).await?;
+    let (report, rows) = live.report(found, Rows::new(all), has_rows(format), progress).await?;
     write(&report, rows, format, args.accounts, args.terminal.color)
 }
 
@@ -97,10 +102,11 @@ async fn retry(args: &args::Retry) -> Result<u8, Error> {
     let report = if args.saved.results.is_some() {
         from_files(&args.which, &args.saved, &args.aws, Rows::default(), false).await?.0
     } else {
-        let live = Live::connect(&args.aws, args.which.stack_set.as_deref(), false).await?;
+        let live =
+            Live::connect(&args.aws, args.which.stack_set.as_deref(), args.member_role.as_deref(), false).await?;
         let progress = Progress::new(&args.terminal, "looking for the operation");
         let found = find(&live, &args.which, &args.terminal, &progress).await.inspect_err(|_| progress.finish())?;
-        live.report(found, Rows::default(), progress).await?.0
+        live.report(found, Rows::default(), false, progress).await?.0
     };
     unless_reader_has_gone(print(args.terminal.color, retry::script(&report).as_bytes()))?;
     Ok(exit_code(&report))
@@ -112,7 +118,7 @@ fn has_rows(format: Format) -> bool {
 }
 
 async fn from_files(
-    which: &Which,
+    which: &OperationArgs,
     saved: &Saved,
     aws: &args::Aws,
     mut rows: Rows,
@@ -129,7 +135,12 @@ async fn from_files(
 }
 
 /// The operation that the arguments name, or the last one that had problems.
-async fn find(live: &Live, which: &Which, terminal: &Terminal, progress: &Progress) -> Result<Found, Error> {
+async fn find(
+    live: &Live,
+    which: &OperationArgs,
+    terminal: &Terminal,
+    progress: &Progress,
+) -> Result<FoundOperation, Error> {
     let (set, operation) = match (&which.stack_set, &which.operation) {
         (Some(set), Some(operation)) => return live.find(live.stack_set(set)?, operation).await,
         (Some(set), None) => {
@@ -140,7 +151,7 @@ async fn find(live: &Live, which: &Which, terminal: &Terminal, progress: &Progre
         }
         (None, _) => {
             let listed = ls::stack_sets(live, "*", progress).await?;
-            let of_set = |one: ls::Listed| {
+            let of_set = |one: ls::StackSetOperations| {
                 let last = live::last_with_problems(&one.operations)?.clone();
                 Some((one.stack_set, one.call_as, last))
             };
@@ -149,7 +160,7 @@ async fn find(live: &Live, which: &Which, terminal: &Terminal, progress: &Progre
             last.sort_by_key(|(_, _, operation)| (live::has_problems(operation), operation.started_at));
             let last = last.pop();
             let Some((set, ..)) = &last else {
-                return Err(Error::Nothing(format!(
+                return Err(Error::NothingToReport(format!(
                     "could not report anything: no stack set with an operation is visible in {}\n  try: another \
                      --region, --profile or --call-as",
                     live.identity.region
@@ -159,24 +170,22 @@ async fn find(live: &Live, which: &Which, terminal: &Terminal, progress: &Progre
         }
     };
     let Some((stack_set, call_as, operation)) = operation else {
-        return Err(Error::Nothing(format!("could not report stack set {set}: it has no operation")));
+        return Err(Error::NothingToReport(format!("could not report stack set {set}: it has no operation")));
     };
     if !terminal.quiet && which.stack_set.is_none() {
         let what = if live::has_problems(&operation) { "the last one that had problems" } else { "none had problems" };
-        let _ = writeln!(
-            std::io::stderr(),
-            "stack set {}, operation {}: {what}",
-            wording::plain(&stack_set.name),
-            wording::plain(&operation.id)
-        );
+        let (name, id) = (wording::plain(&stack_set.name), wording::plain(&operation.id));
+        progress.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "stack set {name}, operation {id}: {what}");
+        });
     }
     info!(stack_set = stack_set.name, operation = operation.id, call_as = call_as.as_str(), "operation found");
-    Ok(Found { operation: OperationRef { stack_set, operation_id: operation.id }, call_as })
+    Ok(FoundOperation { operation: OperationRef { stack_set, operation_id: operation.id }, call_as })
 }
 
 fn write(report: &Report, rows: Rows, format: Format, accounts: bool, color: Color) -> Result<u8, Error> {
     let mut out = output::stdout(color);
-    let look = Look::of_stdout(accounts);
+    let look = TextLayout::of_stdout(accounts);
     unless_reader_has_gone(output::report(&mut out, format, report, |report| rows.join(report), look))?;
     Ok(exit_code(report))
 }

@@ -12,11 +12,11 @@ use stackset_notifier::operation::{
 };
 use stackset_notifier::report::{ExpectGate, Report, ReportBuilder, ReportContext, Retry};
 
-use crate::args::{CallAsArg, Saved, Which};
+use crate::args::{CallAsArg, OperationArgs, Saved};
 use crate::error::Error;
 
 /// What stands for the name of a stack set that nobody named.
-const UNNAMED: &str = "an unnamed stack set";
+const UNNAMED: &str = "(stack set unknown)";
 
 /// Reads the saved files and builds the report; gives each result to `on_row`.
 ///
@@ -24,7 +24,7 @@ const UNNAMED: &str = "an unnamed stack set";
 /// [`Error::File`] and [`Error::Input`], which name the file and the position, and [`Error::Usage`] where the arguments
 /// and the files are of two operations.
 pub fn report(
-    which: &Which,
+    which: &OperationArgs,
     saved: &Saved,
     region: Option<String>,
     call_as: CallAsArg,
@@ -125,7 +125,7 @@ fn guess(builder: &ReportBuilder) -> Described {
 }
 
 /// The operation as the arguments name it, or else the description.
-fn named(which: &Which, described: &Described, region: Option<String>) -> Result<OperationRef, Error> {
+fn named(which: &OperationArgs, described: &Described, region: Option<String>) -> Result<OperationRef, Error> {
     let given = which.stack_set.as_deref().or(described.stack_set.as_deref()).unwrap_or(UNNAMED);
     let mut stack_set = if given == UNNAMED { unnamed() } else { crate::live::stack_set(given)? };
     if stack_set.region.is_empty() {

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use stackset_notifier::operation::{ListedOperation, Operation, OperationRef, ResultStatus};
-use stackset_notifier::read::Next;
+use stackset_notifier::operation::{ListedOperation, Operation, OperationRef, TargetTotals};
 use stackset_notifier::render::wording;
+
+use tracing::warn;
 
 use crate::args::{Terminal, Watch};
 use crate::error::Error;
-use crate::live::{Found, Live};
+use crate::live::{FoundOperation, Live};
 use crate::progress::is_shown;
+
+/// Descriptions that may fail one after the other.
+const ATTEMPTS: u32 = 5;
 
 /// Targets of one Region.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -25,29 +29,37 @@ struct Region {
 ///
 /// # Errors
 /// [`Error::Read`] if it is not found, or can no longer be read.
-pub async fn follow(live: &Live, args: &Watch) -> Result<Found, Error> {
+pub async fn follow(live: &Live, args: &Watch) -> Result<FoundOperation, Error> {
     let set = live.stack_set(&args.stack_set)?;
     let found = match &args.operation {
         Some(id) => live.find(set, id).await?,
         None => {
             let (call_as, operations) = live.operations(&set).await?;
             let Some(operation) = to_follow(&operations) else {
-                return Err(Error::Nothing(format!("could not watch stack set {set}: it has no operation")));
+                return Err(Error::NothingToReport(format!("could not watch stack set {set}: it has no operation")));
             };
             let operation = OperationRef { stack_set: set, operation_id: operation.id.clone() };
-            Found { operation, call_as }
+            FoundOperation { operation, call_as }
         }
     };
     let bars = Bars::new(&args.terminal);
     let pause = Duration::from_secs(args.every);
+    // Nothing is tried again before the first answer.
+    let mut failures = ATTEMPTS;
     loop {
-        let described = describe(live, &found).await?;
-        if described.status.is_terminal() {
-            bars.finish();
-            return Ok(found);
-        }
-        if bars.are_shown {
-            bars.show(&described, &regions(live, &found, &described).await?);
+        match describe(live, &found).await {
+            Ok(described) if described.status.is_terminal() => return Ok(found),
+            Ok(described) => {
+                failures = 0;
+                bars.show(&described, &regions(&described));
+            }
+            Err(error) => {
+                failures += 1;
+                if failures >= ATTEMPTS {
+                    return Err(error);
+                }
+                warn!(%error, "the operation is described again");
+            }
         }
         tokio::time::sleep(pause).await;
     }
@@ -60,36 +72,20 @@ fn to_follow(operations: &[ListedOperation]) -> Option<&ListedOperation> {
     running.or_else(|| operations.iter().rev().find(is("QUEUED"))).or_else(|| operations.first())
 }
 
-async fn describe(live: &Live, found: &Found) -> Result<Operation, Error> {
-    let described = live.reader().describe(&found.operation, found.call_as, live.later()).await;
+async fn describe(live: &Live, found: &FoundOperation) -> Result<Operation, Error> {
+    let described = live.reader().describe(&found.operation, found.call_as, live.deadline()).await;
     described.map(|(described, _)| described).map_err(|error| found.failed(error))
 }
 
-/// The Regions by CloudFormation's own count, or by the results where it does not count.
-async fn regions(live: &Live, found: &Found, described: &Operation) -> Result<BTreeMap<String, Region>, Error> {
+/// The Regions by CloudFormation's own count; none where it does not count.
+fn regions(described: &Operation) -> BTreeMap<String, Region> {
     let counted = described.totals.iter().flat_map(|totals| &totals.by_region);
-    let counted: BTreeMap<String, Region> = counted
-        .filter_map(|(name, counted)| {
-            let (total, pending) = counted.targets.zip(counted.pending)?;
-            let ended = total.saturating_sub(pending);
-            Some((name.clone(), Region { total, ended, failed: counted.failed.unwrap_or(0) }))
-        })
-        .collect();
-    if !counted.is_empty() {
-        return Ok(counted);
-    }
-    let mut regions: BTreeMap<String, Region> = BTreeMap::new();
-    let mut pages = live.reader().results(&found.operation, found.call_as, None);
-    while let Next::Page(page) = pages.next(live.later()).await.map_err(|error| found.failed(error))? {
-        for row in page {
-            let region = regions.entry(row.region.unwrap_or_default()).or_default();
-            region.total += 1;
-            region.failed += u64::from(row.status == Some(ResultStatus::Failed));
-            let is_open = matches!(row.status, Some(ResultStatus::Running | ResultStatus::Pending));
-            region.ended += u64::from(!is_open);
-        }
-    }
-    Ok(regions)
+    let region = |(name, counted): (&String, &TargetTotals)| {
+        let (total, pending) = counted.targets.zip(counted.pending)?;
+        let ended = total.saturating_sub(pending);
+        Some((name.clone(), Region { total, ended, failed: counted.failed.unwrap_or(0) }))
+    };
+    counted.filter_map(region).collect()
 }
 
 /// A bar for each Region, on a terminal.
@@ -97,7 +93,6 @@ struct Bars {
     all: MultiProgress,
     head: ProgressBar,
     regions: std::cell::RefCell<BTreeMap<String, ProgressBar>>,
-    are_shown: bool,
 }
 
 impl Bars {
@@ -109,14 +104,15 @@ impl Bars {
         if are_shown {
             head.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { all, head, regions: Default::default(), are_shown }
+        Self { all, head, regions: Default::default() }
     }
 
     fn show(&self, described: &Operation, regions: &BTreeMap<String, Region>) {
         let (total, ended) = regions.values().fold((0, 0), |(total, ended), of| (total + of.total, ended + of.ended));
         let status = wording::status(described.status.as_str());
         let (ended, total) = (wording::number(ended), wording::targets(total));
-        self.head.set_message(format!("{status}, {ended} of {total} ended"));
+        let counted = if regions.is_empty() { String::new() } else { format!(", {ended} of {total} ended") };
+        self.head.set_message(format!("{status}{counted}"));
         let width = regions.keys().map(String::len).max().unwrap_or(0);
         for (name, of) in regions {
             let mut bars = self.regions.borrow_mut();
@@ -137,8 +133,10 @@ impl Bars {
             });
         }
     }
+}
 
-    fn finish(&self) {
+impl Drop for Bars {
+    fn drop(&mut self) {
         self.head.finish_and_clear();
         self.regions.borrow().values().for_each(ProgressBar::finish_and_clear);
     }

@@ -196,7 +196,7 @@ fn remarks(report: &Report) -> Vec<String> {
     let drift = report.drift.as_ref().map(wording::drift).filter(|drift| !drift.is_empty());
     remarks.extend(drift.map(|drift| format!("Drift: {drift}.")));
     if report.collateral.count() > 0 {
-        remarks.push(format!("Cancelled, never begun: {}.", wording::cancelled(&report.collateral)));
+        remarks.push(format!("Cancelled before they started: {}.", wording::cancelled(&report.collateral)));
     }
     if report.account_gate.skipped.count > 0 {
         remarks.push(format!("{} skipped their account gate.", wording::targets(report.account_gate.skipped.count)));
@@ -241,15 +241,15 @@ fn cause_view(cause: &Cause, mark: Mark) -> CauseView<'_> {
         steps: steps.iter().map(|step| wording::plain(step)).filter(|step| !step.is_empty()).collect(),
         texts: cause.groups.iter().take(GROUPS_SHOWN).map(text_view).collect(),
         more: (hidden > 0)
-            .then(|| format!("and {}, in the matrix below", wording::count(hidden, "more text", "more texts"))),
+            .then(|| format!("and {}, in the table below", wording::count(hidden, "more text", "more texts"))),
     }
 }
 
 /// Whether a retry helps, in words; the document's word in.
 fn retry_words(helps: Option<&str>) -> &'static str {
     match helps {
-        Some("YES") => "A retry helps",
-        Some("NO") => "A retry alone does not help",
+        Some("YES") => "Retry now",
+        Some("NO") => "Fix it, then retry",
         Some(_) => "A retry helps sometimes",
         None => "",
     }

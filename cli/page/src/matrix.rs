@@ -125,23 +125,23 @@ type AccountKey<'a> = (Option<&'a str>, Option<&'a str>);
 /// Makes the matrix; `codes` are the causes in the order of the page.
 pub(super) fn matrix(report: &Report, rows: &[Row], codes: &[&'static str]) -> Result<Matrix, Error> {
     let (kinds, kind_of) = kinds(report, rows, codes);
-    let mut troubles: BTreeMap<AccountKey<'_>, u64> = BTreeMap::new();
-    let mut unit_troubles: BTreeMap<Option<&str>, u64> = BTreeMap::new();
+    let mut problems: BTreeMap<AccountKey<'_>, u64> = BTreeMap::new();
+    let mut unit_problems: BTreeMap<Option<&str>, u64> = BTreeMap::new();
     let mut regions: BTreeSet<Option<&str>> = BTreeSet::new();
     for (row, kind) in rows.iter().zip(&kind_of) {
         let n = u64::from(kinds.get(*kind).is_some_and(|kind| !kind.ok));
         let unit = row.organizational_unit_id.as_deref();
-        *troubles.entry((unit, row.account.as_deref())).or_default() += n;
-        *unit_troubles.entry(unit).or_default() += n;
+        *problems.entry((unit, row.account.as_deref())).or_default() += n;
+        *unit_problems.entry(unit).or_default() += n;
         regions.insert(row.region.as_deref());
     }
     let number_of_region: HashMap<Option<&str>, usize> = regions.iter().copied().zip(0..).collect();
     // What needs an eye comes first.
-    let mut units: Vec<Option<&str>> = unit_troubles.keys().copied().collect();
-    units.sort_by_key(|unit| (Reverse(unit_troubles.get(unit).copied()), *unit));
+    let mut units: Vec<Option<&str>> = unit_problems.keys().copied().collect();
+    units.sort_by_key(|unit| (Reverse(unit_problems.get(unit).copied()), *unit));
     let number_of_unit: HashMap<Option<&str>, usize> = units.iter().copied().zip(0..).collect();
     let unit_number = |unit: Option<&str>| number_of_unit.get(&unit).copied().unwrap_or_default();
-    let mut accounts: Vec<(AccountKey<'_>, u64)> = troubles.into_iter().collect();
+    let mut accounts: Vec<(AccountKey<'_>, u64)> = problems.into_iter().collect();
     accounts.sort_by_key(|&((unit, account), n)| (unit_number(unit), Reverse(n), account));
     let number_of_account: HashMap<AccountKey<'_>, usize> = accounts.iter().map(|(key, _)| *key).zip(0..).collect();
 
@@ -191,7 +191,7 @@ pub(super) fn matrix(report: &Report, rows: &[Row], codes: &[&'static str]) -> R
     };
     let json = serde_json::to_string(&data).map_err(Error::custom)?;
     Ok(Matrix {
-        json: within_script(&json),
+        json: escape_for_script(&json),
         legend: legend(&kinds),
         causes: choices(kinds.iter().flat_map(|kind| kind.cause.map(|cause| (cause, kind.targets)))),
         owners: choices(kinds.iter().flat_map(|kind| kind.owners.iter().map(|owner| (*owner, kind.targets)))),
@@ -205,7 +205,7 @@ pub(super) fn matrix(report: &Report, rows: &[Row], codes: &[&'static str]) -> R
 
 /// JSON has these characters in strings only. There is then no end of an element in it, and no line that only JSON
 /// takes for one.
-fn within_script(json: &str) -> String {
+fn escape_for_script(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for char in json.chars() {
         match char {
@@ -227,7 +227,7 @@ fn meaning_of_empty(report: &Report, rows: &[Row]) -> (&'static str, &'static st
     if has_unlisted {
         ("succeeded or no target", "Accounts in which every target succeeded are not listed.")
     } else if report.completeness.missing.is_some() {
-        ("no target, or its result was not read", "Accounts of which no result was read are not listed.")
+        ("no target, or its result was not read", "Accounts without results are not listed.")
     } else {
         ("no target", "")
     }

@@ -34,7 +34,7 @@ pub fn rows(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
             row.reason.as_deref(),
         ];
         for cell in cells {
-            csv.write_field(defused(cell.unwrap_or_default()).as_ref()).map_err(io_error)?;
+            csv.write_field(without_formula(cell.unwrap_or_default()).as_ref()).map_err(io_error)?;
         }
         csv.write_record(None::<&[u8]>).map_err(io_error)?;
     }
@@ -51,6 +51,6 @@ pub(super) fn io_error(error: ::csv::Error) -> io::Error {
 }
 
 /// A cell that is no formula.
-pub fn defused(cell: &str) -> Cow<'_, str> {
+pub fn without_formula(cell: &str) -> Cow<'_, str> {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}").into() } else { cell.into() }
 }

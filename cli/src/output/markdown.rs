@@ -10,7 +10,7 @@ const SAMPLE: usize = 400;
 
 /// The whole report.
 pub fn report(report: &Report) -> String {
-    let mut out = format!("## {}\n\n{}", escape(&report.summary), escape(&text::whereabouts(report)));
+    let mut out = format!("## {}\n\n{}", escape(&report.summary), escape(&text::operation_line(report)));
     if let Some(url) = &report.operation.console_url {
         out.push_str(&format!(" ([console](<{}>))", wording::plain(url).replace(['<', '>'], "")));
     }
@@ -23,7 +23,7 @@ pub fn report(report: &Report) -> String {
         wording::compared(report).map(|text| escape(&text)),
         drift.map(|drift| format!("Drift: {}.", escape(&drift))),
         wording::where_now(report).map(|text| escape(&text)),
-        cancelled.map(|cancelled| format!("Cancelled, never begun: {}.", escape(&cancelled))),
+        cancelled.map(|cancelled| format!("Cancelled before they started: {}.", escape(&cancelled))),
     ];
     said.iter().flatten().for_each(|text| out.push_str(&format!("\n{text}\n")));
     causes(&mut out, report);

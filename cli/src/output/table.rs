@@ -8,7 +8,7 @@ use textwrap::core::display_width;
 
 use super::style::{HEAD, styled};
 use super::{csv, json, markdown};
-use crate::args::Format;
+use crate::args::ListFormat;
 use crate::error::Error;
 
 /// A table: what its columns are called, for people and for programs.
@@ -31,20 +31,17 @@ impl Table {
     /// Writes it in a form.
     ///
     /// # Errors
-    /// [`Error::Usage`] for HTML, which only reports have, and [`Error::Write`].
-    pub fn write(&self, out: &mut impl Write, format: Format) -> Result<(), Error> {
+    /// [`Error::Write`].
+    pub fn write(&self, out: &mut impl Write, format: ListFormat) -> Result<(), Error> {
         match format {
-            Format::Text => self.text(out)?,
-            Format::Json => {
+            ListFormat::Text => self.text(out)?,
+            ListFormat::Json => {
                 serde_json::to_writer_pretty(&mut *out, &self.records()).map_err(io::Error::from)?;
                 writeln!(out)?;
             }
-            Format::Jsonl => json::lines(out, &self.records())?,
-            Format::Csv => self.csv(out)?,
-            Format::Markdown => out.write_all(markdown::table(&self.heads, &self.texts).as_bytes())?,
-            Format::Html => {
-                return Err(Error::Usage("could not write the list as html: only a report has a page".to_owned()));
-            }
+            ListFormat::Jsonl => json::lines(out, &self.records())?,
+            ListFormat::Csv => self.csv(out)?,
+            ListFormat::Markdown => out.write_all(markdown::table(&self.heads, &self.texts).as_bytes())?,
         }
         out.flush()?;
         Ok(())
@@ -62,7 +59,7 @@ impl Table {
         for row in &self.rows {
             let cells = row.iter().map(|cell| match cell {
                 Value::Null => String::new(),
-                Value::String(text) => csv::defused(text).into_owned(),
+                Value::String(text) => csv::without_formula(text).into_owned(),
                 Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
                 other => other.to_string(),
             });

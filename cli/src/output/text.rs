@@ -5,7 +5,7 @@ use stackset_notifier::render::wording;
 use stackset_notifier::report::{Cause, Group, Outcome, PlanEntry, Report, Severity, Target};
 use textwrap::core::display_width;
 
-use super::Look;
+use super::TextLayout;
 use super::style::{BAD, BOLD, DIM, GOOD, HEAD, WARNING, link, styled};
 
 /// Texts of one cause, unless every account is named.
@@ -20,7 +20,7 @@ const SAMPLE: usize = 400;
 const COMMAND: usize = 1_000;
 
 /// The whole report.
-pub fn report(report: &Report, look: Look) -> String {
+pub fn report(report: &Report, look: TextLayout) -> String {
     let mut page = Page { out: String::new(), look };
     headline(&mut page, report);
     causes(&mut page, report);
@@ -33,7 +33,7 @@ pub fn report(report: &Report, look: Look) -> String {
 
 struct Page {
     out: String,
-    look: Look,
+    look: TextLayout,
 }
 
 impl Page {
@@ -88,7 +88,7 @@ fn headline(page: &mut Page, report: &Report) {
     for line in page.lines_of("", &report.summary) {
         page.line(&styled(style, &line));
     }
-    page.dimmed("", &whereabouts(report));
+    page.dimmed("", &operation_line(report));
     if let Some(url) = &report.operation.console_url {
         page.line(&styled(DIM, &link(&wording::plain(url))));
     }
@@ -106,7 +106,7 @@ fn headline(page: &mut Page, report: &Report) {
 }
 
 /// Where and when it was, and its id.
-pub(super) fn whereabouts(report: &Report) -> String {
+pub(super) fn operation_line(report: &Report) -> String {
     let (set, operation) = (&report.stack_set, &report.operation);
     let took = operation.duration_seconds.map(|seconds| format!(" after {}", wording::duration(seconds)));
     let ended =
@@ -163,8 +163,8 @@ pub(super) fn reach(cause: &Cause) -> String {
 
 fn retry_helps(cause: &Cause) -> &'static str {
     match cause.retry_helps {
-        Some(RetryHelps::Yes) => "A retry helps at once.",
-        Some(RetryHelps::No) => "A retry helps once it is fixed.",
+        Some(RetryHelps::Yes) => "Retry now.",
+        Some(RetryHelps::No) => "Fix it, then retry.",
         // The details say when.
         Some(RetryHelps::Sometimes) | None => "",
     }
@@ -215,10 +215,10 @@ fn others(page: &mut Page, report: &Report) {
     let cancelled = &report.collateral;
     page.gap();
     if cancelled.count() > 0 {
-        page.folded("", &format!("Cancelled, never begun: {}.", wording::cancelled(cancelled)));
+        page.folded("", &format!("Cancelled before they started: {}.", wording::cancelled(cancelled)));
     }
     if report.counts.other > 0 {
-        page.folded("", &format!("A status that is not known: {}.", wording::targets(report.counts.other)));
+        page.folded("", &format!("Unknown status: {}.", wording::targets(report.counts.other)));
     }
     for reason in &report.other_reasons {
         let sample = reason.sample.as_deref().unwrap_or("(no reason given)");
@@ -282,7 +282,7 @@ fn retry(page: &mut Page, report: &Report) {
         page.folded("", &format!("{}.", plan_head(report, entry)));
         for command in &entry.commands {
             if command.chars().count() > COMMAND {
-                page.line("  (too long to read: `stackset-report retry` prints it)");
+                page.line("  (long command: run `stackset-report retry`)");
             } else {
                 page.line(&format!("  {}", wording::plain(command)));
             }

@@ -51,8 +51,8 @@ impl<F: FnMut(TargetResult)> Pages<F> {
                 Entry::Occupied(known) if *known.get() == status => return Ok(()),
                 Entry::Occupied(known) => {
                     return Err(format!(
-                        "account {account} in {region} is {} here and {} before: the pages are of different times or \
-                         operations; save all pages of one operation again",
+                        "account {account} in {region} is {} here and {} before: the pages were saved at different times \
+                         or are of different operations; save all pages of one operation again",
                         status.as_str(),
                         known.get().as_str()
                     ));
@@ -99,7 +99,7 @@ impl<'de, F: FnMut(TargetResult)> Visitor<'de> for PageSeed<'_, F> {
                 }
             }
         }
-        if has_rows { Ok(()) } else { Err(A::Error::custom(another("no Summaries"))) }
+        if has_rows { Ok(()) } else { Err(A::Error::custom(another("no `Summaries` list"))) }
     }
 }
 

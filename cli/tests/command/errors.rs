@@ -13,19 +13,21 @@ fn the_first_run_says_what_is_missing() {
     assert_eq!(done.code, 2);
     assert_eq!(
         done.err,
-        "error: could not ask AWS: no Region is configured\n  try: give --region, set AWS_REGION, or give the stack \
+        "error: could not connect to AWS: no Region is configured\n  try: give --region, set AWS_REGION, or give the stack \
          set's ARN\n"
     );
     let done = Run::new(&["ls", "--region", REGION]).done();
     assert_eq!(done.code, 3);
     assert!(
-        done.err.starts_with("error: could not ask AWS: there are no credentials\n  try: give --profile, "),
+        done.err.starts_with("error: could not connect to AWS: there are no credentials\n  try: give --profile, "),
         "{}",
         done.err
     );
     let done = Run::new(&["ls", "--region", REGION, "--profile", "nobody"]).done();
     assert_eq!(done.code, 3);
     assert!(done.err.contains("profile") && done.err.contains("nobody"), "{}", done.err);
+    let done = Run::new(&["ls", "--region", REGION]).env("AWS_PROFILE", "nobody").done();
+    assert!(done.err.contains("profile nobody") && done.err.contains("`aws configure list-profiles`"), "{}", done.err);
 }
 
 #[test]
@@ -38,7 +40,7 @@ fn an_expired_sign_in_says_how_to_sign_in_again() {
     fs::write(home.join(".aws/config"), config).unwrap();
     let done = Run::new(&["ls", "--profile", "work"]).env("HOME", home.to_str().unwrap()).done();
     assert_eq!(done.code, 3);
-    assert!(done.err.starts_with("error: could not get credentials: "), "{}", done.err);
+    assert!(done.err.starts_with("error: could not get credentials of profile work: "), "{}", done.err);
     assert!(done.err.ends_with("\n  try: run `aws sso login --profile work`\n"), "{}", done.err);
 }
 
@@ -61,7 +63,7 @@ fn what_is_not_found_or_refused_says_what_to_try() {
     let loopback = aws(scenario(operation("FAILED", rows(10))));
     let done = run(&loopback, &["report", "baselin"]);
     assert_eq!(done.code, 3);
-    assert!(done.err.contains("try: `stackset-report ls` lists what there is in eu-central-1"), "{}", done.err);
+    assert!(done.err.contains("try: `stackset-report ls` lists the stack sets in eu-central-1"), "{}", done.err);
     let done = run(&loopback, &["report", "baseline", "op-2"]);
     assert_eq!(done.code, 3);
     assert!(done.err.contains("OperationNotFoundException") && done.err.contains("ls --all"), "{}", done.err);
@@ -69,7 +71,7 @@ fn what_is_not_found_or_refused_says_what_to_try() {
     let denied = denied.fault(Fault::error("DescribeStackSetOperation", 403, "AccessDenied", "not authorized"));
     let done = run(&aws(denied), &["report", "baseline", OPERATION]);
     assert_eq!(done.code, 3);
-    assert!(done.err.contains("AccessDenied") && done.err.contains("docs/command-line.md"), "{}", done.err);
+    assert!(done.err.contains("AccessDenied") && done.err.contains("cloudformation:ListStackSets"), "{}", done.err);
     assert!(!done.err.contains("function's role"), "{}", done.err);
     let done = run(&aws(Scenario::new()), &["report"]);
     assert_eq!(done.code, 3);
@@ -93,12 +95,13 @@ fn wrong_usage_exits_with_2() {
     for (arguments, text) in [
         (vec!["report", "-1"], "unexpected argument"),
         (vec!["report", "no_name"], "give its name (a letter, then letters, digits and hyphens)"),
-        (vec!["report", "arn:aws:s3:::bucket"], "it is the ARN of something else than a stack set"),
-        (vec!["report", "baseline", "no id"], "that is no operation id"),
+        (vec!["report", "arn:aws:s3:::bucket"], "it is not the ARN of a stack set"),
+        (vec!["report", "baseline", "no id"], "it is not an operation ID"),
         (vec!["report", "--output", "pdf"], "invalid value 'pdf'"),
         (vec!["report", "--describe", "x.json"], "--results"),
         (vec!["report", "-q", "-v"], "cannot be used with"),
-        (vec!["ls", "--output", "html"], "only a report has a page"),
+        (vec!["ls", "--output", "html"], "invalid value 'html'"),
+        (vec!["report", "--member-role", "a/b"], "could not read --member-role: it is \"a/b\""),
     ] {
         let done = run(&loopback, &arguments);
         assert_eq!(done.code, 2, "{arguments:?}: {done:?}");

@@ -35,6 +35,7 @@ fn shells_get_completions_and_man_a_page() {
     }
     let done = Run::new(&["man"]).done();
     assert!(done.out.contains(".TH stackset-report 1") && done.out.contains("Exit codes"), "{}", done.out);
+    assert!(done.out.contains(".TH stackset-report-watch 1") && done.out.contains("Polling interval"), "{}", done.out);
 }
 
 /// Every command of the documentation is one that the command line knows.

@@ -36,7 +36,7 @@ fn stack_sets_have_their_last_operation_or_all() {
     insta::assert_snapshot!("ls_markdown", done.out);
     let done = run(&loopback, &["ls", "nothing-*"]);
     assert_eq!(done.code, 3);
-    assert!(done.err.contains("there is no stack set nothing-* in eu-central-1"), "{}", done.err);
+    assert!(done.err.contains("no stack set nothing-* is visible in eu-central-1"), "{}", done.err);
 }
 
 #[test]
@@ -45,4 +45,14 @@ fn an_account_that_is_no_delegated_administrator_lists_its_own() {
     scenario.delegated_admin_registered = false;
     let done = run(&aws(scenario), &["ls", "--output", "jsonl"]);
     assert_eq!((done.code, done.out.lines().count()), (0, 2), "{}", done.err);
+}
+
+#[test]
+fn a_list_that_cannot_be_read_as_delegated_administrator_is_an_error() {
+    let fault = Fault::error("ListStackSets", 403, "AccessDenied", "not authorized").call_as("DELEGATED_ADMIN");
+    for arguments in [vec!["ls"], vec!["report"]] {
+        let done = run(&aws(scenario().fault(fault.clone())), &arguments);
+        assert_eq!((done.code, done.out.as_str()), (3, ""), "{arguments:?}: {}", done.err);
+        assert!(done.err.contains("could not list the stack sets as DELEGATED_ADMIN"), "{}", done.err);
+    }
 }

@@ -204,3 +204,19 @@ fn a_stack_set_in_another_region_is_read_where_its_arn_says() {
     let done = run(&aws(Scenario::new().stack_set(set)), &["report", &arn]);
     assert_eq!(done.code, 1, "{}", done.err);
 }
+
+#[test]
+fn settings_of_the_function_are_not_read_from_the_environment() {
+    let run = |arguments: &[&str]| {
+        let loopback = aws(demo::scenario());
+        let done = Run::with(&loopback, &["report", demo::ARN, demo::ROLLED_UP_ID])
+            .arguments(arguments)
+            .env("CALL_AS", "nobody")
+            .env("MEMBER_ROLE_NAME", demo::MEMBER_ROLE_NAME)
+            .done();
+        assert_eq!(done.code, 1, "{}", done.err);
+        loopback.requests_of("AssumeRole").len()
+    };
+    assert_eq!(run(&[]), 0);
+    assert!(run(&["--member-role", demo::MEMBER_ROLE_NAME]) > 0);
+}

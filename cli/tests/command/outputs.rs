@@ -5,9 +5,9 @@ use std::process::Stdio;
 
 use sandbox::{Row, demo};
 
-use crate::support::{Done, Run, account, aws, operation, run, scenario};
+use crate::support::{Output, Run, account, aws, operation, run, scenario};
 
-fn demo(arguments: &[&str], columns: &str) -> Done {
+fn demo(arguments: &[&str], columns: &str) -> Output {
     let loopback = aws(demo::scenario());
     Run::with(&loopback, &["report", demo::ARN, demo::OPERATION_ID]).arguments(arguments).env("COLUMNS", columns).done()
 }

@@ -36,7 +36,7 @@ fn described() -> Value {
     }})
 }
 
-fn report(arguments: &[&str], input: &str) -> crate::support::Done {
+fn report(arguments: &[&str], input: &str) -> crate::support::Output {
     Run::new(&["report", "--results", "-"]).arguments(arguments).input(input).done()
 }
 
@@ -148,7 +148,7 @@ fn bad_input_names_the_file_and_the_position() {
             page(vec![json!({"account": account(1), "region": "eu-west-1", "status": "FAILED"})], None),
             "it has a result without Account",
         ),
-        ("events.json", json!({"StackEvents": []}).to_string(), "it has no Summaries"),
+        ("events.json", json!({"StackEvents": []}).to_string(), "it has no `Summaries` list"),
         ("query.json", json!([["200000000001", "eu-west-1"]]).to_string(), "without --query"),
         ("numbers.json", page(vec![json!({"Account": 1})], None), "invalid type: integer `1`, expected a string"),
         (

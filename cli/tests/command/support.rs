@@ -13,7 +13,7 @@ pub(crate) const OPERATION: &str = "op-1";
 
 /// What came of a run.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct Output {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
@@ -45,7 +45,6 @@ impl Run {
             .env("AWS_ACCESS_KEY_ID", "AKIDTEST")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             .env("AWS_REGION", REGION)
-            .env("SETTLE_TIMEOUT_SECONDS", "0")
             .arguments(&["--endpoint-url", &url])
     }
 
@@ -69,7 +68,7 @@ impl Run {
         self.command
     }
 
-    pub(crate) fn done(mut self) -> Done {
+    pub(crate) fn done(mut self) -> Output {
         if self.input.is_some() {
             self.command.stdin(Stdio::piped());
         }
@@ -85,12 +84,12 @@ impl Run {
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Done { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+        Output { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
     }
 }
 
 /// Runs with a loopback AWS.
-pub(crate) fn run(aws: &Aws, arguments: &[&str]) -> Done {
+pub(crate) fn run(aws: &Aws, arguments: &[&str]) -> Output {
     Run::with(aws, arguments).done()
 }
 

@@ -1,6 +1,6 @@
 //! `watch`.
 
-use sandbox::{Operation, Row, Scenario};
+use sandbox::{Fault, Operation, Row, Scenario};
 
 use crate::support::{OPERATION, account, aws, operation, run, scenario, stack_set};
 
@@ -47,4 +47,18 @@ fn what_has_ended_is_reported_at_once() {
     assert_eq!(done.code, 0, "{}", done.err);
     let done = run(&aws(Scenario::new().stack_set(stack_set())), &["watch", "baseline"]);
     assert!(done.code == 3 && done.err.contains("it has no operation"), "{}", done.err);
+}
+
+#[test]
+fn a_description_that_fails_is_tried_again_a_few_times() {
+    let fault = || Fault::error(DESCRIBE, 403, "AccessDenied", "not authorized");
+    let arguments = ["watch", "baseline", OPERATION, "--every", "1"];
+    let done = run(&aws(scenario(running()).fault(fault().call(3).once())), &arguments);
+    assert_eq!(done.code, 1, "{}", done.err);
+    let done = run(&aws(scenario(running()).fault(fault().from_call(3))), &arguments);
+    assert!(done.code == 3 && done.err.contains("AccessDenied"), "{}", done.err);
+    // What never could be described is not tried again.
+    let loopback = aws(scenario(running()).fault(fault().from_call(2)));
+    assert_eq!(run(&loopback, &arguments).code, 3);
+    assert_eq!(loopback.requests_of(DESCRIBE).len(), 2);
 }
