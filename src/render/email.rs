@@ -498,7 +498,7 @@ fn collateral(page: &mut Page, report: &Report) {
     if cancelled.count() == 0 {
         return;
     }
-    page.paragraph("", &format!("Cancelled, never begun: {}.", wording::cancelled(cancelled)));
+    page.paragraph("", &format!("Cancelled before they started: {}.", wording::cancelled(cancelled)));
     for reason in cancelled.reasons.iter().take(GROUPS_SHOWN) {
         one_text(page, None, reason.sample.as_deref(), reason.count);
     }
@@ -510,7 +510,7 @@ fn others(page: &mut Page, report: &Report) {
     if report.counts.other == 0 {
         return;
     }
-    page.paragraph("", &format!("A status that is not known: {}.", wording::targets(report.counts.other)));
+    page.paragraph("", &format!("Unknown status: {}.", wording::targets(report.counts.other)));
     for reason in report.other_reasons.iter().take(GROUPS_SHOWN) {
         one_text(page, Some(&reason.status), reason.sample.as_deref(), reason.count);
     }
