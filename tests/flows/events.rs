@@ -122,7 +122,7 @@ async fn a_terminal_event_that_names_no_operation_is_an_error_that_names_the_fie
         (
             "stack-set-arn",
             json!("arn:aws:sns:eu-central-1:111111111111:alerts"),
-            "could not read the field detail.stack-set-arn of the event: it is the ARN of something else than a stack set",
+            "could not read the field detail.stack-set-arn of the event: it is not the ARN of a stack set",
         ),
     ] {
         let mut event = event(&stack_set().arn(), OPERATION, "FAILED");
