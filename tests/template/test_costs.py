@@ -13,5 +13,5 @@ def test_the_costs_add_up():
     assert name == "**sum**" and len(rows) >= 5
     assert sum(Decimal(cost) for _, cost in rows) == Decimal(total)
     # What the README says.
-    (about,) = re.findall(r"costs \(about ([0-9]+) US dollars", (ROOT / "README.md").read_text())
+    (about,) = re.findall(r"About ([0-9]+) US dollars a month", (ROOT / "README.md").read_text())
     assert round(Decimal(total)) == int(about)
