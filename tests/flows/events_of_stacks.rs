@@ -390,8 +390,8 @@ async fn the_role_is_of_the_partition() {
     let event = event(&set.arn(), OPERATION, "FAILED");
     let mut scenario = Scenario::new().stack_set(set).stack(stack);
     scenario.roles = vec![format!("arn:aws-us-gov:iam::{}:role/{ROLE}", account(0))];
-    let stage = stage(scenario).await;
+    let stage = Stage::in_region(region, scenario, &[("MEMBER_ROLE_NAME", ROLE)]).await;
     stage.invoke(&event).await.unwrap();
     assert_eq!(groups(&stage.document()), json!([["RESOURCE_ALREADY_EXISTS", "STACK_EVENTS", 1, 1]]));
-    assert_eq!(stage.aws.requests_of("AssumeRole").len(), 1);
+    assert_eq!(stage.aws.requests_of("AssumeRole")[0].region, region);
 }

@@ -55,6 +55,13 @@ impl Stage {
         Self::wired(aws, sdk_settings, &[], Duration::from_secs(10))
     }
 
+    /// A stage whose function lives in this Region and has these settings besides the topic.
+    pub(crate) async fn in_region(region: &str, scenario: Scenario, settings: &[(&str, &str)]) -> Self {
+        let aws = Aws::start(scenario.topic(TOPIC)).await;
+        let sdk_settings = SdkSettings { region: region.to_owned(), ..sdk_settings(&aws.url()) };
+        Self::wired(aws, sdk_settings, settings, Duration::from_secs(10))
+    }
+
     fn wired(aws: Aws, sdk_settings: SdkSettings, settings: &[(&str, &str)], attempt: Duration) -> Self {
         let credentials = Credentials::new("AKIDTEST", "secret", None, None, "test");
         let sdk = aws::shared(&sdk_settings)
