@@ -30,7 +30,8 @@ def commands(text):
 
 
 def check(command):
-    words = shlex.split(command)[1:]
+    # Where the output goes is the shell's business.
+    words = shlex.split(re.sub(r" > \S+$", "", command))[1:]
     if words[:2] == ["logs", "tail"]:
         return
     if words[:2] == ["cloudformation", "deploy"]:
